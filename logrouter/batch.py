@@ -1,0 +1,135 @@
+"""A part of a window as a message: what a shipper publishes and a router reads, `logrouter.batch/1`.
+
+A shipper reads a source in contiguous windows `[from, to)` of whole records; a window travels as one part for each
+(service, host, severity) in it. In come records or a Message, out goes the other. docs/wire-format.md is the
+reference; golden messages in tests/contract hold this file to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import zstandard
+
+from logrouter.errors import WireError
+from logrouter.message import Message
+
+TYPE = "logrouter.batch/1"
+CONTENT_TYPE = "application/x-ndjson"
+MAX_BODY = 64 << 20
+"""Bytes that a compressed body may unpack to: far above any batch, far below what would hurt."""
+
+_PREFIX = "x-logrouter-"
+_FAMILY = "logrouter.batch/"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The records of one window that share service, host and severity, as NDJSON in the order of their `pos`.
+
+    source: the incarnation the window was read from.      start: where that incarnation's chain of windows begins.
+    from_, to: the window, in bytes of the source.          part: this part's place in `keys`, from 0.
+    keys: the routing keys of all parts of the window.      count: records in the body.
+    first, last: the earliest and latest filing time in the body, milliseconds since 1970 UTC (`ts`, or `received`
+    where the record has one).
+    """
+
+    source: str
+    start: int
+    from_: int
+    to: int
+    part: int
+    keys: tuple[str, ...]
+    service: str
+    host: str
+    severity: str
+    count: int
+    first: int
+    last: int
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        """The routing key that this part travels under."""
+        return self.keys[self.part]
+
+
+def to_message(part: Part, headers: Mapping[str, Any] | None = None) -> Message:
+    """The message that carries `part`; `headers` are added to its own."""
+    own = {
+        "source": part.source,
+        "start": part.start,
+        "from": part.from_,
+        "to": part.to,
+        "part": part.part,
+        "keys": list(part.keys),
+        "service": part.service,
+        "host": part.host,
+        "severity": part.severity,
+        "count": part.count,
+        "first": part.first,
+        "last": part.last,
+    }
+    return Message(
+        key=part.key,
+        body=part.body,
+        type=TYPE,
+        content_type=CONTENT_TYPE,
+        headers={_PREFIX + name: value for name, value in own.items()} | dict(headers or {}),
+    )
+
+
+def is_batch(message: Message) -> bool:
+    """Whether a message declares itself as ours, in any version; all others are foreign."""
+    return message.type.startswith(_FAMILY)
+
+
+def from_message(message: Message) -> Part:
+    """The part in a message that declares itself as ours. Raises WireError naming what is wrong with it."""
+    if message.type != TYPE:
+        raise WireError(f"type {message.type!r} is newer than this router, which reads {TYPE!r}")
+    keys = _header(message, "keys", list)
+    if not all(isinstance(key, str) for key in keys):
+        raise WireError(f"header {_PREFIX}keys holds something that is not a string: {keys!r}")
+    part = Part(
+        source=_header(message, "source", str),
+        start=_header(message, "start", int),
+        from_=_header(message, "from", int),
+        to=_header(message, "to", int),
+        part=_header(message, "part", int),
+        keys=tuple(keys),
+        service=_header(message, "service", str),
+        host=_header(message, "host", str),
+        severity=_header(message, "severity", str),
+        count=_header(message, "count", int),
+        first=_header(message, "first", int),
+        last=_header(message, "last", int),
+        body=unpack(message),
+    )
+    if not part.source or not 0 <= part.start <= part.from_ < part.to or not 0 <= part.part < len(part.keys):
+        raise WireError(
+            f"impossible window: source {part.source!r}, start {part.start}, [{part.from_}, {part.to}), "
+            f"part {part.part} of {len(part.keys)}"
+        )
+    return part
+
+
+def unpack(message: Message) -> bytes:
+    """The body without its content encoding ('' or 'zstd'). Raises WireError for any other, or a broken one."""
+    if message.content_encoding in ("", "identity"):
+        return message.body
+    if message.content_encoding != "zstd":
+        raise WireError(f"content encoding {message.content_encoding!r} is not known; use zstd or none")
+    try:
+        return zstandard.ZstdDecompressor().decompress(message.body, max_output_size=MAX_BODY)
+    except zstandard.ZstdError as error:
+        raise WireError(f"the zstd body does not unpack: {error}") from error
+
+
+def _header(message: Message, name: str, kind: type[Any]) -> Any:
+    value = message.headers.get(_PREFIX + name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise WireError(f"header {_PREFIX}{name} is {value!r}, not {kind.__name__}")
+    return value

@@ -1,0 +1,55 @@
+"""The error tree: everything that logrouter raises on purpose descends from LogrouterError.
+
+A user's mistake (`UserError`) ends a command with status 2 and names the remedy; everything else is a failure at run
+time, status 1. Nothing here knows of any other module.
+"""
+
+from __future__ import annotations
+
+
+class LogrouterError(Exception):
+    """The root: whatever logrouter raises on purpose."""
+
+
+class UserError(LogrouterError):
+    """Something the user typed or wrote is wrong; `remedy` says what to do instead."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
+class WireError(LogrouterError):
+    """A message says that it is ours, and is not: the reason it goes to the dead letters."""
+
+
+class StateError(LogrouterError):
+    """A state directory cannot be used: locked by another process, damaged, or written by a newer version."""
+
+
+class BrokerError(LogrouterError):
+    """The broker did not do what was asked."""
+
+
+class SessionLost(BrokerError):
+    """The connection or channel is gone; whatever was unconfirmed or unacknowledged on it is undecided."""
+
+
+class Unroutable(BrokerError):
+    """A mandatory message matched no queue."""
+
+
+class PublishRefused(BrokerError):
+    """The broker answered a publish with a nack (a full queue, a failing node)."""
+
+
+class DestinationError(LogrouterError):
+    """A destination did not take what it was given."""
+
+
+class Retry(DestinationError):
+    """Not now: the same write may succeed later (a full disk, a server that is down)."""
+
+
+class Refuse(DestinationError):
+    """Never: the same write would fail for ever (a rejected recipient, a record it cannot hold)."""

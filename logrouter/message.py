@@ -1,0 +1,26 @@
+"""What travels over the exchange, in either direction and on either broker: one frozen message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A body under a routing key, with the AMQP properties that logrouter reads or writes; '' stands for unset.
+
+    Messages are always published persistent. `headers` hold str, int, bool, float, bytes, None and lists of them.
+    """
+
+    key: str
+    body: bytes
+    type: str = ""
+    content_type: str = ""
+    content_encoding: str = ""
+    message_id: str = ""
+    correlation_id: str = ""
+    app_id: str = ""
+    timestamp: float | None = None
+    headers: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,90 @@
+"""One log line as it travels and rests: the record, its NDJSON form, and the way back to the original bytes.
+
+The shape is fixed by docs/wire-format.md: a later version may add fields, never change what one means, and a reader
+ignores fields that it does not know.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from logrouter.errors import WireError
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record. `ts` is RFC 3339 in UTC; `pos` and `end` are byte offsets in the content of `source`.
+
+    `message` is the line without its terminator. `raw` (base64) holds the exact bytes wherever `message` cannot
+    rebuild them. `received` is there when `ts` is over a day from it: such a record is filed by `received`.
+    """
+
+    ts: str
+    service: str
+    host: str
+    severity: str
+    message: str
+    source: str
+    pos: int
+    end: int
+    received: str | None = None
+    severity_from: str = "default"
+    facility: str | None = None
+    app: str | None = None
+    pid: str | None = None
+    msgid: str | None = None
+    sd: dict[str, dict[str, str]] | None = None
+    fields: dict[str, Any] | None = None
+    conversation: str | None = None
+    raw: str | None = None
+    lines: list[int] | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The part of a record that the router needs of every line: a decode of this alone checks the JSON as well."""
+
+    pos: int
+    end: int
+
+
+_encoder = msgspec.json.Encoder()
+_records = msgspec.json.Decoder(Record)
+_places = msgspec.json.Decoder(Place)
+
+
+def encode_lines(records: Iterable[Record]) -> bytes:
+    """NDJSON: one record a line, each ended by a newline."""
+    return _encoder.encode_lines(records)
+
+
+def decode_lines(body: bytes) -> list[Record]:
+    """The records of an NDJSON body. Raises WireError naming what does not decode."""
+    return _decode(_records, body)
+
+
+def decode_places(body: bytes) -> list[Place]:
+    """Where each record of an NDJSON body stood in its source. Raises WireError as `decode_lines` does."""
+    return _decode(_places, body)
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> list[Any]:
+    try:
+        return decoder.decode_lines(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WireError(f"the body is not NDJSON records: {error}") from error
+
+
+def original(record: Record) -> bytes:
+    """The exact bytes of the line, terminator included.
+
+    The span `end - pos` tells LF, CRLF and no terminator apart; a source that is not made of lines (the journal, a
+    socket) gets a newline.
+    """
+    if record.raw is not None:
+        return base64.b64decode(record.raw)
+    text = record.message.encode()
+    terminator = {0: b"", 2: b"\r\n"}.get(record.end - record.pos - len(text), b"\n")
+    return text + terminator

@@ -1,0 +1,124 @@
+"""The wire format, held by golden messages: what version 1 wrote, every later version must read."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+import zstandard
+
+from logrouter.batch import TYPE, Part, from_message, is_batch, to_message
+from logrouter.errors import WireError
+from logrouter.message import Message
+from logrouter.record import Record, decode_lines
+from logrouter.slices import from_part
+
+BODY = (
+    b'{"ts":"2026-11-22T10:00:00.000001Z","service":"mail","host":"mx1.example.org","severity":"error",'
+    b'"message":"timed out","source":"5f0c2a9be1d37a64","pos":120,"end":130,"severity_from":"stated","app":"postfix"}\n'
+)
+GOLDEN = Message(
+    key="mail.mx1_example_org.error",
+    body=BODY,
+    type="logrouter.batch/1",
+    content_type="application/x-ndjson",
+    headers={
+        "x-logrouter-source": "5f0c2a9be1d37a64",
+        "x-logrouter-start": 0,
+        "x-logrouter-from": 100,
+        "x-logrouter-to": 150,
+        "x-logrouter-part": 1,
+        "x-logrouter-keys": ["mail.mx1_example_org.info", "mail.mx1_example_org.error"],
+        "x-logrouter-service": "mail",
+        "x-logrouter-host": "mx1.example.org",
+        "x-logrouter-severity": "error",
+        "x-logrouter-count": 1,
+        "x-logrouter-first": 1795341600000,
+        "x-logrouter-last": 1795341600000,
+    },
+)
+PART = Part(
+    source="5f0c2a9be1d37a64",
+    start=0,
+    from_=100,
+    to=150,
+    part=1,
+    keys=("mail.mx1_example_org.info", "mail.mx1_example_org.error"),
+    service="mail",
+    host="mx1.example.org",
+    severity="error",
+    count=1,
+    first=1795341600000,
+    last=1795341600000,
+    body=BODY,
+)
+
+
+def test_version_1_is_read() -> None:
+    assert is_batch(GOLDEN)
+    assert from_message(GOLDEN) == PART
+    assert decode_lines(BODY) == [
+        Record(
+            ts="2026-11-22T10:00:00.000001Z",
+            service="mail",
+            host="mx1.example.org",
+            severity="error",
+            message="timed out",
+            source="5f0c2a9be1d37a64",
+            pos=120,
+            end=130,
+            severity_from="stated",
+            app="postfix",
+        )
+    ]
+
+
+def test_version_1_is_written() -> None:
+    assert to_message(PART) == GOLDEN
+
+
+def test_a_compressed_body_is_the_same_part() -> None:
+    packed = dataclasses.replace(GOLDEN, body=zstandard.compress(BODY), content_encoding="zstd")
+    assert from_message(packed) == PART
+
+
+def test_unknown_headers_are_ignored() -> None:
+    assert from_message(dataclasses.replace(GOLDEN, headers={**GOLDEN.headers, "x-logrouter-new": 1})) == PART
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"type": "logrouter.batch/2"}, "newer"),
+        ({"content_encoding": "gzip"}, "content encoding 'gzip'"),
+        ({"content_encoding": "zstd"}, "does not unpack"),
+        ({"headers": {}}, "x-logrouter-keys is None"),
+        ({"headers": {**GOLDEN.headers, "x-logrouter-from": "100"}}, "x-logrouter-from is '100', not int"),
+        ({"headers": {**GOLDEN.headers, "x-logrouter-keys": [1]}}, "not a string"),
+        ({"headers": {**GOLDEN.headers, "x-logrouter-to": 100}}, "impossible window"),
+        ({"headers": {**GOLDEN.headers, "x-logrouter-part": 2}}, "impossible window"),
+    ],
+)
+def test_a_broken_message_says_what_is_wrong(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(WireError, match=reason):
+        from_message(dataclasses.replace(GOLDEN, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"count": 2}, "count is 2"),
+        ({"body": BODY[:-1]}, "count is 1"),
+        ({"body": BODY + b"{}\n"}, "NDJSON"),
+        ({"from_": 125}, "outside"),
+        ({"to": 125}, "outside"),
+        ({"body": BODY + BODY, "count": 2}, "out of order"),
+    ],
+)
+def test_a_body_must_agree_with_its_headers(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(WireError, match=reason):
+        from_part(dataclasses.replace(PART, **changes))
+
+
+@pytest.mark.parametrize("kind", ["", "event", "logrouter.report/1", TYPE.upper()])
+def test_everything_else_is_foreign(kind: str) -> None:
+    assert not is_batch(dataclasses.replace(GOLDEN, type=kind))
