@@ -1,0 +1,201 @@
+"""The archive destination: windows in, committed files out.
+
+`write` files the windows by path and appends to all touched files at once in threads (fsyncs run side by side);
+`committed` follows the ledger's transaction. Between the two nothing is certain, and `undo` returns every touched file
+to its last commit. `tidy` ends files whose day is over and removes those that are no longer kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from operator import attrgetter
+from pathlib import Path
+from typing import TypeVar
+
+from logrouter.destinations.archive.directory import Directory
+from logrouter.destinations.archive.filing import Filed, Filing
+from logrouter.destinations.archive.finishing import is_due, is_expired, make_final
+from logrouter.destinations.archive.naming import final_name, open_name
+from logrouter.destinations.archive.segment import Segment, SyncFailed, repair
+from logrouter.destinations.contract import Window
+from logrouter.errors import Retry
+from logrouter.ledger.ledger import FileState, Ledger
+from logrouter.observe import events
+
+T = TypeVar("T")
+
+_MAX_OPEN = 256
+"""Files kept open at once; a file that is closed begins a new member when it is written again."""
+
+_GRACE = 600.0
+"""Seconds after its last write before a file of a past day is finished: late lines come in bunches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    """An archive as configured. rotate_size: uncompressed bytes; keep_days: None keeps for ever."""
+
+    directory: Path
+    template: str = "{service}/{host}/{date}.jsonl.gz"
+    text: bool = False
+    zone: tzinfo = field(default=UTC)
+    rotate_size: int = 1 << 30
+    keep_days: int | None = None
+
+
+class Archive:
+    """An inline destination. Raises OSError when its directory cannot be made."""
+
+    def __init__(self, name: str, settings: ArchiveSettings, ledger: Ledger) -> None:
+        self.name = name
+        self.settings = settings
+        self._ledger = ledger
+        self._filing = Filing(settings.template, settings.text, settings.zone)
+        self._directory = Directory(settings.directory)
+        self._pool = ThreadPoolExecutor(8, thread_name_prefix=f"archive-{name}")
+        self._open: dict[str, FileState] = {}
+        self._segments: OrderedDict[str, Segment] = OrderedDict()
+        self._touched: dict[str, Segment] = {}
+        self._ending: list[FileState] = []
+        self._damaged: list[FileState] = []
+        self._written_at: dict[str, float] = {}
+
+    async def recover(self) -> None:
+        """Cut open files back to their committed length; what was behind it is kept as `.torn`."""
+        for state in sorted(self._ledger.files(self.name, "open"), key=attrgetter("segment")):
+            if state.path in self._open:
+                self._ending.append(self._open[state.path])
+            self._open[state.path] = state
+            name = open_name(state.path, state.segment)
+            try:
+                if await self._in_pool(repair, self._directory, state, f"{name}.torn-{time.time_ns()}"):
+                    events.ARCHIVE_TORN.happened(path=name)
+            except (FileNotFoundError, EOFError) as error:
+                self._lose(state.path, error)
+
+    def _lose(self, path: str, error: BaseException) -> None:
+        """Give up an open file that is not what was committed: say so, and let the next write begin a new segment."""
+        state = self._open.pop(path)
+        events.ARCHIVE_DAMAGED.happened(path=open_name(path, state.segment), reason=error)
+        self._damaged.append(replace(state, state="damaged"))
+
+    async def write(self, windows: Sequence[Window]) -> list[FileState]:
+        """Append durably. Raises Retry for a disk that is full or fails; nothing of the call remains then."""
+        filed = self._filing.file(windows)
+        try:
+            states = {path: self._open.get(path) or self._new_state(path, target.day) for path, target in filed.items()}
+        except OSError as error:
+            raise Retry(f"archive {self.name}: {error}") from error
+        results = await asyncio.gather(
+            *(self._in_pool(self._append, states[path], target) for path, target in filed.items()),
+            return_exceptions=True,
+        )
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            await self.undo()
+            for path, result in zip(filed, results, strict=True):
+                if path in self._open and isinstance(result, SyncFailed):
+                    self._ending.append(self._open.pop(path))
+                elif path in self._open and isinstance(result, FileNotFoundError | EOFError):
+                    self._lose(path, result)
+            raise Retry(f"archive {self.name}: {failures[0]}") from failures[0]
+        return [segment.written for segment in self._touched.values()]
+
+    def _new_state(self, path: str, day: str) -> FileState:
+        segment = self._ledger.last_segment(self.name, path) + 1
+        while self._directory.exists(final_name(path, segment)):
+            segment += 1
+        return FileState(self.name, path, segment, day=day)
+
+    def _append(self, state: FileState, target: Filed) -> None:
+        segment = self._segments.get(state.path)
+        if segment is None:
+            name = open_name(state.path, state.segment)
+            if state.commits:
+                repair(self._directory, state)
+            elif self._directory.exists(name):
+                self._directory.rename(name, f"{name}.torn-{time.time_ns()}")
+            segment = self._segments[state.path] = Segment(self._directory, state)
+        self._touched[state.path] = segment
+        segment.write(target.chunks, target.records)
+
+    async def committed(self) -> None:
+        """What was written stands; files beyond the number that may be open are closed."""
+        now = time.monotonic()
+        for path, segment in self._touched.items():
+            segment.commit()
+            self._open[path] = segment.committed
+            self._segments.move_to_end(path)
+            self._written_at[path] = now
+        self._touched.clear()
+        while len(self._segments) > _MAX_OPEN:
+            self._segments.popitem(last=False)[1].close()
+
+    async def undo(self) -> None:
+        """Forget what was written; the files are cut back when they are next opened."""
+        for path, segment in self._touched.items():
+            self._segments.pop(path, None)
+            await self._in_pool(segment.abandon)
+        self._touched.clear()
+
+    async def tidy(self) -> list[FileState]:
+        """Move files on: open -> finishing -> finished -> expiring -> removed, one commit for each step."""
+        today = datetime.now(self.settings.zone).date()
+        moved, self._damaged = self._damaged, []
+        for path in self._due(today.isoformat()):
+            self._written_at.pop(path, None)
+            if segment := self._segments.pop(path, None):
+                segment.close()
+            self._ending.append(self._open.pop(path))
+        while self._ending:
+            moved.append(await self._finish(self._ending.pop()))
+        for state in self._ledger.files(self.name, "finishing"):
+            await self._in_pool(self._directory.remove, open_name(state.path, state.segment))
+            moved.append(replace(state, state="finished"))
+        if self.settings.keep_days:
+            for state in self._ledger.files(self.name, "expiring"):
+                await self._in_pool(self._directory.remove, final_name(state.path, state.segment))
+                moved.append(replace(state, state="removed"))
+            finished = self._ledger.files(self.name, "finished")
+            expired = (state for state in finished if is_expired(state, today, self.settings.keep_days))
+            moved += [replace(state, state="expiring") for state in expired]
+        return moved
+
+    def _due(self, today: str) -> list[str]:
+        rested = time.monotonic() - _GRACE
+        return [
+            path
+            for path, state in self._open.items()
+            if is_due(state, today, self.settings.rotate_size)
+            and (state.size >= self.settings.rotate_size or self._written_at.get(path, rested) <= rested)
+        ]
+
+    async def _finish(self, state: FileState) -> FileState:
+        try:
+            return await self._in_pool(make_final, self._directory, state)
+        except (OSError, EOFError) as error:
+            events.ARCHIVE_DAMAGED.happened(path=open_name(state.path, state.segment), reason=error)
+            return replace(state, state="damaged")
+
+    def free_space(self) -> float:
+        """The part of the file system that is free, 0 to 1."""
+        found = os.statvfs(self._directory.base)
+        return found.f_bavail / found.f_blocks if found.f_blocks else 1.0
+
+    async def close(self) -> None:
+        """Close every file; each is whole as it is."""
+        for segment in self._segments.values():
+            segment.close()
+        self._segments.clear()
+        self._pool.shutdown()
+        self._directory.close()
+
+    async def _in_pool(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)

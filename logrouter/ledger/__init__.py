@@ -1,0 +1,1 @@
+"""What has been decided, per source: the one truth that a redelivery is held against."""

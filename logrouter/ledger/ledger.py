@@ -1,0 +1,201 @@
+"""The ledger: what has been decided, per source, and how far each archive file is committed. One SQLite file.
+
+In comes an Entry, everything that one commit of the router settles; it is in the ledger wholly or not at all. Out go
+the extents of a source, the archive's files and the counts that the audit reads. docs/reliability.md tells what
+stands on it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import NamedTuple
+
+from logrouter.errors import StateError
+from logrouter.extents import Extents
+from logrouter.state import Lock
+
+VERSION = 1
+INGRESS = ""
+"""The stage of the router's own queue; a destination that drains a queue of its own is a stage by its name."""
+
+_SCHEMA = """
+CREATE TABLE sources (stage TEXT, source TEXT, extents TEXT NOT NULL, repeated INT NOT NULL, late INT NOT NULL,
+    PRIMARY KEY (stage, source)) WITHOUT ROWID;
+CREATE TABLE counts (source TEXT, destination TEXT, day TEXT, service TEXT, host TEXT, records INT NOT NULL,
+    PRIMARY KEY (source, destination, day, service, host)) WITHOUT ROWID;
+CREATE TABLE files (destination TEXT, path TEXT, segment INT, state TEXT NOT NULL, day TEXT NOT NULL,
+    length INT NOT NULL, member_crc INT NOT NULL, member_size INT NOT NULL, size INT NOT NULL, records INT NOT NULL,
+    commits INT NOT NULL, PRIMARY KEY (destination, path, segment)) WITHOUT ROWID;
+CREATE TABLE foreign_ids (id TEXT PRIMARY KEY, seen INT NOT NULL) WITHOUT ROWID;
+CREATE INDEX files_by_state ON files (state);
+"""
+
+
+class Counted(NamedTuple):
+    """What records are counted by: their source, where they went, the day they are filed under (UTC), and names."""
+
+    source: str
+    destination: str
+    day: str
+    service: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """An archive file as far as it is committed.
+
+    path: below the archive's directory, as the template gave it.   segment: 1, 2, ... of that path.
+    state: open, finishing, finished, expiring, removed; or damaged.   day: the filing day in the path, '' if none.
+    length: bytes of the file up to the end of the last commit, without the member's trailer.
+    member_crc, member_size: CRC-32 and length of what the last member holds uncompressed: they close it at any commit.
+    size: uncompressed bytes of the whole file.   records, commits: how many are in it.
+    """
+
+    destination: str
+    path: str
+    segment: int
+    state: str = "open"
+    day: str = ""
+    length: int = 0
+    member_crc: int = 0
+    member_size: int = 0
+    size: int = 0
+    records: int = 0
+    commits: int = 0
+
+
+_FILE_COLUMNS = ", ".join(column.name for column in fields(FileState))
+_FILE_MARKS = ", ".join("?" for _ in fields(FileState))
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen."""
+
+    decided: dict[tuple[str, str], Extents] = field(default_factory=dict)
+    repeated: dict[tuple[str, str], int] = field(default_factory=dict)
+    late: dict[tuple[str, str], int] = field(default_factory=dict)
+    counts: dict[Counted, int] = field(default_factory=dict)
+    files: list[FileState] = field(default_factory=list)
+    foreign: dict[str, int] = field(default_factory=dict)
+
+    def add_decided(self, stage: str, source: str, ranges: Iterable[tuple[int, int]]) -> None:
+        """These ranges of `source` are decided with this entry."""
+        extents = self.decided.setdefault((stage, source), Extents())
+        for start, end in ranges:
+            extents.add(start, end)
+
+
+class Ledger:
+    """An open ledger, locked by this process. Methods block on the disk; `commit` belongs into a thread.
+
+    Raises StateError when another process has it, or a newer version wrote it.
+    """
+
+    def __init__(self, directory: Path, instance: str = "main") -> None:
+        self._lock = Lock(directory / f"{instance}.lock")
+        self._path = directory / f"{instance}.ledger"
+        self._path.touch(mode=0o600)
+        self._writer = self._connect()
+        version = self._writer.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            self.close()
+            raise StateError(f"{self._path} was written by a newer logrouter (version {version}); upgrade this one")
+        if version == 0:
+            self._writer.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        self._reader = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def close(self) -> None:
+        """Close the file and release the lock."""
+        self._writer.close()
+        if hasattr(self, "_reader"):
+            self._reader.close()
+        self._lock.release()
+
+    def commit(self, entry: Entry) -> None:
+        """Write the whole entry durably, or nothing of it. Raises sqlite3.Error."""
+        cursor = self._writer.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            self._write_sources(cursor, entry)
+            cursor.executemany(
+                "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET records = records + excluded.records",
+                [(*counted, records) for counted, records in entry.counts.items()],
+            )
+            cursor.executemany(
+                f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({_FILE_MARKS})",  # noqa: S608  # our own columns
+                [tuple(getattr(file, column.name) for column in fields(FileState)) for file in entry.files],
+            )
+            cursor.executemany("INSERT OR IGNORE INTO foreign_ids VALUES (?, ?)", entry.foreign.items())
+            cursor.execute("COMMIT")
+        except BaseException:
+            cursor.execute("ROLLBACK")
+            raise
+
+    def _write_sources(self, cursor: sqlite3.Cursor, entry: Entry) -> None:
+        for stage, source in entry.decided.keys() | entry.repeated.keys() | entry.late.keys():
+            extents = _read_extents(cursor, stage, source)
+            for start, end in entry.decided.get((stage, source), ()):
+                extents.add(start, end)
+            cursor.execute(
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET extents = excluded.extents,"
+                " repeated = repeated + excluded.repeated, late = late + excluded.late",
+                (
+                    stage,
+                    source,
+                    json.dumps(list(extents), separators=(",", ":")),
+                    entry.repeated.get((stage, source), 0),
+                    entry.late.get((stage, source), 0),
+                ),
+            )
+
+    def extents(self, stage: str, source: str) -> Extents:
+        """What is decided of a source at a stage; empty for one never met."""
+        return _read_extents(self._reader.cursor(), stage, source)
+
+    def files(self, destination: str, *states: str) -> Iterator[FileState]:
+        """The files of an archive that are in one of `states`."""
+        marks = ", ".join("?" for _ in states)
+        rows = self._reader.execute(
+            f"SELECT {_FILE_COLUMNS} FROM files WHERE destination = ? AND state IN ({marks})",  # noqa: S608  # only marks
+            (destination, *states),
+        )
+        return (FileState(*row) for row in rows.fetchall())
+
+    def last_segment(self, destination: str, path: str) -> int:
+        """The highest segment that a path has had, 0 for none."""
+        row = self._reader.execute(
+            "SELECT max(segment) FROM files WHERE destination = ? AND path = ?", (destination, path)
+        ).fetchone()
+        return int(row[0] or 0)
+
+    def counts(self) -> Mapping[Counted, int]:
+        """Records by what they are counted by."""
+        rows = self._reader.execute("SELECT source, destination, day, service, host, records FROM counts").fetchall()
+        return {Counted(*row[:-1]): row[-1] for row in rows}
+
+    def seen(self, message_id: str, since: int) -> bool:
+        """Whether a foreign message of that id was decided at or after `since` (seconds since 1970)."""
+        row = self._reader.execute("SELECT seen FROM foreign_ids WHERE id = ?", (message_id,)).fetchone()
+        return row is not None and row[0] >= since
+
+    def forget_foreign(self, before: int) -> None:
+        """Drop the ids of foreign messages that were decided before that time. Raises sqlite3.Error."""
+        self._writer.execute("DELETE FROM foreign_ids WHERE seen < ?", (before,))
+
+
+def _read_extents(cursor: sqlite3.Cursor, stage: str, source: str) -> Extents:
+    row = cursor.execute("SELECT extents FROM sources WHERE stage = ? AND source = ?", (stage, source)).fetchone()
+    return Extents(json.loads(row[0])) if row else Extents()

@@ -1,0 +1,95 @@
+"""The ledger: an entry is there wholly or not at all, survives its process, and belongs to one."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logrouter.errors import StateError
+from logrouter.ledger.ledger import INGRESS, Counted, Entry, FileState, Ledger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(tmp_path)
+    yield opened
+    opened.close()
+
+
+def entry(*ranges: tuple[int, int], source: str = "a") -> Entry:
+    made = Entry()
+    made.add_decided(INGRESS, source, ranges)
+    return made
+
+
+def test_extents_grow_over_commits_and_restarts(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.commit(entry((0, 10)))
+    ledger.commit(entry((20, 30)))
+    ledger.close()
+    again = Ledger(tmp_path)
+    again.commit(entry((10, 20)))
+    assert list(again.extents(INGRESS, "a")) == [(0, 30)]
+    assert list(again.extents(INGRESS, "b")) == []
+    assert list(again.extents("oncall", "a")) == []
+    again.close()
+
+
+def test_counts_add_up(ledger: Ledger) -> None:
+    counted = Counted("a", "archive", "2026-11-22", "web", "h")
+    for records in (2, 3):
+        made = entry((0, 10))
+        made.counts[counted] = records
+        ledger.commit(made)
+    assert ledger.counts() == {counted: 5}
+
+
+def test_files_are_as_last_committed(ledger: Ledger) -> None:
+    first = FileState("archive", "web/h/x.gz", 1, length=10)
+    ledger.commit(Entry(files=[first, FileState("archive", "web/h/x.gz", 2)]))
+    last = FileState("archive", "web/h/x.gz", 1, state="finished", length=20)
+    ledger.commit(Entry(files=[last]))
+    assert list(ledger.files("archive", "finished")) == [last]
+    assert [file.segment for file in ledger.files("archive", "open", "finished")] == [1, 2]
+    assert ledger.last_segment("archive", "web/h/x.gz") == 2
+    assert ledger.last_segment("other", "web/h/x.gz") == 0
+
+
+def test_foreign_ids_are_remembered_for_a_while(ledger: Ledger) -> None:
+    ledger.commit(Entry(foreign={"id": 1000}))
+    assert ledger.seen("id", since=1000)
+    assert not ledger.seen("id", since=1001)
+    ledger.forget_foreign(1001)
+    assert not ledger.seen("id", since=0)
+
+
+def test_a_failed_entry_leaves_nothing(ledger: Ledger) -> None:
+    made = entry((0, 10))
+    made.files.append(FileState("archive", "x", 1, state=None))  # type: ignore[arg-type]  # refused by the schema
+    with pytest.raises(sqlite3.Error):
+        ledger.commit(made)
+    assert not ledger.extents(INGRESS, "a")
+    ledger.commit(entry((0, 5)))
+    assert list(ledger.extents(INGRESS, "a")) == [(0, 5)]
+
+
+def test_two_processes_cannot_have_it(tmp_path: Path, ledger: Ledger) -> None:
+    with pytest.raises(StateError, match="held by process"):
+        Ledger(tmp_path)
+    Ledger(tmp_path, "other-instance").close()
+
+
+def test_a_newer_version_is_refused(tmp_path: Path) -> None:
+    Ledger(tmp_path).close()
+    with sqlite3.connect(tmp_path / "main.ledger") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StateError, match="newer logrouter"):
+        Ledger(tmp_path)
+
+
+def test_it_is_private(tmp_path: Path) -> None:
+    Ledger(tmp_path / "state").close()
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "state" / "main.ledger").stat().st_mode & 0o077 == 0
