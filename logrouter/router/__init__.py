@@ -1,0 +1,1 @@
+"""Consume -> windows -> decide -> commit -> settle. The only place that acknowledges."""

@@ -1,0 +1,198 @@
+"""Windows from parts: each source's windows are released in order, each position once.
+
+In come slices with the headers of the part they came in, in whatever order deliveries take; out come releases: what is
+new of a window, the ranges that are thereby decided, and the tokens to settle with it. Pure: time is given, nothing is
+read or written, and the tokens mean nothing here.
+
+A window is released when all its parts that the instance is bound to are there and nothing before it is missing. A gap
+holds its source alone, for a bounded time; then it is given up and counted as a hole, and what comes for it later is
+still released, counted as late. The extents decided so far, never a high-water mark, tell repeats from late arrivals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from logrouter.batch import Part
+from logrouter.extents import Extents
+from logrouter.slices import Slice
+
+Token = TypeVar("Token")
+
+_IDLE = 600.0
+"""Seconds after which a source that holds nothing is forgotten here; the ledger remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Generic[Token]):
+    """What one window, or a repeat of one, comes to.
+
+    slices: its new records.   decided: the ranges to add to the ledger.   repeated: records dropped as known.
+    late, hole: released behind or before something that was missing.
+    """
+
+    source: str
+    slices: tuple[Slice, ...]
+    decided: tuple[tuple[int, int], ...]
+    tokens: tuple[Token, ...]
+    repeated: int = 0
+    late: bool = False
+    hole: bool = False
+
+
+@dataclass(slots=True)
+class _Held(Generic[Token]):
+    """A window as far as it has come. `slices` has None for a part that was set aside as broken."""
+
+    from_: int
+    to: int
+    keys: tuple[str, ...]
+    since: float
+    slices: dict[int, Slice | None] = field(default_factory=dict)
+    tokens: list[Token] = field(default_factory=list)
+    repeated: int = 0
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Where its records stood."""
+        for piece in self.slices.values():
+            for place in piece.places if piece else ():
+                yield place.pos, place.end
+
+
+@dataclass(slots=True)
+class _Chain(Generic[Token]):
+    """A source: what is decided of it (committed or about to be), where its next window should begin, what waits."""
+
+    source: str
+    decided: Extents
+    next: int
+    used: float
+    held: dict[tuple[int, int, tuple[str, ...]], _Held[Token]] = field(default_factory=dict)
+
+
+class Assembly(Generic[Token]):
+    """All sources of a session.
+
+    known: what the ledger has of a source.        is_bound: whether parts under a key come to this instance.
+    hold: seconds that a gap may hold its source.  limit: tokens that may be held in all.
+    """
+
+    def __init__(
+        self, known: Callable[[str], Extents], is_bound: Callable[[str], bool], *, hold: float = 60.0, limit: int = 256
+    ) -> None:
+        self._known = known
+        self._is_bound = is_bound
+        self._hold = hold
+        self._limit = limit
+        self._chains: dict[str, _Chain[Token]] = {}
+        self._waiting: dict[str, _Chain[Token]] = {}
+        self.held = 0
+
+    def add(self, part: Part, piece: Slice | None, token: Token, now: float) -> list[Release[Token]]:
+        """Take a part; `piece` is None for one whose body was set aside. Says what can be released now."""
+        chain = self._chain(part, now)
+        place = (part.from_, part.to, part.keys)
+        held = chain.held.get(place)
+        if held is None:
+            held = chain.held[place] = _Held(part.from_, part.to, part.keys, now)
+        if part.part in held.slices:
+            held.repeated += part.count
+        else:
+            held.slices[part.part] = piece
+        held.tokens.append(token)
+        self.held += 1
+        released = self._advance(chain)
+        while self.held > self._limit:
+            released += self._give_up(min(self._waiting.values(), key=_oldest))
+        return released
+
+    def expire(self, now: float) -> list[Release[Token]]:
+        """Give up the gaps that have held their source too long."""
+        released: list[Release[Token]] = []
+        for chain in list(self._waiting.values()):
+            while chain.held and _oldest(chain) <= now - self._hold:
+                released += self._give_up(chain)
+        idle = [chain.source for chain in self._chains.values() if not chain.held and chain.used < now - _IDLE]
+        for source in idle:
+            del self._chains[source]
+        return released
+
+    def _chain(self, part: Part, now: float) -> _Chain[Token]:
+        chain = self._chains.get(part.source)
+        if chain is None:
+            decided = self._known(part.source)
+            chain = self._chains[part.source] = _Chain(part.source, decided, decided.end or part.start, now)
+        chain.used = now
+        return chain
+
+    def _advance(self, chain: _Chain[Token]) -> list[Release[Token]]:
+        """Release whatever is due of a source, in order."""
+        released = []
+        while (due := self._due(chain)) is not None:
+            released.append(self._release(chain, due, hole=False))
+        if chain.held:
+            self._waiting[chain.source] = chain
+        else:
+            self._waiting.pop(chain.source, None)
+        return released
+
+    def _due(self, chain: _Chain[Token]) -> _Held[Token] | None:
+        for held in sorted(chain.held.values(), key=_order) if len(chain.held) > 1 else chain.held.values():
+            if chain.decided.covers(held.from_, held.to):
+                return held
+            if held.from_ <= chain.next and self._is_complete(chain, held):
+                return held
+        return None
+
+    def _is_complete(self, chain: _Chain[Token], held: _Held[Token]) -> bool:
+        if len(held.slices) == len(held.keys) or all(
+            part in held.slices or not self._is_bound(key) for part, key in enumerate(held.keys)
+        ):
+            return True
+        if held.from_ >= chain.next:
+            return False
+        # A late part of a window that was released without it: it is all there is to wait for if it fills the holes.
+        spans = Extents(held.spans())
+        return all(spans.covers(start, end) for start, end in chain.decided.missing(held.from_, held.to))
+
+    def _give_up(self, chain: _Chain[Token]) -> list[Release[Token]]:
+        """Release the first window that waits, whatever is missing before or within it, and what follows from that."""
+        first = min(chain.held.values(), key=_order)
+        return [self._release(chain, first, hole=True), *self._advance(chain)]
+
+    def _release(self, chain: _Chain[Token], held: _Held[Token], *, hole: bool) -> Release[Token]:
+        del chain.held[held.from_, held.to, held.keys]
+        self.held -= len(held.tokens)
+        whole = self._is_complete(chain, held)
+        missing = tuple(chain.decided.missing(held.from_, held.to))
+        slices, repeated = _new(held.slices.values(), chain.decided, missing == ((held.from_, held.to),))
+        decided = missing if whole else tuple(Extents(held.spans()))
+        late = bool(missing) and missing[0][0] < chain.next
+        for start, end in decided:
+            chain.decided.add(start, end)
+        chain.next = max(chain.next, held.to)
+        return Release(chain.source, slices, decided, tuple(held.tokens), held.repeated + repeated, late, hole)
+
+
+def _order(held: _Held[Token]) -> tuple[int, int]:
+    return held.from_, held.to
+
+
+def _oldest(chain: _Chain[Token]) -> float:
+    return min(held.since for held in chain.held.values())
+
+
+def _new(slices: Iterable[Slice | None], decided: Extents, untouched: bool) -> tuple[tuple[Slice, ...], int]:
+    """What is new of these slices, and how many records are not."""
+    pieces = [piece for piece in slices if piece is not None]
+    if untouched:
+        return tuple(pieces), 0
+    kept, repeated = [], 0
+    for piece in pieces:
+        left = piece.select([not decided.touches(place.pos, place.end) for place in piece.places])
+        repeated += len(piece) - (len(left) if left else 0)
+        if left:
+            kept.append(left)
+    return tuple(kept), repeated

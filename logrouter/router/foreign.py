@@ -1,0 +1,58 @@
+"""Foreign messages: any body under any key becomes one record, with nothing of it lost.
+
+In comes a message that some other program published, out goes a slice of one record. The body may be any bytes, the key
+any words; what the key does not say is read from the content or defaulted, and marked so.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from logrouter.batch import unpack
+from logrouter.keys import read_key
+from logrouter.message import Message
+from logrouter.record import Record
+from logrouter.slices import Slice, from_record
+
+SOURCE = "-"
+"""The source of records that have none: foreign messages come in no windows, and are archived at least once."""
+
+_DAY = 86400.0
+
+
+def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str]], now: float) -> Slice:
+    """The record in a foreign message.
+
+    read_severity: (severity, how it was found) from text.  now: seconds since 1970.
+    Raises WireError for a content encoding that does not decode.
+    """
+    body = unpack(message)
+    text = body.decode(errors="replace").removesuffix("\n").removesuffix("\r")
+    parts = read_key(message.key)
+    severity, severity_from = (parts.severity, "stated") if parts.severity else read_severity(text)
+    sent = message.timestamp if message.timestamp and 0 < message.timestamp < now + _DAY else now
+    rebuilt = text.encode() + b"\n"
+    return from_record(
+        message.key,
+        Record(
+            ts=_rfc3339(sent),
+            received=_rfc3339(now) if now - sent > _DAY else None,
+            service=parts.service,
+            host=parts.host,
+            severity=severity,
+            severity_from=severity_from,
+            message=text,
+            source=SOURCE,
+            pos=0,
+            end=len(rebuilt),
+            app=message.app_id or None,
+            conversation=message.correlation_id or None,
+            raw=None if rebuilt == body + b"\n" or rebuilt == body else base64.b64encode(body).decode(),
+        ),
+    )
+
+
+def _rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

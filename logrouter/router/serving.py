@@ -1,0 +1,210 @@
+"""One session's worth of routing: deliveries in, commits and acknowledgements out.
+
+Everything here is forgotten when the session ends. What was not committed comes again and is held against the ledger;
+a commit under way is finished first, for a transaction cannot be called back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from logrouter.batch import Part, from_message, is_batch
+from logrouter.broker.contract import Consumer, Delivery, Session
+from logrouter.errors import WireError
+from logrouter.keys import matches
+from logrouter.ledger.ledger import INGRESS, Ledger
+from logrouter.message import Message
+from logrouter.observe import events, metrics
+from logrouter.router.assembly import Assembly, Release
+from logrouter.router.commit import FOREIGN_MEMORY, Commits, Group
+from logrouter.router.foreign import from_foreign
+from logrouter.router.topology import ALL, dead, ingress
+from logrouter.rules.decision import Decide
+from logrouter.slices import Slice, from_part
+
+ReadSeverity = Callable[[str], tuple[str, str]]
+"""Text -> (severity, how it was found)."""
+
+_GROUP_BYTES = 8 << 20
+_GROUP_SECONDS = 0.2
+_TICK = 1.0
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSettings:
+    """What a router is: its instance, the patterns it binds, its prefetch (messages), and how long a gap may hold."""
+
+    instance: str = "main"
+    bind: Sequence[str] = ALL
+    prefetch: int = 512
+    hold: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What stays the same from session to session. read_severity is for foreign messages alone."""
+
+    settings: RouterSettings
+    ledger: Ledger
+    commits: Commits
+    decide: Decide
+    read_severity: ReadSeverity
+
+
+class Serving:
+    """The router on one session."""
+
+    def __init__(self, session: Session, routing: Routing) -> None:
+        settings, ledger = routing.settings, routing.ledger
+        self._session = session
+        self._routing = routing
+        self._settings = settings
+        self._queue = ingress(settings.instance)
+        self._assembly: Assembly[Delivery] = Assembly(
+            lambda source: ledger.extents(INGRESS, source),
+            lambda key: any(matches(pattern, key) for pattern in settings.bind),
+            hold=settings.hold,
+            limit=settings.prefetch // 2,
+        )
+        self._group = Group()
+        self._group_since = 0.0
+        self._in_hand = 0
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._closing = False
+        self._abandon = asyncio.Event()
+
+    async def serve(self, stop: asyncio.Event, drain: asyncio.Event | None = None) -> None:
+        """Route until `stop` is set, or nothing is left once `drain` is. Raises BrokerError, Retry."""
+        consumer = await self._session.consume(self._queue, prefetch=self._settings.prefetch)
+        receiving = asyncio.create_task(self._receive(consumer))
+        committing = asyncio.create_task(self._commit_groups(consumer))
+        ending = asyncio.create_task(self._ending(stop, drain or asyncio.Event()))
+        try:
+            await asyncio.wait({receiving, committing, ending}, return_when=asyncio.FIRST_COMPLETED)
+            receiving.cancel()
+            self._closing = True
+            self._changed.set()
+            if ending.done():
+                await asyncio.wait({committing}, timeout=_STOP_SECONDS)
+        finally:
+            self._closing = True
+            self._abandon.set()
+            self._changed.set()
+            receiving.cancel()
+            ending.cancel()
+            # The commit is never cancelled: its transaction may be under way in a thread.
+            results = await asyncio.gather(receiving, committing, ending, return_exceptions=True)
+            await consumer.close()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _receive(self, consumer: Consumer) -> None:
+        async for delivery in consumer:
+            for each in (delivery, *consumer.drain()):
+                self._in_hand += 1
+                self._take(each)
+            self._notice()
+            while self._is_full():
+                self._room.clear()
+                await self._room.wait()
+
+    def _take(self, delivery: Delivery) -> None:
+        message = delivery.message
+        try:
+            if is_batch(message):
+                part = from_message(message)
+                self._put(self._assembly.add(part, self._read_body(part, message), delivery, time.monotonic()))
+            else:
+                self._take_foreign(delivery)
+        except WireError as error:
+            self._set_aside(message, delivery, error)
+
+    def _read_body(self, part: Part, message: Message) -> Slice | None:
+        """The records of a part; None if they do not decode, so that the rest of its window need not wait for it."""
+        try:
+            return from_part(part)
+        except WireError as error:
+            self._set_aside(message, None, error)
+            return None
+
+    def _take_foreign(self, delivery: Delivery) -> None:
+        message, now = delivery.message, time.time()
+        if message.message_id:
+            if message.message_id in self._group.entry.foreign or self._routing.ledger.seen(
+                message.message_id, int(now) - FOREIGN_MEMORY
+            ):
+                metrics.SUPPRESSED.inc()
+                self._group.deliveries.append(delivery)
+                return
+            self._group.entry.foreign[message.message_id] = int(now)
+        self._group.add_foreign(from_foreign(message, self._routing.read_severity, now), delivery, self._routing.decide)
+
+    def _set_aside(self, message: Message, delivery: Delivery | None, error: WireError) -> None:
+        queue = dead(self._settings.instance)
+        events.DEAD_LETTER.happened(key=message.key, queue=queue, reason=error)
+        metrics.DEAD.labels(queue).inc()
+        self._group.hand_over(queue, message, delivery, reason=str(error))
+
+    def _put(self, releases: Sequence[Release[Delivery]]) -> None:
+        for release in releases:
+            if release.repeated:
+                metrics.SUPPRESSED.inc(release.repeated)
+            if release.hole:
+                events.WINDOW_HOLE.happened(source=release.source, position=release.decided[-1:])
+            if release.late or release.hole:
+                metrics.LATE.labels("late" if release.late else "hole").inc()
+            self._group.add(release, self._routing.decide)
+
+    def _notice(self) -> None:
+        """Wake the committing side when a group begins, and when one need not wait any longer."""
+        if self._group and not self._group_since:
+            self._group_since = time.monotonic()
+            self._changed.set()
+        elif self._is_large():
+            self._changed.set()
+
+    def _is_large(self) -> bool:
+        group = self._group
+        return group.size >= _GROUP_BYTES or len(group.deliveries) >= self._settings.prefetch // 4
+
+    def _is_full(self) -> bool:
+        return self._group.size >= 2 * _GROUP_BYTES
+
+    async def _commit_groups(self, consumer: Consumer) -> None:
+        while (group := await self._next_group()) is not None:
+            await self._routing.commits.commit(group, self._session, self._abandon)
+            await consumer.ack(group.deliveries)
+            self._in_hand -= len(group.deliveries)
+
+    async def _next_group(self) -> Group | None:
+        """The group when it is due; None when nothing more is to be committed."""
+        while not self._abandon.is_set():
+            waited = time.monotonic() - self._group_since if self._group else 0.0
+            if self._group and (self._closing or self._is_large() or waited >= _GROUP_SECONDS):
+                group, self._group, self._group_since = self._group, Group(), 0.0
+                self._room.set()
+                return group
+            if self._closing:
+                return None
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _GROUP_SECONDS - waited if self._group else _TICK)
+            self._put(self._assembly.expire(time.monotonic()))
+            self._notice()
+            await self._routing.commits.tidy()
+        return None
+
+    async def _ending(self, stop: asyncio.Event, drain: asyncio.Event) -> None:
+        """Wait for `stop`, or once `drain` is set, until the queue is empty and nothing is in hand."""
+        while not stop.is_set():
+            if drain.is_set() and await self._session.depth(self._queue) == 0 and self._in_hand == 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.05)

@@ -1,0 +1,34 @@
+"""What a router declares on the broker, so that nobody sets it up by hand; and the names of it all.
+
+In comes an instance's name and what it binds; out go an exchange, a bound ingress queue, the dead letters and, last of
+all, the marker exchange that tells shippers that a router has been here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
+from logrouter.keys import marker
+
+ALL = ("#",)
+
+
+def ingress(instance: str) -> str:
+    """The queue that everything for an instance comes through."""
+    return f"logrouter.{instance}"
+
+
+def dead(instance: str) -> str:
+    """The queue of what could not be decided at all."""
+    return f"logrouter.{instance}.dead"
+
+
+async def declare(session: Session, instance: str, bind: Sequence[str] = ALL) -> None:
+    """Declare everything; harmless when it is there already. The marker comes last: it promises the rest."""
+    await session.declare_exchange(EXCHANGE)
+    await session.declare_queue(Queue(dead(instance), QueueKind.DEAD))
+    await session.declare_queue(Queue(ingress(instance), QueueKind.INGRESS))
+    for pattern in bind:
+        await session.bind(ingress(instance), EXCHANGE, pattern)
+    await session.declare_exchange(marker(instance))

@@ -1,0 +1,32 @@
+"""Decisions: which destinations a slice goes to.
+
+In comes a slice, out go pieces of it with the names of their destinations. Where only the key matters the slice passes
+whole, undecoded, and the decision is remembered for the key.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from logrouter.slices import Slice
+
+DISCARD = "discard"
+
+
+class Decision(NamedTuple):
+    """Records, and where they go; at least one name, `discard` if nowhere."""
+
+    piece: Slice
+    destinations: tuple[str, ...]
+
+
+class Decide(Protocol):
+    """A set of rules as the router sees it."""
+
+    def __call__(self, piece: Slice) -> list[Decision]:
+        """The decisions for all records of `piece`, each record in exactly one of them."""
+
+
+def all_to(*destinations: str) -> Decide:
+    """The rules of a router that has none: everything goes to the default."""
+    return lambda piece: [Decision(piece, destinations)]
