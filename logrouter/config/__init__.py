@@ -1,0 +1,1 @@
+"""YAML files -> frozen models; every mistake at once, each with file:line:column."""

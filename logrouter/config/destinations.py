@@ -1,0 +1,48 @@
+"""The destinations that a rules file can name, by their `type`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import field_validator
+
+from logrouter.config.templates import template_problem
+from logrouter.config.units import Duration, Size
+from logrouter.config.validation import Strict
+
+
+class ArchiveModel(Strict):
+    """Compressed files: `{type: archive, dir: /var/log/central, path: "{service}/{host}/{date}.jsonl.gz"}`."""
+
+    type: Literal["archive"]
+    dir: str | None = None
+    path: str = "{service}/{host}/{date}.jsonl.gz"
+    format: Literal["ndjson", "text"] = "ndjson"
+    rotate: Size = 1 << 30
+    keep: Duration | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _stays_below(cls, path: str) -> str:
+        if problem := template_problem(path):
+            raise ValueError(problem)
+        return path
+
+    @field_validator("keep")
+    @classmethod
+    def _days(cls, keep: float | None) -> float | None:
+        if keep is not None and keep < 86400:
+            raise ValueError("files are kept for whole days\nwrite `keep: 1d` or more, or leave it out for ever")
+        return keep
+
+
+class DiscardModel(Strict):
+    """Nothing is kept: `{type: discard}`. A destination named `discard` is always there."""
+
+    type: Literal["discard"]
+
+
+NOTHING = DiscardModel(type="discard")
+DestinationModel = ArchiveModel | DiscardModel
+
+MODELS: dict[str, type[ArchiveModel | DiscardModel]] = {"archive": ArchiveModel, "discard": DiscardModel}

@@ -1,0 +1,49 @@
+"""Mistakes in configuration files: each with its place and a remedy, all of them reported at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from logrouter.errors import UserError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands in a file; line and column count from 1, 0 where the file as a whole is meant."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """What is wrong, where, and what to do about it."""
+
+    place: Place
+    problem: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}" + (f"\n    {self.remedy}" if self.remedy else "")
+
+
+class ConfigError(UserError):
+    """Every mistake that was found, in the order of the files."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(sorted(mistakes))
+        count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
+        super().__init__("\n".join([f"{count} in the configuration; nothing was started", *map(str, self.mistakes)]))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A remedy that names the closest of the known words, or all of them if none is close."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(f'`{name}`' for name in names)}"

@@ -1,0 +1,245 @@
+"""rules/*.yaml -> one RuleConfig: all files in the order of their names, every mistake in all of them at once.
+
+In come paths, out goes what the files say as frozen data, each piece with its place; or ConfigError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field
+
+from logrouter.config.conditions import Condition, parse_condition
+from logrouter.config.destinations import MODELS, NOTHING, DestinationModel
+from logrouter.config.document import Document, Path_, read_document, yaml_files
+from logrouter.config.mistakes import ConfigError, Mistake, Place, did_you_mean
+from logrouter.config.severities import severity_problem
+from logrouter.config.validation import Strict, validate
+from logrouter.keys import split_words
+
+DISCARD = "discard"
+MAX_HASHES = 2
+"""`#` in one pattern: RabbitMQ 3.10 needs 2.3 s for a single match of eight."""
+
+
+class ExamplesModel(Strict):
+    """Lines as `KEY TEXT` that a rule must take, and lines that it must leave."""
+
+    match: list[str] = Field(default_factory=list)
+    miss: list[str] = Field(default_factory=list)
+
+
+class RuleModel(Strict):
+    """One rule as it stands in a file."""
+
+    name: str
+    match: str | list[str] = "#"
+    severity: str | None = None
+    when: dict[str, Any] | None = None
+    to: str | list[str]
+    continue_: bool = Field(default=False, alias="continue")
+    examples: ExamplesModel = ExamplesModel()
+
+
+class FileModel(Strict):
+    """A rules file; the entries of `destinations` and `rules` are validated one by one."""
+
+    destinations: dict[str, Any] | None = None
+    rules: list[Any] | None = None
+    default: str | list[str] | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEntry:
+    """A rule, checked, with its place. severity: the mildest that it takes, None for all."""
+
+    name: str
+    place: Place
+    patterns: tuple[str, ...]
+    severity: str | None
+    condition: Condition | None
+    to: tuple[str, ...]
+    continues: bool
+    matching: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfig:
+    """What all files say together. Destinations hold `discard` whether a file names it or not."""
+
+    destinations: dict[str, DestinationModel]
+    rules: tuple[RuleEntry, ...]
+    default: tuple[str, ...]
+    timezone: ZoneInfo
+    places: dict[str, Place] = field(default_factory=dict)
+
+
+def load_rules(paths: Sequence[Path]) -> RuleConfig:
+    """The configuration in these files and directories. Raises ConfigError with every mistake in them."""
+    loading = _Loading()
+    files = list(yaml_files(paths))
+    for path in files:
+        loading.read(read_document(path))
+    if not files:
+        loading.mistakes.append(Mistake(Place(", ".join(map(str, paths))), "no rules here", "expected *.yaml files"))
+    return loading.finish()
+
+
+class _Loading:
+    """What has been read so far."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[Mistake] = []
+        self._destinations: dict[str, DestinationModel] = {}
+        self._places: dict[str, Place] = {}
+        self._rules: list[RuleEntry] = []
+        self._rule_places: dict[str, Place] = {}
+        self._uses: list[tuple[str, Place]] = []
+        self._default: tuple[tuple[str, ...], Place] | None = None
+        self._timezone: tuple[ZoneInfo, Place] | None = None
+
+    def read(self, document: Document) -> None:
+        """Take in one file."""
+        model = validate(document, FileModel) if not document.mistakes or document.data is not None else None
+        if model is not None:
+            for name, data in (model.destinations or {}).items():
+                self._add_destination(document, name, data)
+            for index, data in enumerate(model.rules or ()):
+                self._add_rule(document, ("rules", index), data)
+            self._add_default(document, model)
+            self._add_timezone(document, model)
+        self.mistakes += document.mistakes
+
+    def finish(self) -> RuleConfig:
+        """Check what concerns all files together."""
+        names = {*self._destinations, DISCARD}
+        for name, place in self._uses:
+            if name not in names:
+                self.mistakes.append(Mistake(place, f"there is no destination `{name}`", did_you_mean(name, names)))
+        if self.mistakes:
+            raise ConfigError(self.mistakes)
+        fallback = ("archive",) if "archive" in self._destinations else (DISCARD,)
+        return RuleConfig(
+            destinations={DISCARD: NOTHING, **self._destinations},
+            rules=tuple(self._rules),
+            default=self._default[0] if self._default else fallback,
+            timezone=self._timezone[0] if self._timezone else ZoneInfo("UTC"),
+            places=self._places,
+        )
+
+    def _add_destination(self, document: Document, name: str, data: Any) -> None:
+        at: Path_ = ("destinations", name)
+        place = document.key_place(at)
+        if name in self._places:
+            self._twice(document, place, f"destination `{name}`", self._places[name])
+            return
+        self._places[name] = place
+        self._destinations[name] = NOTHING  # stands in while the entry is wrong
+        kind = data.get("type") if isinstance(data, dict) else None
+        if not isinstance(kind, str):
+            document.mistakes.append(
+                Mistake(document.place(at), "a destination needs a `type`", did_you_mean("", MODELS))
+            )
+        elif kind not in MODELS:
+            mistake = Mistake(document.place((*at, "type")), f"`{kind}` is no type", did_you_mean(kind, MODELS))
+            document.mistakes.append(mistake)
+        elif (model := validate(document, MODELS[kind], data, at)) is not None:
+            self._destinations[name] = model
+
+    def _add_rule(self, document: Document, at: Path_, data: Any) -> None:
+        model = validate(document, RuleModel, data, at)
+        name = data.get("name") if isinstance(data, dict) else None
+        if isinstance(name, str):
+            place = document.place((*at, "name"))
+            if name in self._rule_places:
+                self._twice(document, place, f"rule `{name}`", self._rule_places[name])
+            self._rule_places.setdefault(name, place)
+        if model is None:
+            return
+
+        def report(path: Path_, problem: str, remedy: str) -> None:
+            document.mistakes.append(Mistake(document.place((*at, *path)), problem, remedy))
+
+        self._rules.append(
+            RuleEntry(
+                name=model.name,
+                place=document.place(at),
+                patterns=_patterns(model.match, report),
+                severity=_severity(model.severity, report),
+                condition=None
+                if model.when is None
+                else parse_condition(model.when, lambda path, *said: report(("when", *path), *said)),
+                to=self._targets(document, (*at, "to"), model.to),
+                continues=model.continue_,
+                matching=tuple(model.examples.match),
+                missing=tuple(model.examples.miss),
+            )
+        )
+
+    def _targets(self, document: Document, at: Path_, to: str | list[str]) -> tuple[str, ...]:
+        names = (to,) if isinstance(to, str) else tuple(to)
+        if not names:
+            document.mistakes.append(
+                Mistake(document.place(at), "no destination", "write `to: discard` to keep nothing")
+            )
+        places = (document.place(at if isinstance(to, str) else (*at, index)) for index in range(len(names)))
+        self._uses += zip(names, places, strict=True)
+        return tuple(dict.fromkeys(names))
+
+    def _add_default(self, document: Document, model: FileModel) -> None:
+        if model.default is None:
+            return
+        place = document.place(("default",))
+        if self._default:
+            self._twice(document, place, "`default`", self._default[1])
+        self._default = (self._targets(document, ("default",), model.default), place)
+
+    def _add_timezone(self, document: Document, model: FileModel) -> None:
+        if model.timezone is None:
+            return
+        place = document.place(("timezone",))
+        if self._timezone:
+            self._twice(document, place, "`timezone`", self._timezone[1])
+        try:
+            self._timezone = (ZoneInfo(model.timezone), place)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            problem = f"`{model.timezone}` is no time zone"
+            document.mistakes.append(Mistake(place, problem, "write a name such as UTC or Europe/Berlin"))
+
+    def _twice(self, document: Document, place: Place, what: str, first: Place) -> None:
+        document.mistakes.append(Mistake(place, f"{what} is here twice", f"the first is at {first}"))
+
+
+def _patterns(match: str | list[str], report: Any) -> tuple[str, ...]:
+    patterns = (match,) if isinstance(match, str) else tuple(match)
+    for index, pattern in enumerate(patterns):
+        at: Path_ = ("match",) if isinstance(match, str) else ("match", index)
+        if problem := pattern_problem(pattern):
+            report(at, *problem)
+    return patterns
+
+
+def pattern_problem(pattern: str) -> tuple[str, str] | None:
+    """What is wrong with a topic pattern, and the remedy."""
+    words = split_words(pattern)
+    if words.count("#") > MAX_HASHES:
+        return f"more than {MAX_HASHES} `#` in a pattern", "the broker needs seconds to match such a pattern"
+    for word in words:
+        if word not in ("*", "#") and ("*" in word or "#" in word):
+            return f"`{word}` mixes a wildcard with text", "`*` stands for one whole word, `#` for any number of them"
+    return None
+
+
+def _severity(severity: str | None, report: Any) -> str | None:
+    if severity is None:
+        return None
+    if problem := severity_problem(severity):
+        report(("severity",), *problem)
+        return None
+    return severity

@@ -1,0 +1,17 @@
+"""Severities as people misspell them."""
+
+from __future__ import annotations
+
+from logrouter.config.mistakes import did_you_mean
+from logrouter.keys import RANK, SEVERITIES
+
+SPELLINGS = {"err": "error", "warn": "warning", "critical": "crit", "fatal": "crit", "emergency": "emerg",
+              "panic": "emerg", "information": "info", "trace": "debug"}  # fmt: skip
+
+
+def severity_problem(severity: str) -> tuple[str, str] | None:
+    """What is wrong with a severity, and the remedy."""
+    if severity in RANK:
+        return None
+    close = SPELLINGS.get(severity.lower())
+    return f"`{severity}` is no severity", f"did you mean `{close}`?" if close else did_you_mean(severity, SEVERITIES)

@@ -1,0 +1,29 @@
+"""Path templates of archives: which placeholders there are, and what is wrong with a template."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+PLACEHOLDERS = ("service", "host", "severity", "date", "year", "month", "day")
+DATED = {"date", "year", "month", "day"}
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+def template_problem(template: str) -> str | None:
+    """What is wrong with a path template, its remedy behind a newline; or None."""
+    unknown = [name for name in PLACEHOLDER.findall(template) if name not in PLACEHOLDERS]
+    path = PurePosixPath(PLACEHOLDER.sub("x", template))
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        return f"{{{unknown[0]}}} is no placeholder\nthere are {known}"
+    if path.is_absolute() or ".." in path.parts or not path.name:
+        return "the path must be relative, name a file and stay below `dir`\nset `dir` to move the whole archive"
+    if "+" in template:
+        return "`+` marks segments and open files\nuse another character in the path"
+    return None
+
+
+def is_dated(template: str) -> bool:
+    """Whether the filing day is part of the path."""
+    return not DATED.isdisjoint(PLACEHOLDER.findall(template))

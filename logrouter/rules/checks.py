@@ -1,0 +1,143 @@
+"""What can be said of rules before a line has come: examples that fail, rules that surely do not mean what they say.
+
+In comes a RuleSet, out come mistakes (an example fails, two archives write one path) and warnings. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from logrouter.config.destinations import ArchiveModel
+from logrouter.config.mistakes import Mistake
+from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
+from logrouter.config.severities import SPELLINGS
+from logrouter.keys import RANK, SEVERITIES, read_key, split_words
+from logrouter.record import Record
+from logrouter.rules.patterns import covers
+from logrouter.rules.ruleset import RuleSet
+
+
+def mistakes(rules: RuleSet) -> list[Mistake]:
+    """What keeps a router from starting."""
+    return [*_failing_examples(rules), *_shared_paths(rules.config)]
+
+
+def warnings(config: RuleConfig) -> list[Mistake]:
+    """What is probably not meant."""
+    found: list[Mistake] = []
+    for index, entry in enumerate(config.rules):
+        found += _misspelt(entry)
+        found += _dotted(entry)
+        found += _worse_left_out(entry)
+        found += _unarchived(config, entry)
+        found += _unreachable(entry, config.rules[:index])
+    return found
+
+
+def example_record(text: str) -> tuple[str, Record]:
+    """The key and record of an example, `KEY TEXT`."""
+    key, _, message = text.partition(" ")
+    parts = read_key(key)
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    record = Record(
+        ts=now, service=parts.service, host=parts.host, severity=parts.severity or "info", message=message,
+        source="example", pos=0, end=len(message.encode()) + 1,
+    )  # fmt: skip
+    return key, record
+
+
+def _failing_examples(rules: RuleSet) -> Iterator[Mistake]:
+    for entry in rules.config.rules:
+        for text, wanted in [*((text, True) for text in entry.matching), *((text, False) for text in entry.missing)]:
+            verdicts = rules.explain(*example_record(text))
+            taken = any(verdict.rule is entry and verdict.matched for verdict in verdicts)
+            if taken == wanted:
+                continue
+            last = verdicts[-1]
+            own = next((verdict.reason for verdict in verdicts if verdict.rule is entry), None)
+            reason = own if own is not None else f"rule `{last.rule.name}` ({last.rule.place}) took it first"
+            problem = f"example of rule `{entry.name}` should {'match' if wanted else 'miss'}: {text!r}"
+            yield Mistake(entry.place, problem, reason)
+
+
+def _shared_paths(config: RuleConfig) -> Iterator[Mistake]:
+    seen: dict[tuple[str | None, str], str] = {}
+    for name, model in config.destinations.items():
+        if isinstance(model, ArchiveModel):
+            first = seen.setdefault((model.dir, model.path), name)
+            if first != name:
+                problem = f"destinations `{first}` and `{name}` write the same path {model.path}"
+                yield Mistake(config.places[name], problem, "give each a `dir` or `path` of its own")
+
+
+def _misspelt(entry: RuleEntry) -> Iterator[Mistake]:
+    for pattern in entry.patterns:
+        last = (split_words(pattern) or [""])[-1]
+        meant = SPELLINGS.get(last.lower()) or (last.lower() if last.lower() in RANK else None)
+        if meant and last != meant:
+            problem = f"rule `{entry.name}`: `{last}` is no severity in {pattern}"
+            yield Mistake(entry.place, problem, f"did you mean `{meant}`?")
+
+
+def _dotted(entry: RuleEntry) -> Iterator[Mistake]:
+    for pattern in entry.patterns:
+        words = split_words(pattern)
+        if len(words) > 3 and "#" not in words:
+            host = "_".join(words[1:-1])
+            problem = f"rule `{entry.name}`: our keys have three words, {pattern} has {len(words)}"
+            remedy = f"dots in a host name become `_`: did you mean {words[0]}.{host}.{words[-1]}?"
+            yield Mistake(entry.place, problem, remedy)
+
+
+def _worse_left_out(entry: RuleEntry) -> Iterator[Mistake]:
+    if entry.severity is not None or set(entry.to) == {DISCARD}:
+        return
+    named = {words[-1] for pattern in entry.patterns if (words := split_words(pattern))} & set(RANK)
+    if not named:
+        return
+    mildest = max(named, key=RANK.__getitem__)
+    left = [severity for severity in SEVERITIES[: RANK[mildest]] if severity not in named]
+    if left:
+        problem = f"rule `{entry.name}` takes {mildest} and leaves out what is worse: {', '.join(left)}"
+        yield Mistake(entry.place, problem, f"end the pattern in `*` and write `severity: {mildest}`")
+
+
+def _unarchived(config: RuleConfig, entry: RuleEntry) -> Iterator[Mistake]:
+    archives = [name for name, model in config.destinations.items() if isinstance(model, ArchiveModel)]
+    if archives and not entry.continues and DISCARD not in entry.to and not set(archives) & set(entry.to):
+        problem = f"what rule `{entry.name}` takes is in no archive"
+        yield Mistake(entry.place, problem, f"add `{archives[0]}` to its `to`, or write `continue: true`")
+
+
+def _unreachable(entry: RuleEntry, before: tuple[RuleEntry, ...]) -> Iterator[Mistake]:
+    final = [
+        other
+        for other in before
+        if other.condition is None and not other.continues and _as_mild(other.severity, entry.severity)
+    ]
+    for pattern in entry.patterns:
+        if not covers([wide for other in final for wide in other.patterns], pattern):
+            break
+    else:
+        takers = ", ".join(f"`{other.name}` ({other.place})" for other in final if _meets(other, entry))
+        yield Mistake(entry.place, f"rule `{entry.name}` can never match", f"what it wants is taken before: {takers}")
+        return
+    if entry.severity is not None and all(_too_mild(pattern, entry.severity) for pattern in entry.patterns):
+        problem = f"rule `{entry.name}` can never match: its patterns name severities milder than {entry.severity}"
+        yield Mistake(entry.place, problem, "end the pattern in `*`")
+
+
+def _as_mild(wide: str | None, narrow: str | None) -> bool:
+    """Whether a severity limit takes all that another takes."""
+    return wide is None or (narrow is not None and RANK[narrow] <= RANK[wide])
+
+
+def _meets(other: RuleEntry, entry: RuleEntry) -> bool:
+    """Whether the two have a pattern in common, or one that covers the other."""
+    return any(covers([wide], narrow) or covers([narrow], wide) for wide in other.patterns for narrow in entry.patterns)
+
+
+def _too_mild(pattern: str, limit: str) -> bool:
+    last = (split_words(pattern) or [""])[-1]
+    return last in RANK and RANK[last] > RANK[limit]
