@@ -11,7 +11,8 @@ from typing import Any
 class Message:
     """A body under a routing key, with the AMQP properties that logrouter reads or writes; '' stands for unset.
 
-    Messages are always published persistent. `headers` hold str, int, bool, float, bytes, None and lists of them.
+    Messages are always published persistent. `headers` hold str, int, bool, float, bytes, None and lists of
+    them; those of foreign messages also nested tables, times and decimals.
     """
 
     key: str

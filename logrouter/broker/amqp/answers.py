@@ -1,0 +1,38 @@
+"""What the library raises, as errors of ours: here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiormq
+
+from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
+
+
+class Missing(BrokerError):
+    """What was named is not there."""
+
+
+def error_of(future: asyncio.Future[Any]) -> BaseException | None:
+    """Why a finished future failed. The library cancels what waits on a lost connection, so that is an error too."""
+    return asyncio.CancelledError() if future.cancelled() else future.exception()
+
+
+def translated(error: BaseException) -> BrokerError:
+    """An error of the library as ours."""
+    if isinstance(error, aiormq.PublishError):
+        return Unroutable(f"no queue takes the key {error.args[1]!r}")
+    if isinstance(error, aiormq.DeliveryError):
+        return PublishRefused("the broker answered with a nack")
+    if isinstance(error, aiormq.ChannelNotFoundEntity):
+        return Missing(reason(error))
+    if isinstance(error, aiormq.ChannelClosed | ValueError):  # ValueError: a name that the library does not send
+        return BrokerError(reason(error))
+    return SessionLost(reason(error))
+
+
+def reason(error: BaseException | None) -> str:
+    """What the library, or the broker through it, says; it gives a bare exception where the connection just ended."""
+    text = " ".join(map(str, error.args)) if error is not None else ""
+    return text or "the connection is gone"

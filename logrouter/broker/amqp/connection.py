@@ -1,0 +1,64 @@
+"""The connection to one host: aio-pika's, with its socket and its channels within reach."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+from typing import Any
+
+import aio_pika
+import aiormq
+from aiormq.abc import AbstractConnection
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from yarl import URL
+
+HEARTBEAT_SECONDS = 10
+"""The library gives a silent broker up after 33 seconds of it, RabbitMQ a silent client after 20."""
+
+for _library in ("aio_pika", "aiormq"):  # they log a traceback for each lost connection; we say it in one event
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
+
+
+class Connection(aio_pika.Connection, TransportFactory):
+    """aio-pika's connection, which makes its own socket, so that it can cut it when the broker reads no more.
+
+    Channels are those of the library below: aio-pika's leave callbacks behind on the connection when they close.
+    """
+
+    underlying: AbstractConnection
+
+    def __init__(self, url: URL, **options: Any) -> None:
+        super().__init__(url, **options)
+        self.kwargs["transport_factory"] = self
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def create(self, url: URL, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The streams of a new connection, which the library asks for."""
+        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, self._writer = await factory.create(url, **options)
+        return reader, self._writer
+
+    async def open_channel(self, **options: Any) -> aiormq.Channel:
+        """A new channel."""
+        channel = await self.underlying.channel(**options)
+        assert isinstance(channel, aiormq.Channel)  # the library's only kind
+        return channel
+
+    def cut(self) -> None:
+        """End it without a farewell, dropping what was not sent."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+
+async def open_connection(url: str) -> Connection:
+    """Connect to one host. Raises whatever the library raises, and nothing of it holds the password."""
+    connection = await aio_pika.connect(
+        URL(url).update_query({"heartbeat": HEARTBEAT_SECONDS} if "heartbeat=" not in url else {}),
+        connection_class=Connection,
+        client_properties={"connection_name": f"logrouter {platform.node()} {os.getpid()}"},
+    )
+    assert connection.transport is not None  # it is connected
+    connection.underlying = connection.transport.connection
+    return connection

@@ -1,0 +1,117 @@
+"""A consumer: deliveries in, acknowledgements out, over a channel of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+import aiormq
+from aiormq.abc import DeliveredMessage
+
+from logrouter.broker.amqp.answers import error_of, reason
+from logrouter.broker.amqp.wire import read_message
+from logrouter.broker.contract import Delivery
+from logrouter.broker.inbox import Inbox
+from logrouter.errors import SessionLost
+
+_T = TypeVar("_T")
+
+
+class Host(Protocol):
+    """The session as its consumers see it."""
+
+    @property
+    def gone(self) -> asyncio.Future[str]:
+        """Done when the session has ended; the result is why."""
+
+    def lose(self, reason: str) -> None:
+        """End the session."""
+
+    async def answer(self, call: Coroutine[Any, Any, _T]) -> _T:
+        """What the broker answers to `call`. Raises BrokerError if it refuses, SessionLost if it is lost or silent."""
+
+
+class AmqpConsumer:
+    """A consumer with a channel of its own, and so with its own prefetch and tags from 1.
+
+    On a TAIL queue (`settled`) the broker counts a delivery as acknowledged when it is sent.
+    """
+
+    def __init__(self, session: Host, channel: aiormq.Channel, *, settled: bool) -> None:
+        self._inbox = Inbox(bounded=settled)
+        self._session = session
+        self._channel = channel
+        self._settled = settled
+        self._closed = False
+        self._unsettled: dict[int, Delivery] = {}
+        self._acknowledging = asyncio.Lock()
+
+    async def begin(self, queue: str, prefetch: int) -> None:
+        """Start to receive."""
+        await self._channel.basic_qos(prefetch_count=prefetch)
+        await self._channel.basic_consume(queue, self._receive, no_ack=self._settled)
+        self._channel.on_consumer_cancel_callbacks.add(lambda _: self._session.lose(f"the queue {queue!r} is gone"))
+        self._channel.closing.add_done_callback(self._channel_closed)
+        self._session.gone.add_done_callback(self._session_gone)
+
+    def __aiter__(self) -> AsyncIterator[Delivery]:
+        """See the contract."""
+        return self._inbox
+
+    def drain(self) -> list[Delivery]:
+        """See the contract."""
+        return self._inbox.drain()
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """See the contract."""
+        if self._settled:
+            return
+        async with self._acknowledging:  # a frame that others overtake names tags that are settled: a protocol error
+            if self._closed:
+                raise SessionLost("this consumer was closed")
+            await self._session.answer(self._send(self._frames(deliveries)))
+
+    async def close(self) -> None:
+        """See the contract."""
+        if self._closed:
+            return
+        self._closed = True
+        self._session.gone.remove_done_callback(self._session_gone)
+        self._inbox.end()
+        with contextlib.suppress(SessionLost):  # then the broker has taken back what was unacknowledged
+            await self._session.answer(self._channel.close())
+
+    def _frames(self, deliveries: Sequence[Delivery]) -> list[tuple[int, bool]]:
+        """The fewest acknowledgements, as (tag, multiple): one for the run from the oldest on, one each for others."""
+        tags = {each.tag for each in deliveries if self._unsettled.get(each.tag) is each}
+        run = list(itertools.takewhile(tags.__contains__, self._unsettled))
+        rest = sorted(tags.difference(run))
+        for tag in tags:
+            del self._unsettled[tag]
+        return [(tag, True) for tag in run[-1:]] + [(tag, False) for tag in rest]
+
+    async def _send(self, frames: list[tuple[int, bool]]) -> None:
+        for tag, multiple in frames:
+            await self._channel.basic_ack(tag, multiple=multiple, wait=False)
+
+    async def _receive(self, delivered: DeliveredMessage) -> None:
+        """Take a delivery. The library starts a task for each, in order; without an await they also end in order."""
+        try:
+            message = read_message(delivered.routing_key, delivered.header, delivered.body)
+        except Exception as error:  # noqa: BLE001  # the library would drop the error and the broker wait for ever
+            self._session.lose(f"a delivery cannot be read: {error!r}")
+            return
+        delivery = Delivery(message, delivered.delivery_tag or 0, bool(delivered.redelivered))
+        if not self._settled:
+            self._unsettled[delivery.tag] = delivery
+        self._inbox.put(delivery)
+
+    def _channel_closed(self, closing: asyncio.Future[Any]) -> None:
+        if not self._closed:
+            self._session.lose(reason(error_of(closing)))
+
+    def _session_gone(self, gone: asyncio.Future[str]) -> None:
+        self._inbox.end(gone.result())

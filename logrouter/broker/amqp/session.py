@@ -1,0 +1,235 @@
+"""A session: one connection, and everything that lives and dies with it.
+
+Publishes share one channel with confirms, each consumer has a channel with its own prefetch, and questions that may
+be refused without harm (declarations, depths) go over a third, which the broker closes each time that it refuses one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+import aiormq
+
+from logrouter.broker.amqp.answers import Missing, error_of, reason, translated
+from logrouter.broker.amqp.connection import Connection
+from logrouter.broker.amqp.consumer import AmqpConsumer
+from logrouter.broker.amqp.settings import settings
+from logrouter.broker.amqp.wire import marked, write_properties
+from logrouter.broker.contract import Queue, QueueKind
+from logrouter.broker.lifetime import Lifetime, Promise, keep
+from logrouter.errors import PublishRefused, SessionLost
+from logrouter.message import Message
+from logrouter.observe.events import BROKER_BLOCKED, BROKER_UNBLOCKED, Condition
+
+ANSWER_SECONDS = 30.0
+"""For one call other than a publish; a broker that takes longer counts as lost."""
+
+CLOSE_SECONDS = 5.0
+"""For the farewell; then the connection is cut."""
+
+BLOCKED_EVERY_SECONDS = 1.0
+"""How often to look whether the broker has blocked us."""
+
+_YOUNG_SECONDS = 1.5
+"""Killed within a second of a quorum queue's birth, RabbitMQ 3.10 came back with the queue empty, time and again."""
+
+_T = TypeVar("_T")
+
+
+class AmqpSession:
+    """One connection. It ends with the connection or with any channel of it, unless that was a refused question."""
+
+    def __init__(self, connection: Connection, publishing: aiormq.Channel, name: str) -> None:
+        self._connection = connection
+        self._publishing = publishing
+        self._lifetime = Lifetime()
+        self._questions: aiormq.Channel | None = None
+        self._asking = asyncio.Lock()
+        self._tails: set[str] = set()
+        self._ids: set[str] = set()
+        token = uuid.uuid4().hex
+        self._unique = (f"{token}-{number}" for number in itertools.count())
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing: asyncio.Task[None] | None = None
+        self._blocked = Condition(BROKER_BLOCKED, BROKER_UNBLOCKED)
+        self._start(self._watch_blocked(name))
+        for part in (connection.underlying, publishing):
+            part.closing.add_done_callback(lambda closing: self.lose(reason(error_of(closing))))
+
+    async def declare_exchange(self, name: str) -> None:
+        """See the contract."""
+        await self._ask(lambda channel: channel.exchange_declare(name, exchange_type="topic", durable=True))
+
+    async def exchange_exists(self, name: str) -> bool:
+        """See the contract."""
+        try:
+            await self._ask(lambda channel: channel.exchange_declare(name, passive=True))
+        except Missing:
+            return False
+        return True
+
+    async def declare_queue(self, queue: Queue) -> None:
+        """See the contract."""
+        await self._ask(lambda channel: channel.queue_declare(queue.name, **settings(queue)))
+        if queue.kind is QueueKind.TAIL:
+            self._tails.add(queue.name)
+
+    async def delete_queue(self, name: str) -> None:
+        """See the contract."""
+        await self._ask(lambda channel: channel.queue_delete(name))
+
+    async def bind(self, queue: str, exchange: str, pattern: str) -> None:
+        """See the contract."""
+        await self._ask(lambda channel: channel.queue_bind(queue, exchange, pattern))
+
+    async def unbind(self, queue: str, exchange: str, pattern: str) -> None:
+        """See the contract."""
+        try:
+            await self._ask(lambda channel: channel.queue_unbind(queue, exchange, pattern))
+        except Missing:
+            return
+
+    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Promise:
+        """See the contract."""
+        promise = self._lifetime.promise()
+        if promise.done():
+            return promise
+        message_id = message.message_id
+        if not message_id or message_id in self._ids:
+            message_id = marked(message_id, next(self._unique))
+        try:
+            properties = write_properties(message, message_id, self._publishing.max_content_size)
+        except PublishRefused as refused:
+            keep(promise, refused)
+            return promise
+        self._ids.add(message_id)
+        # Tasks begin in the order they are made, and the first thing that each does is to queue up for the channel:
+        # so the order of calls is the order on the wire. With wait=True the library would wait for the socket to take
+        # the bytes; while the broker blocks us our heartbeats then wait as well, and two minutes later it gives up.
+        sending = self._publishing.basic_publish(
+            message.body,
+            exchange=exchange,
+            routing_key=message.key,
+            properties=properties,
+            mandatory=mandatory,
+            wait=False,
+        )
+        self._start(sending).add_done_callback(partial(self._published, promise, message_id))
+        return promise
+
+    async def consume(self, queue: str, *, prefetch: int) -> AmqpConsumer:
+        """See the contract."""
+        channel = await self.answer(self._connection.open_channel(publisher_confirms=False))
+        consumer = AmqpConsumer(self, channel, settled=queue in self._tails)
+        await self.answer(consumer.begin(queue, prefetch))
+        return consumer
+
+    async def depth(self, queue: str) -> int:
+        """See the contract."""
+        declared = await self._ask(lambda channel: channel.queue_declare(queue, passive=True))
+        return declared.message_count or 0
+
+    async def purge(self, queue: str) -> int:
+        """See the contract."""
+        purged = await self._ask(lambda channel: channel.queue_purge(queue))
+        return purged.message_count or 0
+
+    async def settle(self) -> None:
+        """See the contract."""
+        await asyncio.sleep(_YOUNG_SECONDS)
+
+    async def lost(self) -> str:
+        """See the contract."""
+        return await self._lifetime.over()
+
+    @property
+    def blocked(self) -> bool:
+        """See the contract."""
+        return self._blocked.holds and not self._lifetime.ended
+
+    @property
+    def gone(self) -> asyncio.Future[str]:
+        """Done when the session has ended; the result is why."""
+        return self._lifetime.gone
+
+    def lose(self, reason: str) -> None:
+        """End the session, and the connection with it; a second reason is dropped, since it follows from the first."""
+        if self._lifetime.end(reason):
+            self._closing = self._start(self._connection.close())
+
+    async def close(self) -> None:
+        """End the session, if it has not ended, and wait until nothing of it is left."""
+        self.lose("the session was closed")
+        assert self._closing is not None  # by the line above, or by whoever ended the session before
+        await asyncio.wait([self._closing], timeout=CLOSE_SECONDS)
+        self._connection.cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait([self._closing, *self._tasks], timeout=CLOSE_SECONDS)
+
+    async def answer(self, call: Coroutine[Any, Any, _T]) -> _T:
+        """What the broker answers to `call`. Raises BrokerError if it refuses, SessionLost if it is lost or silent."""
+        task = self._start(call)
+        ends: list[asyncio.Future[Any]] = [task, self._lifetime.gone]
+        try:
+            await asyncio.wait(ends, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            task.cancel()
+        if not task.done():
+            self.lose(f"no answer in {ANSWER_SECONDS:g} s")
+        self._lifetime.check()
+        error = error_of(task)
+        if error is None:
+            return task.result()
+        refusal = translated(error)
+        if isinstance(refusal, SessionLost):
+            self.lose(str(refusal))
+        raise refusal from error
+
+    async def _ask(self, question: Callable[[aiormq.Channel], Awaitable[_T]]) -> _T:
+        async with self._asking:
+            return await self.answer(self._question(question))
+
+    async def _question(self, question: Callable[[aiormq.Channel], Awaitable[_T]]) -> _T:
+        """Ask over the channel for questions, which the broker closes each time that it refuses one."""
+        if self._questions is None or self._questions.is_closed:
+            self._questions = await self._connection.open_channel(publisher_confirms=False)
+        try:
+            return await question(self._questions)
+        except asyncio.CancelledError:
+            self._questions = None  # the library closes a channel whose answer is not waited for, but not at once
+            raise
+
+    def _published(self, promise: Promise, message_id: str, sending: asyncio.Task[Any]) -> None:
+        self._ids.discard(message_id)
+        error = error_of(sending)
+        if error is None:
+            keep(promise)
+        elif isinstance(error, aiormq.DeliveryError):
+            keep(promise, translated(error))
+        else:
+            self.lose(reason(error))
+
+    async def _watch_blocked(self, name: str) -> None:
+        """The library says that it is blocked only by making `ready` wait."""
+        while True:
+            try:
+                async with asyncio.timeout(BLOCKED_EVERY_SECONDS):
+                    await self._connection.underlying.ready()
+            except TimeoutError:
+                self._blocked.begin(broker=name, reason="its memory or its disk runs short")
+            else:
+                self._blocked.end(broker=name)
+                await asyncio.sleep(BLOCKED_EVERY_SECONDS)
+
+    def _start(self, call: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.create_task(call)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(error_of)
+        return task

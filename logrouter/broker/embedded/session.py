@@ -1,0 +1,114 @@
+"""A session of the embedded broker: a plain object, so that a server for other processes could hold one for each."""
+
+from __future__ import annotations
+
+from weakref import WeakSet
+
+from logrouter.broker.contract import Queue, QueueKind
+from logrouter.broker.embedded.consumers import EmbeddedConsumer, TailConsumer
+from logrouter.broker.embedded.line import Ticket
+from logrouter.broker.embedded.switchboard import Switchboard
+from logrouter.broker.lifetime import Lifetime, Promise, keep
+from logrouter.broker.limits import check_key
+from logrouter.errors import BrokerError, PublishRefused, Unroutable
+from logrouter.message import Message
+
+
+class EmbeddedSession:
+    """Acts on the switchboard; ends when it is closed, or when the disk does not take an acknowledgement."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+        self._lifetime = Lifetime()
+        self._consumers: WeakSet[EmbeddedConsumer | TailConsumer] = WeakSet()
+
+    async def declare_exchange(self, name: str) -> None:
+        """See the contract."""
+        self._lifetime.check()
+        self._switchboard.routes.declare(name)
+
+    async def exchange_exists(self, name: str) -> bool:
+        """See the contract."""
+        self._lifetime.check()
+        return self._switchboard.routes.declared(name)
+
+    async def declare_queue(self, queue: Queue) -> None:
+        """See the contract."""
+        self._lifetime.check()
+        if queue.kind is QueueKind.TAIL:
+            self._switchboard.declare_tail(queue, self)
+        else:
+            await self._switchboard.declare(queue)
+
+    async def delete_queue(self, name: str) -> None:
+        """See the contract."""
+        self._lifetime.check()
+        await self._switchboard.delete(name)
+
+    async def bind(self, queue: str, exchange: str, pattern: str) -> None:
+        """See the contract."""
+        self._lifetime.check()
+        await self._switchboard.bind(queue, exchange, pattern)
+
+    async def unbind(self, queue: str, exchange: str, pattern: str) -> None:
+        """See the contract."""
+        self._lifetime.check()
+        await self._switchboard.unbind(queue, exchange, pattern)
+
+    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Promise:
+        """See the contract."""
+        promise = self._lifetime.promise()
+        if promise.done():
+            return promise
+        try:
+            check_key(message.key)
+            queues = self._switchboard.takers(exchange, message.key)
+        except PublishRefused as refused:
+            keep(promise, refused)
+            return promise
+        except BrokerError as error:
+            self.lose(str(error))
+            return promise
+        if queues:
+            ticket = Ticket(promise, len(queues))
+            for queue in queues:
+                queue.put(message, ticket)
+        else:
+            keep(promise, Unroutable(f"no queue takes the key {message.key!r}") if mandatory else None)
+        return promise
+
+    async def consume(self, queue: str, *, prefetch: int) -> EmbeddedConsumer | TailConsumer:
+        """See the contract."""
+        self._lifetime.check()
+        consumer = self._switchboard.queue(queue).consume(prefetch, self.lose)
+        self._consumers.add(consumer)
+        return consumer
+
+    async def depth(self, queue: str) -> int:
+        """See the contract."""
+        self._lifetime.check()
+        return self._switchboard.queue(queue).depth()
+
+    async def purge(self, queue: str) -> int:
+        """See the contract."""
+        self._lifetime.check()
+        return await self._switchboard.queue(queue).purge()
+
+    async def settle(self) -> None:
+        """See the contract: what is declared is on disk."""
+
+    async def lost(self) -> str:
+        """See the contract."""
+        return await self._lifetime.over()
+
+    @property
+    def blocked(self) -> bool:
+        """See the contract: what the disk does not take is refused at once."""
+        return False
+
+    def lose(self, reason: str) -> None:
+        """End the session: its consumers give back what they hold, its TAIL queues go, what it published stays."""
+        if self._lifetime.end(reason):
+            for consumer in list(self._consumers):
+                consumer.session_gone(reason)
+            self._switchboard.drop_tails(self)

@@ -1,0 +1,104 @@
+"""Named events: whatever goes wrong, or changes state, is said here once and counted under its name.
+
+In comes an event with its details; out go one log line and one step of `logrouter_events_total{event=...}`. The list
+of all events is below, so that what can happen can be read in one place.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import Counter
+
+_log = logging.getLogger("logrouter")
+_counted = Counter("logrouter_events_total", "Named events, by name", ["event"])
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A thing that can happen: its name, its logging level and a sentence with the details in braces."""
+
+    name: str
+    level: int
+    sentence: str
+
+    def happened(self, **details: Any) -> None:
+        """Log the sentence and count the event."""
+        _counted.labels(self.name).inc()
+        _log.log(self.level, "%s: %s", self.name, self.sentence.format(**details))
+
+    def count(self) -> float:
+        """How often it has happened in this process."""
+        return float(_counted.labels(self.name)._value.get())  # noqa: SLF001  # the client has no public reader
+
+
+class Condition:
+    """A state that lasts: said when it begins and when it ends, not each time it is noticed in between."""
+
+    def __init__(self, begins: Event, ends: Event) -> None:
+        self._begins = begins
+        self._ends = ends
+        self.holds = False
+
+    def begin(self, **details: Any) -> None:
+        """It holds from now on."""
+        if not self.holds:
+            self.holds = True
+            self._begins.happened(**details)
+
+    def end(self, **details: Any) -> None:
+        """It no longer holds."""
+        if self.holds:
+            self.holds = False
+            self._ends.happened(**details)
+
+
+_info, _warning, _error = logging.INFO, logging.WARNING, logging.ERROR
+
+BROKER_LOST = Event("broker.lost", _warning, "{broker} is out of reach ({reason}); trying again, nothing is lost")
+BROKER_FOUND = Event("broker.found", _info, "connected to {broker}")
+BROKER_BLOCKED = Event("broker.blocked", _warning, "{broker} asks publishers to hold ({reason})")
+BROKER_UNBLOCKED = Event("broker.unblocked", _info, "{broker} takes messages again")
+BROKER_STORE_FAILED = Event("broker.store_failed", _error, "{reason}; delayed messages wait, trying again")
+
+ARCHIVE_TORN = Event("archive.torn", _info, "{path} was cut back to its last commit; the bytes behind it are in .torn")
+ARCHIVE_DAMAGED = Event("archive.damaged", _error, "{path} is not as long as committed ({reason}); see logrouter audit")
+
+COMMIT_FAILING = Event("commit.failing", _error, "records cannot be written ({reason}); trying again, none is lost")
+COMMIT_RESUMED = Event("commit.resumed", _info, "records are written again")
+DEAD_LETTER = Event("message.dead", _warning, "a message under {key!r} went to {queue}: {reason}")
+WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before {position} did not come in time")
+TIDY_FAILED = Event("archive.untidy", _warning, "finished files could not be put away ({reason}); trying again later")
+RULES_ODD = Event("rules.odd", _warning, "{warning}")
+
+FILE_UNREADABLE = Event("file.unreadable", _warning, "{path} cannot be read ({reason}); trying again")
+FILE_READABLE = Event("file.readable", _info, "{path} can be read now")
+FILE_REWRITTEN = Event(
+    "file.rewritten", _warning, "{path} was truncated or rewritten at {position}; {unread} bytes unread"
+)
+FILE_GONE = Event("file.gone", _warning, "{path} is gone; whatever it held beyond byte {position} was not read")
+GLOB_EMPTY = Event("input.empty", _warning, "no file matches {glob} yet")
+GLOB_MATCHED = Event("input.matched", _info, "a file matches {glob} now")
+LINE_CUT = Event("line.cut", _warning, "{path}: a line of {length} bytes at {position} was cut to {kept}")
+PUBLISH_REFUSED = Event("publish.refused", _warning, "{broker} does not take messages ({reason}); reading them again")
+PUBLISH_TAKEN = Event("publish.taken", _info, "{broker} takes the messages again")
+ROUTER_ABSENT = Event("router.absent", _warning, "no router {instance!r} has been on {broker} yet; waiting for it")
+ROUTER_HERE = Event("router.here", _info, "router {instance!r} has been on {broker}; publishing")
+STATE_BROKEN = Event(
+    "state.broken", _warning, "{path} is broken ({reason}), kept as {kept}; reading all from the start"
+)
+STATE_CLONED = Event("state.cloned", _warning, "{path} is another machine's; going on from it under new sources")
+STATE_UNSAVED = Event("state.unsaved", _error, "{path} cannot be saved ({reason}); new files wait, trying again")
+STATE_SAVED = Event("state.saved", _info, "{path} can be saved again")
+DRAIN_LEFT = Event("drain.left", _warning, "left behind: {what}")
+LISTENING_BEGUN = Event("listening.begun", _info, "listening for {patterns} on {broker}; Ctrl-C ends it")
+LISTENING_LOST = Event(
+    "listening.lost", _warning, "{broker} is out of reach ({reason}); trying again, lines are missed"
+)
+TAIL_DROPPED = Event(
+    "tail.dropped", _warning, "{messages} messages were dropped here: this output is too slow for them"
+)
+TAIL_UNREADABLE = Event("tail.unreadable", _warning, "a message under {key!r} does not decode: {reason}")
+ARCHIVE_UNREADABLE = Event("archive.unreadable", _error, "{path} is damaged ({reason}); what stands before is shown")

@@ -1,0 +1,12 @@
+"""Metrics: what is counted at each step of a line's life, in Prometheus' own client."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter
+
+SHIPPED = Counter("logrouter_shipped_records_total", "Records confirmed by the broker", ["service"])
+DECIDED = Counter("logrouter_decided_records_total", "Records decided, by destination", ["destination"])
+SUPPRESSED = Counter("logrouter_suppressed_records_total", "Records that came again and were dropped")
+LATE = Counter("logrouter_late_windows_total", "Windows released before all that was due before them", ["why"])
+DEAD = Counter("logrouter_dead_messages_total", "Messages sent to the dead letters", ["queue"])
+UNREAD = Counter("logrouter_unread_bytes_total", "Bytes of files that were there and were gone before they were read")
