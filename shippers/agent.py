@@ -1,0 +1,229 @@
+"""The shipper as it lives: finds files, reads them in turn, publishes their windows, and saves how far it came.
+
+In come inputs, a broker and a state directory; out go confirmed messages on the exchange, for as long as it runs and
+across every loss of the broker. Files are watched and held open even while the broker is out of reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from logrouter.broker.contract import Broker, Session
+from logrouter.errors import BrokerError
+from logrouter.keys import marker
+from logrouter.observe.events import BROKER_FOUND, BROKER_LOST, ROUTER_ABSENT, ROUTER_HERE, Condition
+from shippers.checkpoint import Checkpoint
+from shippers.inputs.discovery import discover
+from shippers.inputs.files import GRACE, Files
+from shippers.inputs.follower import TICK, Follower
+from shippers.inputs.identity import shown
+from shippers.positions import Positions
+from shippers.publisher import Publisher
+from shippers.windows import Input, parts
+
+_SCAN_SECONDS = 1.0
+_STOP_SECONDS = 10.0
+"""For the confirms of what is under way when it is told to stop."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
+"""Seconds between two tries to reach the broker, or to find that a router has been there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an input is. lines_read: in windows, of which lines_confirmed are safe.   bytes_behind: not safe yet."""
+
+    service: str
+    files: int
+    lines_read: int
+    lines_confirmed: int
+    bytes_behind: int
+
+
+class Agent:
+    """Ships what `inputs` match to `broker`; `state` is this agent's own directory.
+
+    host: of inputs that name none.             instances: routers that must have been on the broker.
+    excluded: directories whose files are never followed (the state directory is one of itself).
+    grace: seconds for which a renamed or deleted file is still followed after it last grew.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        inputs: Sequence[Input],
+        state: Path,
+        *,
+        host: str,
+        instances: Sequence[str] = ("main",),
+        excluded: Sequence[Path] = (),
+        grace: float = GRACE,
+    ) -> None:
+        self._broker = broker
+        self._inputs = [replace(settings, host=settings.host or host) for settings in inputs]
+        self._state = state
+        self._excluded = [str(directory) for directory in (*excluded, state)]
+        self._grace = grace
+        self._files: Files | None = None
+        self._over = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._scans_begun = self._scans_done = 0
+        self._unreachable = Condition(BROKER_LOST, BROKER_FOUND)
+        self._absent = {instance: Condition(ROUTER_ABSENT, ROUTER_HERE) for instance in instances}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ship until `stop` is set, then wait a little for what is under way. Runs once.
+
+        Raises StateError if the state directory is in use, or written by a newer version.
+        """
+        _allow_many_files()
+        positions = Positions(self._state)
+        files = self._files = Files(self._inputs, positions, self._grace)
+        checkpoint = Checkpoint(files, positions)
+        try:
+            await self._work(files, checkpoint, stop)
+        finally:
+            await checkpoint.save()
+            files.close()
+            positions.close()
+
+    async def drain(self) -> list[str]:
+        """Wait until all that the inputs hold now is confirmed, or `run` ends; names what remains, and why."""
+        scan = self._scans_begun + 1
+        if self._files is not None:
+            self._files.scan_due = 0.0
+        while self._scans_done < scan and not self._over.is_set():
+            await _pause(self._over, TICK)
+        if self._files is None:
+            return []
+        targets = [(follower, follower.size) for follower in self._files]
+        while not (self._over.is_set() or all(_is_through(*target) for target in targets)):
+            await _pause(self._over, TICK)
+        unopened = set(self._files.notices.unreadable) - {follower.path for follower, _ in targets}
+        return [f"{shown(path)}: cannot be read" for path in sorted(unopened)] + [
+            f"{shown(follower.path)}: {_why_left(follower)}, {size - follower.confirmed} bytes"
+            for follower, size in targets
+            if follower.confirmed < size and not follower.ended
+        ]
+
+    def progress(self) -> list[Progress]:
+        """How far each input is, in the order in which they were given."""
+        if self._files is None:
+            return []
+        progress = []
+        for settings, tally in self._files.tallies.items():
+            followers = [follower for follower in self._files if follower.origin.settings == settings]
+            behind = sum(follower.size - follower.confirmed for follower in followers)
+            progress.append(Progress(settings.service, len(followers), tally.lines_read, tally.lines_confirmed, behind))
+        return progress
+
+    async def _work(self, files: Files, checkpoint: Checkpoint, stop: asyncio.Event) -> None:
+        stopping = asyncio.create_task(stop.wait())
+        watching = asyncio.create_task(self._watch(files, checkpoint))
+        shipping = asyncio.create_task(self._ship(files, stop))
+        try:
+            await asyncio.wait((stopping, watching, shipping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((shipping,), timeout=_STOP_SECONDS + 1 if stop.is_set() else 0)
+        finally:
+            self._over.set()
+            stopping.cancel()
+            shipping.cancel()
+            for task in (shipping, watching):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _watch(self, files: Files, checkpoint: Checkpoint) -> None:
+        while not self._over.is_set():
+            if time.monotonic() >= files.scan_due:
+                files.scan_due = time.monotonic() + _SCAN_SECONDS
+                self._scans_begun += 1
+                found = await asyncio.to_thread(discover, self._inputs, self._excluded)
+                files.apply(found, time.monotonic())
+                self._scans_done = self._scans_begun
+            await checkpoint.save_if_due()
+            await _pause(self._over, TICK)
+
+    async def _ship(self, files: Files, stop: asyncio.Event) -> None:
+        pause = _FIRST_PAUSE
+        while not stop.is_set():
+            try:
+                async with self._broker.session() as session:
+                    self._unreachable.end(broker=self._broker.name)
+                    await self._wait_for_routers(session, stop)
+                    pause = _FIRST_PAUSE
+                    await self._publish(session, files, stop)
+            except BrokerError as error:
+                self._unreachable.begin(broker=self._broker.name, reason=error)
+            await _pause(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _wait_for_routers(self, session: Session, stop: asyncio.Event) -> None:
+        """Hold until each router has been here: before that a message may go to listeners alone, and be lost."""
+        for instance, absent in self._absent.items():
+            pause = _FIRST_PAUSE
+            while not await session.exchange_exists(marker(instance)):
+                absent.begin(instance=instance, broker=self._broker.name)
+                await _pause(stop, pause)
+                if stop.is_set():
+                    return
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            absent.end(instance=instance, broker=self._broker.name)
+
+    async def _publish(self, session: Session, files: Files, stop: asyncio.Event) -> None:
+        publisher = Publisher(session, self._broker.name, self._changed)
+        try:
+            while not stop.is_set():
+                publisher.check()
+                self._changed.clear()
+                if not await self._lap(publisher, files, stop):
+                    await _pause(self._changed, TICK)
+            await publisher.finish(_STOP_SECONDS)
+        finally:
+            publisher.abandon()
+
+    async def _lap(self, publisher: Publisher, files: Files, stop: asyncio.Event) -> bool:
+        """Publish the next window of each file that has one, while there is room; whether any had."""
+        any_had = False
+        for _ in range(files.awake):
+            room = publisher.has_room and not stop.is_set()
+            follower = files.next(time.monotonic()) if room else None
+            if follower is None:
+                break
+            window = files.read(follower, time.monotonic())
+            if window is not None:
+                publisher.publish(follower, parts(window, follower.origin.settings, time.time()))
+                any_had = True
+                await asyncio.sleep(0)
+        return any_had
+
+
+def _is_through(follower: Follower, size: int) -> bool:
+    """Whether all that a file held up to `size` is confirmed, or cannot be read now."""
+    waits_for_its_end = follower.saved and not follower.pending and follower.reached >= size
+    return follower.confirmed >= size or follower.ended or follower.failing or waits_for_its_end
+
+
+def _why_left(follower: Follower) -> str:
+    if follower.failing:
+        return "cannot be read"
+    return "last line without newline" if follower.reached > follower.position else "not confirmed"
+
+
+async def _pause(event: asyncio.Event, seconds: float) -> None:
+    """Sleep, but no longer than until `event` is set."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def _allow_many_files() -> None:
+    """Each followed file is held open, and the usual soft limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

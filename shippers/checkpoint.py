@@ -1,0 +1,48 @@
+"""When positions are saved: identities before they are used, the rest now and then. One write at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from logrouter.observe.events import STATE_SAVED, STATE_UNSAVED, Condition
+from shippers.inputs.files import Files
+from shippers.positions import Positions
+
+_EVERY = 0.5
+"""Seconds between two saves of confirmed positions: what is read again after a crash."""
+
+_RETRY = 1.0
+"""Seconds until the next try where a save failed."""
+
+
+class Checkpoint:
+    """Takes the state of `files` to `positions`."""
+
+    def __init__(self, files: Files, positions: Positions) -> None:
+        self._files = files
+        self._positions = positions
+        self._revision: tuple[int, int] | None = None
+        self._due = self._retry = 0.0
+        self._unsaved = Condition(STATE_UNSAVED, STATE_SAVED)
+
+    async def save_if_due(self) -> None:
+        """Save if a file waits for its identity to be safe, or positions have moved on for a while."""
+        now = time.monotonic()
+        moved = self._files.revision != self._revision and now >= self._due
+        if (self._files.unsaved or moved) and now >= self._retry:
+            await self.save()
+
+    async def save(self) -> None:
+        """Save now. A failure is said, and tried again when it is next due."""
+        state, revision, unsaved = self._files.state(), self._files.revision, list(self._files.unsaved)
+        try:
+            await asyncio.to_thread(self._positions.save, state)
+        except OSError as error:
+            self._unsaved.begin(path=self._positions.path, reason=error)
+            self._retry = time.monotonic() + _RETRY
+            return
+        self._unsaved.end(path=self._positions.path)
+        self._files.saved(unsaved)
+        self._revision = revision
+        self._due = time.monotonic() + _EVERY

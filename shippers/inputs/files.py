@@ -1,0 +1,282 @@
+"""All files that the inputs match: which there are, which is which, whose turn it is, and when one is let go.
+
+In come what discovery found and the saved positions; out go followers, one for each incarnation of a file. A file is
+known by its inode while it is held open, so it may be renamed, linked and deleted meanwhile; after a restart by its
+inode and what it still holds.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from logrouter.observe.events import FILE_GONE
+from shippers.inputs.discovery import Discovery, Inode, Listing, Origin, is_excluded
+from shippers.inputs.follower import QUIET, Follower, Rewritten, Tally
+from shippers.inputs.identity import shown
+from shippers.inputs.known import Known
+from shippers.inputs.notices import Notices
+from shippers.positions import Positions, State
+from shippers.windows import Input, Window
+
+T = TypeVar("T")
+
+GRACE = 60.0
+"""Seconds for which a file that was renamed or deleted is still followed after it last grew: its writer may keep it."""
+
+
+class Files:
+    """The files of all inputs. `now` is always time.monotonic().
+
+    tallies: lines, by input.   scan_due: when to discover again.
+    unsaved: followers whose identity has to be saved before they are read.
+    """
+
+    def __init__(self, inputs: Sequence[Input], positions: Positions, grace: float = GRACE) -> None:
+        self.tallies = {settings: Tally() for settings in inputs}
+        self.scan_due = 0.0
+        self.unsaved: set[Follower] = set()
+        self._origins = {glob: Origin(settings, glob) for settings in reversed(inputs) for glob in settings.globs}
+        self._grace = grace
+        self._followers: dict[Inode, Follower] = {}
+        self._turns: deque[Follower] = deque()
+        self._ended: list[Follower] = []
+        self._known = Known(positions.state.files)
+        self._looked_at = positions.state.looked_at or math.inf
+        self._vacated: dict[str, tuple[Origin, float]] = {}
+        self._looked_before = set(self._origins) if positions.lost else set(positions.state.globs)
+        self._is_first = True
+        self._changes = 0
+        self.notices = Notices(self._origins)
+
+    @property
+    def revision(self) -> tuple[int, int]:
+        """Differs from an earlier one where `state` does."""
+        return self._changes, sum(tally.lines_confirmed for tally in self.tallies.values())
+
+    def __iter__(self) -> Iterator[Follower]:
+        return iter(list(self._followers.values()))
+
+    def apply(self, discovery: Discovery, now: float) -> None:
+        """Open what is new, notice what was renamed or is gone, and let go of what is done with."""
+        listing = Listing()
+        changed = [*self._meet(discovery, now), *self._miss(discovery, now)]
+        if self._is_first:
+            changed += self._look_for_renamed(listing, now)
+        for path, origin in {**discovery.vacant, **self._vacant(now), **dict(changed)}.items():
+            self._look_for_generations(path, origin, listing, now)
+        self._vacated |= {path: (origin, now) for path, origin in changed}
+        for follower in self:
+            self._attempt(follower, now, partial(follower.look, now))
+            if not (follower.failing or follower.ended):
+                self._wake_or_let_go(follower, now)
+        self.notices.scanned(discovery)
+        if self._is_first:
+            self._is_first = False
+            self._looked_before |= self._origins.keys()
+            self._changes += 1
+        self._looked_at = discovery.began
+
+    @property
+    def awake(self) -> int:
+        """How many followers have something to read, or had a moment ago."""
+        return len(self._turns)
+
+    def next(self, now: float) -> Follower | None:
+        """The follower whose turn it is, if one is due."""
+        for _ in range(len(self._turns)):
+            self._turns.rotate(-1)
+            if self._turns[-1].due <= now:
+                return self._turns[-1]
+        return None
+
+    def read(self, follower: Follower, now: float) -> Window | None:
+        """The next window of a follower, if there is one now."""
+        window = self._attempt(follower, now, partial(follower.read, now, final=self._is_final(follower, now)))
+        if window is None and not follower.failing:
+            if follower.exhausted and now - follower.grown_at >= QUIET:
+                self._sleep(follower)
+            elif follower.matched and not _leads_to(follower):
+                self.scan_due = now
+        return window
+
+    def saved(self, followers: Iterable[Follower]) -> None:
+        """The identities of these are safe, so that they can be read."""
+        for follower in followers:
+            follower.saved = True
+            self.unsaved.discard(follower)
+
+    def state(self) -> State:
+        """What is to be saved."""
+        self._ended = [follower for follower in self._ended if follower.pending]
+        followed = [each for each in self._followers.values() if each.source and not (each.unlinked and each.settled)]
+        files = [*(follower.state() for follower in (*followed, *self._ended)), *self._known]
+        return State(files, sorted(self._looked_before), 0.0 if math.isinf(self._looked_at) else self._looked_at)
+
+    def close(self) -> None:
+        """Let go of all."""
+        for follower in self._followers.values():
+            follower.close()
+
+    def _meet(self, discovery: Discovery, now: float) -> Iterator[tuple[str, Origin]]:
+        """Open or greet each file that was found; yields the places where another may have been since the last look."""
+        for inode, found in discovery.files.items():
+            follower = self._followers.get(inode)
+            if follower is None:
+                is_new = not self._known.has(inode, found.paths[0])
+                if not self._open(found.paths[0], found.origin, now, matched=True) or is_new:
+                    yield found.paths[0], found.origin
+            elif follower.path not in found.paths:
+                yield follower.path, follower.origin
+                follower.path, follower.left_at, follower.matched = found.paths[0], now, True
+                self._changes += 1
+            elif not follower.matched:
+                follower.left_at, follower.matched = None, True
+
+    def _miss(self, discovery: Discovery, now: float) -> Iterator[tuple[str, Origin]]:
+        """Notice which files no glob leads to any more; yields the places where they were."""
+        for inode, follower in self._followers.items():
+            if follower.matched and inode not in discovery.files:
+                yield follower.path, follower.origin
+                follower.left_at, follower.matched = now, False
+
+    def _look_for_renamed(self, listing: Listing, now: float) -> Iterator[tuple[str, Origin]]:
+        """Find files that were renamed while nobody looked; yields the places where they were."""
+        for saved in self._known.unfinished():
+            origin = self._origins.get(saved.glob)
+            if origin is None:
+                continue
+            for path, status in listing.beside(saved.path):
+                if (status.st_dev, status.st_ino) == (saved.device, saved.inode):
+                    self._open(path, origin, now, known_only=True)
+            if saved in self._known:
+                FILE_GONE.happened(path=shown(saved.path), position=saved.confirmed)
+                self._known.give_up(saved)
+            rewritten = self._followers.get((saved.device, saved.inode))
+            if rewritten is None or rewritten.path != saved.path:
+                yield saved.path, origin
+
+    def _vacant(self, now: float) -> dict[str, Origin]:
+        """The places left within the grace time where no other file has been met since."""
+        occupied = {follower.path for follower in self._followers.values() if follower.matched} if self._vacated else ()
+        self._vacated = {
+            path: (origin, since)
+            for path, (origin, since) in self._vacated.items()
+            if path not in occupied and now - since <= self._grace
+        }
+        return {path: origin for path, (origin, _) in self._vacated.items()}
+
+    def _look_for_generations(self, path: str, origin: Origin, listing: Listing, now: float) -> None:
+        """Find files that were at a place for so short a time that nobody saw them there."""
+        for generation in listing.generations(path, self._looked_at):
+            if not is_excluded(generation, origin.settings):
+                self._open(generation, origin, now)
+
+    def _open(self, path: str, origin: Origin, now: float, *, matched: bool = False, known_only: bool = False) -> bool:
+        """Follow the file at `path`, unless it is followed already; false if there is none any more."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self.notices.failed(path, error.strerror)
+            return True
+        follower = Follower(fd, path, origin, now, self.tallies[origin.settings])
+        follower.matched = matched
+        try:
+            is_new = follower.inode not in self._followers and self._identify(follower, now, known_only=known_only)
+        except OSError as error:
+            self.notices.failed(path, error.strerror)
+            is_new = False
+        if is_new:
+            self._followers[follower.inode] = follower
+            self._wake(follower)
+            self._changes += 1
+        else:
+            follower.close()
+        return True
+
+    def _identify(self, follower: Follower, now: float, *, known_only: bool) -> bool:
+        """Find out which incarnation it is, and where to begin; false if it must be known and is not."""
+        saved = self._known.claim(follower)
+        if saved is not None:
+            follower.resume(saved)
+        elif known_only:
+            return False
+        elif follower.origin.glob not in self._looked_before:
+            follower.begin_as_set()
+        if not follower.matched or (saved is not None and saved.path != follower.path):
+            follower.left_at = now
+        return True
+
+    def _begin_anew(self, old: Follower, now: float) -> None:
+        """The same file, rewritten: another incarnation, from its start."""
+        old.end()
+        if old.pending:
+            self._ended.append(old)
+        new = Follower(old.fd, old.path, old.origin, now, self.tallies[old.origin.settings])
+        new.matched, new.left_at = old.matched, old.left_at
+        self.unsaved.discard(old)
+        self._followers[old.inode] = new
+        self._sleep(old)
+        self._wake(new)
+        self._changes += 1
+
+    def _is_final(self, follower: Follower, now: float) -> bool:
+        """Whether its writer has had its time after the file was renamed or deleted."""
+        return follower.left_at is not None and now - max(follower.left_at, follower.grown_at) > self._grace
+
+    def _attempt(self, follower: Follower, now: float, action: Callable[[], T]) -> T | None:
+        """What `action` returns, or None for a file that was rewritten or fails."""
+        try:
+            result = action()
+        except Rewritten:
+            self._begin_anew(follower, now)
+            return None
+        except OSError as error:
+            follower.failing, follower.due = True, now + QUIET
+            self.notices.failed(follower.path, error.strerror)
+            return None
+        follower.failing = False
+        if follower.source and not follower.saved:
+            self.unsaved.add(follower)
+        return result
+
+    def _wake_or_let_go(self, follower: Follower, now: float) -> None:
+        is_final = self._is_final(follower, now)
+        if not follower.exhausted or (is_final and follower.size > follower.position):
+            self._wake(follower)
+        elif is_final and not follower.matched and follower.settled:
+            self._let_go(follower)
+
+    def _let_go(self, follower: Follower) -> None:
+        del self._followers[follower.inode]
+        self._sleep(follower)
+        follower.close()
+        if follower.source and not follower.unlinked:
+            self._known.remember(replace(follower.state(), done=True))
+        self._changes += 1
+
+    def _wake(self, follower: Follower) -> None:
+        if not follower.awake:
+            follower.awake = True
+            self._turns.append(follower)
+
+    def _sleep(self, follower: Follower) -> None:
+        if follower.awake:
+            follower.awake = False
+            self._turns.remove(follower)
+
+
+def _leads_to(follower: Follower) -> bool:
+    """Whether the follower's path still names its file."""
+    try:
+        status = os.stat(follower.path)  # noqa: PTH116  # a string, looked at forty times a second
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == follower.inode

@@ -1,0 +1,299 @@
+"""One incarnation of a file, from its bytes to windows of whole lines.
+
+In comes an open file that others append to, rename and delete; out go contiguous windows, and the positions up to
+which they were confirmed. A truncated or rewritten file is another incarnation: that is found here and acted on by
+`files`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from secrets import token_hex
+
+from logrouter.errors import LogrouterError
+from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
+from logrouter.observe.metrics import UNREAD
+from shippers.inputs.discovery import Origin
+from shippers.inputs.identity import PREFIX, TAIL, Mark, Saved, shown
+from shippers.windows import Cut, Window
+
+WINDOW = 256 << 10
+"""Bytes read at a time, and so the most in a window, save for one that is a single longer line."""
+
+MAX_LINES = 4096
+"""Lines in a window: of very short ones 256 KiB would make a message of many MiB."""
+
+TICK = 0.025
+"""Seconds between two looks at a file that grows: short enough to be immediate, and it gathers lines to a window."""
+
+QUIET = 1.0
+"""Seconds after which a file that does not grow is looked at only by each scan."""
+
+_SCAN = 1 << 20
+"""Bytes of a line that does not end that are looked at in one turn."""
+
+
+class Rewritten(LogrouterError):
+    """A file no longer holds what was read from it: it was truncated, or written anew."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Lines of one input: read into windows, and confirmed of these."""
+
+    lines_read: int = 0
+    lines_confirmed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A window that was handed out: where it ends, the bytes just before that, and its lines."""
+
+    to: int
+    tail: bytes
+    lines: int
+
+
+@dataclass(slots=True)
+class _LongLine:
+    """The part seen so far of a line that is longer than a window."""
+
+    length: int = 0
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def add(self, content: bytes) -> None:
+        self.length += len(content)
+        self.digest.update(content)
+
+
+class Follower:
+    """Reads one open file. Owns `fd`; `now` is always time.monotonic().
+
+    source: '' until the file has content.      saved: whether that is in the saved state; nothing is read before.
+    path, origin: where it is, and what led there.      size: in bytes, when last looked at.
+    matched: whether a glob still leads to it.  left_at: when the path at which it was met ceased to lead to it.
+    grown_at: when it was last seen to grow.    due: when to read next, while it is awake.
+    awake: whether it takes its turns; it does not while there is nothing new.
+    failing: the last look at it failed.
+    ended: it was rewritten, and what was not confirmed cannot be read again.
+    """
+
+    def __init__(self, fd: int, path: str, origin: Origin, now: float, tally: Tally) -> None:
+        status = os.fstat(fd)
+        self.fd = fd
+        self.path = path
+        self.origin = origin
+        self.inode = (status.st_dev, status.st_ino)
+        self.size = 0
+        self.unlinked = False
+        self.matched = True
+        self.ended = False
+        self.failing = False
+        self.source = ""
+        self.saved = False
+        self.start = self.position = self.confirmed = 0
+        self.grown_at = now
+        self.left_at: float | None = None
+        self.due = now
+        self.awake = False
+        self._tally = tally
+        self._prefix = Mark()
+        self._tail = self._confirmed_tail = b""
+        self._pending: deque[_Pending] = deque()
+        self._long: _LongLine | None = None
+        self._fruitless = -1
+
+    def resume(self, saved: Saved) -> None:
+        """Go on as the incarnation that it was recognised as."""
+        self.source, self.saved, self._prefix = saved.source, True, saved.prefix
+        self.start, self.position, self.confirmed = saved.start, saved.confirmed, saved.confirmed
+        self._tail = self._confirmed_tail = self._before(saved.confirmed)
+
+    def begin_as_set(self) -> None:
+        """Begin where `read_from` says: with the first line that begins there, or with an unended one."""
+        if self.origin.settings.read_from == "start":
+            return
+        offset = max(0, os.fstat(self.fd).st_size - self.origin.settings.read_from)
+        if offset:
+            offset = self._line_near(offset)
+        self.start = self.position = self.confirmed = offset
+        self._tail = self._confirmed_tail = self._before(offset)
+
+    def _line_near(self, offset: int) -> int:
+        look = offset - 1
+        while content := os.pread(self.fd, _SCAN, look):
+            newline = content.find(b"\n")
+            if newline >= 0:
+                return look + newline + 1
+            look += len(content)
+        before = os.pread(self.fd, min(offset, _SCAN), max(0, offset - _SCAN))
+        return offset - len(before) + before.rfind(b"\n") + 1
+
+    def _before(self, position: int) -> bytes:
+        count = min(TAIL, position)
+        return os.pread(self.fd, count, position - count)
+
+    def state(self) -> Saved:
+        """What is to be saved of it."""
+        tail = Mark.of(self._confirmed_tail)
+        return Saved(
+            self.source, self.path, *self.inode, self.start, self.confirmed, self.origin.glob, self._prefix, tail
+        )
+
+    @property
+    def pending(self) -> bool:
+        """Whether windows were handed out and not confirmed."""
+        return bool(self._pending)
+
+    @property
+    def reached(self) -> int:
+        """Up to where it was read, or looked at in vain for the end of a line."""
+        return max(self.position, self._fruitless)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there was nothing more to read when last looked, save for a last line without a newline."""
+        return self.size in (self.position, self._fruitless)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that there was has been read and confirmed."""
+        return self.confirmed == self.size and not self._pending
+
+    def look(self, now: float) -> None:
+        """See how large it is; at the first sight of content it gets its identity. Raises Rewritten, OSError."""
+        status = os.fstat(self.fd)
+        self.unlinked = status.st_nlink == 0
+        if status.st_size < self.position:
+            raise Rewritten(f"{self.path} has {status.st_size} bytes, and {self.position} were read")
+        if status.st_size > self.size:
+            self.grown_at = now
+        self.size = status.st_size
+        if self.size and not self.source:
+            self.source = token_hex(8)
+            self._prefix = Mark.of(os.pread(self.fd, PREFIX, 0))
+
+    def read(self, now: float, *, final: bool = False) -> Window | None:
+        """The next window, or None when there is no whole line; `final`: a last line without a newline is whole too.
+
+        Does a bounded amount of work, so that files can take turns. Raises Rewritten, OSError.
+        """
+        before = self.size
+        try:
+            self.look(now)
+            window = self._next(final) if self.saved and (final or not self.exhausted) else None
+        except Rewritten:
+            self.size = before
+            raise
+        self.due = now + TICK if self.exhausted or not self.saved else now
+        return window
+
+    def confirm(self) -> None:
+        """The oldest window handed out is safe."""
+        oldest = self._pending.popleft()
+        self.confirmed, self._confirmed_tail = oldest.to, oldest.tail
+        self._tally.lines_confirmed += oldest.lines
+
+    def rewind(self, due: float) -> bool:
+        """Go back to where it is confirmed: all windows handed out since are to be read again, from the time `due`.
+
+        False if they cannot be, since the file was rewritten.
+        """
+        if self.ended and self._pending:
+            self.lose(self.confirmed, self.position)
+        self._tally.lines_read -= sum(window.lines for window in self._pending)
+        self._pending.clear()
+        self.position, self._tail = self.confirmed, self._confirmed_tail
+        self._long = None
+        self._fruitless = -1
+        self.due = due
+        return not self.ended
+
+    def close(self) -> None:
+        """Let the file go."""
+        os.close(self.fd)
+
+    def end(self) -> None:
+        """It was rewritten: whatever it had beyond its position is gone."""
+        self.ended = True
+        self.lose(self.position, self.size)
+
+    def lose(self, begin: int, end: int) -> None:
+        """Count bytes that were there and can no longer be read."""
+        FILE_REWRITTEN.happened(path=shown(self.path), position=begin, unread=end - begin)
+        UNREAD.inc(end - begin)
+
+    def _next(self, final: bool) -> Window | None:
+        if self._long is not None:
+            return self._scan(self._long, final)
+        content = self._take(WINDOW)
+        end = content.rfind(b"\n") + 1
+        if not end and len(content) == WINDOW:
+            self._long = _LongLine()
+            self._long.add(content)
+            return None
+        if end or (final and content):
+            return self._cut_off(content[: end or len(content)])
+        self._fruitless = self.size
+        return None
+
+    def _take(self, count: int) -> bytes:
+        """The next bytes, if those before them are still what they were."""
+        content = os.pread(self.fd, len(self._tail) + count, self.position - len(self._tail))
+        if not content.startswith(self._tail):
+            raise Rewritten(f"{self.path} was rewritten before {self.position}")
+        return content[len(self._tail) :]
+
+    def _cut_off(self, content: bytes) -> Window:
+        """A window from the beginning of `content`, which is whole lines."""
+        limit = self.origin.settings.max_line
+        if len(content) <= limit and content.count(b"\n") <= MAX_LINES:
+            return self._window(len(content), content)
+        end = following = lines = 0
+        while end < len(content) and lines < MAX_LINES:
+            following = content.find(b"\n", end) + 1 or len(content)
+            if len(content[end:following].removesuffix(b"\n")) > limit:
+                break
+            end = following
+            lines += 1
+        if end:
+            return self._window(end, content[:end])
+        digest = hashlib.sha256(content[:following]).hexdigest()
+        return self._window(following, content[:limit], Cut(following, digest))
+
+    def _scan(self, line: _LongLine, final: bool) -> Window | None:
+        """A further look for the end of a long line."""
+        content = os.pread(self.fd, _SCAN, self.position + line.length)
+        end = content.find(b"\n") + 1
+        line.add(content[: end or len(content)])
+        if not end and len(content) == _SCAN:
+            return None
+        if not end and not final:
+            self._fruitless = self.size
+            return None
+        self._long = None
+        is_cut = line.length - bool(end) > self.origin.settings.max_line
+        kept = self.origin.settings.max_line if is_cut else line.length
+        content = self._take(kept)
+        if len(content) < kept:
+            raise Rewritten(f"{self.path} was truncated after {self.position}")
+        return self._window(line.length, content, Cut(line.length, line.digest.hexdigest()) if is_cut else None)
+
+    def _window(self, length: int, content: bytes, cut: Cut | None = None) -> Window:
+        window = Window(self.source, self.start, self.position, self.position + length, content, cut)
+        if cut is None:
+            tail = (self._tail + content[-TAIL:])[-TAIL:]
+            lines = content.count(b"\n") + (not content.endswith(b"\n"))
+        else:
+            LINE_CUT.happened(path=shown(self.path), length=length, position=self.position, kept=len(content))
+            tail = self._before(window.to)
+            lines = 1
+        if self._prefix.length < PREFIX:
+            self._prefix = Mark.of(os.pread(self.fd, PREFIX, 0))
+        self.position, self._tail = window.to, tail
+        self._pending.append(_Pending(window.to, tail, lines))
+        self._tally.lines_read += lines
+        return window

@@ -1,0 +1,68 @@
+"""The saved positions that no open file has claimed: of files not met yet, and of those that were let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from shippers.inputs.discovery import Inode
+from shippers.inputs.follower import Follower
+from shippers.inputs.identity import Saved
+
+REMEMBERED = 4096
+"""Inodes whose positions are kept after their files were let go, in case they come back to where a glob leads."""
+
+
+class Known:
+    """Saved positions by inode, in the order in which they came."""
+
+    def __init__(self, files: Iterable[Saved]) -> None:
+        self._by_inode: dict[int, list[Saved]] = {}
+        for saved in files:
+            self._by_inode.setdefault(saved.inode, []).append(saved)
+
+    def __iter__(self) -> Iterator[Saved]:
+        return (saved for twins in self._by_inode.values() for saved in twins)
+
+    def __contains__(self, saved: Saved) -> bool:
+        return saved in self._by_inode.get(saved.inode, ())
+
+    def unfinished(self) -> list[Saved]:
+        """The positions of files that were not read to their end when they were saved."""
+        return [saved for saved in self if not saved.done]
+
+    def claim(self, follower: Follower) -> Saved | None:
+        """The position of an open file, which is known no longer; None for a file that was never met.
+
+        The device may have another number after a reboot, so the same inode at the same path will do as well.
+        """
+        for saved in self._candidates(follower.inode, follower.path):
+            if saved.recognises(follower.fd):
+                self._remove(saved)
+                return saved
+        return None
+
+    def has(self, inode: Inode, path: str) -> bool:
+        """Whether this file was there before, be it as it was or rewritten."""
+        return bool(self._candidates(inode, path))
+
+    def remember(self, saved: Saved) -> None:
+        """Keep the position of a file that was let go; the oldest are forgotten for it if need be."""
+        self._by_inode.setdefault(saved.inode, []).append(saved)
+        while len(self._by_inode) > REMEMBERED:
+            del self._by_inode[next(iter(self._by_inode))]
+
+    def give_up(self, saved: Saved) -> None:
+        """The file was looked for in vain: keep its position, look no more."""
+        self._remove(saved)
+        self.remember(replace(saved, done=True))
+
+    def _candidates(self, inode: Inode, path: str) -> list[Saved]:
+        twins = self._by_inode.get(inode[1], ())
+        return [saved for saved in twins if saved.device == inode[0] or saved.path == path]
+
+    def _remove(self, saved: Saved) -> None:
+        twins = self._by_inode[saved.inode]
+        twins.remove(saved)
+        if not twins:
+            del self._by_inode[saved.inode]

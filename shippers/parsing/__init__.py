@@ -1,0 +1,1 @@
+"""Line -> severity, time, fields. Pure: no I/O."""

@@ -1,0 +1,146 @@
+"""Windows -> confirmed publishes, on one session: whole windows, in order, positions only past what is safe.
+
+In come the parts of windows and the source that each was read from; out go messages, and to the source either the word
+that its oldest window is confirmed, or that it is to go back. Going back is the one answer to every failure: the
+windows are read again, and the router drops what it had already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from logrouter.batch import Part, to_message
+from logrouter.broker.contract import EXCHANGE, Session
+from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
+from logrouter.observe.events import PUBLISH_REFUSED, PUBLISH_TAKEN, Condition
+from logrouter.observe.metrics import SHIPPED
+
+IN_FLIGHT = 16 << 20
+"""Bytes published and not confirmed; a window is admitted whole while there are less."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+"""Seconds for which a source rests after its first refusal, and after many."""
+
+
+class Source(Protocol):
+    """What windows are read from."""
+
+    def confirm(self) -> None:
+        """The oldest window that it handed out is safe."""
+
+    def rewind(self, due: float) -> bool:
+        """Hand out again, from time.monotonic() `due` on, what is not confirmed; false if that is gone for good."""
+
+
+@dataclass(slots=True, eq=False)
+class _Sent:
+    """A window under way."""
+
+    service: str
+    lines: int
+    size: int
+    confirmed: bool = False
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The windows of one source under way, oldest first, and how often in a row it was refused."""
+
+    name: str
+    source: Source
+    sent: deque[_Sent] = field(default_factory=deque)
+    refusals: int = 0
+
+
+class Publisher:
+    """Publishes on `session`, and sets `changed` whenever a window was answered or the session is lost."""
+
+    def __init__(self, session: Session, name: str, changed: asyncio.Event, limit: int = IN_FLIGHT) -> None:
+        self._session = session
+        self._name = name
+        self._changed = changed
+        self._limit = limit
+        self._in_flight = 0
+        self._lanes: dict[str, _Lane] = {}
+        self._answers: set[asyncio.Task[None]] = set()
+        self._trouble: BaseException | None = None
+        self._refused = Condition(PUBLISH_REFUSED, PUBLISH_TAKEN)
+        self._lost = asyncio.create_task(session.lost())
+        self._lost.add_done_callback(lambda _: changed.set())
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another window may be published."""
+        return self._in_flight < self._limit
+
+    def check(self) -> None:
+        """Raise SessionLost if the session is gone."""
+        if self._trouble is not None:
+            raise self._trouble
+        if self._lost.done():
+            raise SessionLost(self._lost.result())
+
+    def publish(self, source: Source, parts: Sequence[Part]) -> None:
+        """Send a window; the next one of the same source is to be the one that follows it."""
+        name = parts[0].source
+        lane = self._lanes.setdefault(name, _Lane(name, source))
+        sent = _Sent(parts[0].service, sum(part.count for part in parts), sum(len(part.body) for part in parts))
+        lane.sent.append(sent)
+        self._in_flight += sent.size
+        answers = [asyncio.ensure_future(self._session.publish(EXCHANGE, to_message(part))) for part in parts]
+        task = asyncio.create_task(self._settle(lane, sent, answers))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def finish(self, seconds: float) -> None:
+        """Wait until all windows are answered, at most so long."""
+        if self._answers:
+            await asyncio.wait(self._answers, timeout=seconds)
+
+    def abandon(self) -> None:
+        """The session is over: what is not confirmed is to be read again."""
+        for task in (self._lost, *self._answers):
+            task.cancel()
+        for lane in self._lanes.values():
+            lane.source.rewind(0.0)
+        self._lanes.clear()
+
+    async def _settle(self, lane: _Lane, sent: _Sent, answers: Sequence[asyncio.Future[None]]) -> None:
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        self._in_flight -= sent.size
+        self._changed.set()
+        failure = next((outcome for outcome in outcomes if outcome is not None), None)
+        if sent not in lane.sent:
+            return  # the source went back meanwhile, and hands it out again
+        if failure is None:
+            sent.confirmed = True
+            self._confirm(lane)
+        elif isinstance(failure, PublishRefused | Unroutable):
+            self._send_back(lane, failure)
+        else:
+            self._trouble = failure
+
+    def _confirm(self, lane: _Lane) -> None:
+        while lane.sent and lane.sent[0].confirmed:
+            oldest = lane.sent.popleft()
+            lane.source.confirm()
+            lane.refusals = 0
+            SHIPPED.labels(oldest.service).inc(oldest.lines)
+        if not lane.sent and not lane.refusals:
+            self._lanes.pop(lane.name, None)
+        if self._refused.holds and not any(each.refusals for each in self._lanes.values()):
+            self._refused.end(broker=self._name)
+
+    def _send_back(self, lane: _Lane, reason: BrokerError) -> None:
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(lane.refusals, 16)) * random.uniform(0.5, 1.0)  # noqa: S311  # spreads retries, no more
+        lane.refusals += 1
+        lane.sent.clear()
+        if not lane.source.rewind(time.monotonic() + pause):
+            self._lanes.pop(lane.name, None)
+        self._refused.begin(broker=self._name, reason=reason)

@@ -1,0 +1,203 @@
+"""The other end of a shipper in tests: a router that keeps what it is given, and a broker with faults on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from logrouter.batch import Part, from_message
+from logrouter.broker.contract import EXCHANGE, Broker, Queue, QueueKind
+from logrouter.errors import SessionLost
+from logrouter.keys import marker
+from logrouter.message import Message
+from logrouter.record import Record, decode_lines, original
+from shippers.agent import Agent
+from shippers.inputs.discovery import discover
+from shippers.inputs.files import Files
+from shippers.positions import Positions
+from shippers.windows import Input, Window, parts
+
+
+@asynccontextmanager
+async def routing(broker: Broker, instance: str = "main", pattern: str = "#") -> AsyncIterator[list[Part]]:
+    """A router on `broker`: the parts that came, each acknowledged. Its queue goes with it, the marker stays."""
+    taken: list[Part] = []
+    queue = Queue(f"logrouter.{instance}", QueueKind.INGRESS)
+    async with broker.session() as session:
+        await session.declare_exchange(EXCHANGE)
+        await session.declare_queue(queue)
+        await session.bind(queue.name, EXCHANGE, pattern)
+        await session.declare_exchange(marker(instance))
+        consumer = await session.consume(queue.name, prefetch=512)
+
+        async def take() -> None:
+            async for delivery in consumer:
+                taken.append(from_message(delivery.message))
+                await consumer.ack([delivery])
+
+        taking = asyncio.create_task(take())
+        yield taken
+        taking.cancel()
+        await consumer.close()
+        await session.delete_queue(queue.name)
+
+
+@asynccontextmanager
+async def shipping(broker: Broker, inputs: Sequence[Input], state: Path, **settings: Any) -> AsyncIterator[Agent]:
+    """An agent that runs; told to stop at the end."""
+    agent, stop = Agent(broker, inputs, state, host="web-1", **settings), asyncio.Event()
+    running = asyncio.create_task(agent.run(stop))
+    try:
+        yield agent
+    finally:
+        stop.set()
+        await running
+
+
+def records(given: Iterable[Part]) -> list[Record]:
+    """The records of parts, once each, by source and position."""
+    once = {(record.source, record.pos): record for part in given for record in decode_lines(part.body)}
+    return [once[place] for place in sorted(once)]
+
+
+def contents(given: Iterable[Part]) -> list[bytes]:
+    """What each source held, rebuilt from the records, after checking that nothing is missing between them."""
+    given = list(given)
+    sources: dict[str, list[Record]] = {}
+    for record in records(given):
+        sources.setdefault(record.source, []).append(record)
+    starts = {part.source: part.start for part in given}
+    for source, its in sources.items():
+        assert [record.pos for record in its] == [starts[source], *(record.end for record in its[:-1])]
+    return [b"".join(original(record) for record in its) for its in sources.values()]
+
+
+class Reader:
+    """A shipper without a broker, with time by hand: each `turn` is a scan, a save, and laps until nothing is left.
+
+    It follows `glob` in the directory `logs`, with an Input's further `settings`, or the `inputs` that it is given.
+    """
+
+    def __init__(self, directory: Path, *inputs: Input, glob: str = "*.log", **settings: Any) -> None:
+        self.state = directory / "state"
+        self.logs = directory / "logs"
+        self.log = self.logs / "app.log"
+        self.logs.mkdir(exist_ok=True)
+        self.inputs = inputs or (Input("app", (f"{self.logs}/{glob}",), "h", **settings),)
+        self.windows: list[tuple[Window, Input]] = []
+        self.now = 1000.0
+        self.start()
+
+    def start(self) -> None:
+        self.positions = Positions(self.state, "machine")
+        self.files = Files(self.inputs, self.positions)
+
+    def stop(self, *, save: bool = True) -> None:
+        """End it; without a save it is as if killed after the last one."""
+        if save:
+            self.positions.save(self.files.state())
+        self.files.close()
+        self.positions.close()
+
+    def turn(self, seconds: float = 1.0, *, confirm: bool = True) -> list[Window]:
+        """What is read in the next `seconds`."""
+        self.now += seconds
+        self.scan()
+        before = len(self.windows)
+        while self.lap(confirm=confirm):
+            pass
+        return [window for window, _ in self.windows[before:]]
+
+    def scan(self) -> None:
+        self.files.apply(discover(self.inputs, [str(self.state)]), self.now)
+        unsaved = list(self.files.unsaved)
+        self.positions.save(self.files.state())
+        self.files.saved(unsaved)
+
+    def lap(self, *, confirm: bool = True) -> int:
+        """One turn for each file; how many had something to do."""
+        busy = 0
+        for _ in range(self.files.awake):
+            follower = self.files.next(self.now)
+            if follower is None:
+                break
+            window = self.files.read(follower, self.now)
+            busy += follower.due <= self.now
+            if window is not None:
+                self.windows.append((window, follower.origin.settings))
+                if confirm:
+                    follower.confirm()
+        return busy
+
+    @property
+    def contents(self) -> list[bytes]:
+        return contents(part for window, settings in self.windows for part in parts(window, settings, 0.0))
+
+    @property
+    def open_files(self) -> list[str]:
+        return [str(Path(f"/proc/self/fd/{follower.fd}").readlink()) for follower in self.files]
+
+
+def add(path: Path, content: bytes) -> None:
+    """Append to a file."""
+    with path.open("ab") as file:
+        file.write(content)
+
+
+def lines(first: int, last: int) -> bytes:
+    """Numbered lines of twelve bytes."""
+    return b"".join(b"line %06d\n" % number for number in range(first, last))
+
+
+class FaultyBroker:
+    """A broker in memory whose answers a test decides, message by message."""
+
+    name = "a faulty broker"
+
+    def __init__(self, answer: Callable[[Message], Exception | Awaitable[None] | None] = lambda _: None) -> None:
+        self.answer = answer
+        self.published: list[Message] = []
+        self.exchanges = {marker("main")}
+        self.sessions = 0
+        self._lost: asyncio.Future[str] | None = None
+
+    @property
+    def parts(self) -> list[Part]:
+        return [from_message(message) for message in self.published]
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Any]:
+        self.sessions += 1
+        self._lost = asyncio.get_running_loop().create_future()
+        yield self
+        self.lose("closed")
+
+    def lose(self, reason: str) -> None:
+        assert self._lost is not None
+        if not self._lost.done():
+            self._lost.set_result(reason)
+
+    async def exchange_exists(self, name: str) -> bool:
+        return name in self.exchanges
+
+    async def lost(self) -> str:
+        assert self._lost is not None
+        return await asyncio.shield(self._lost)
+
+    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Awaitable[None]:
+        assert exchange == EXCHANGE
+        assert mandatory
+        assert self._lost is not None
+        self.published.append(message)
+        answer = SessionLost("gone") if self._lost.done() else self.answer(message)
+        if answer is not None and not isinstance(answer, Exception):
+            return answer
+        promise = asyncio.get_running_loop().create_future()
+        if answer is None:
+            promise.set_result(None)
+        else:
+            promise.set_exception(answer)
+        return promise

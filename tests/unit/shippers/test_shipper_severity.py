@@ -1,0 +1,103 @@
+"""Severities: where levels stand they are stated, grave words in running text are guessed, the rest is the input's."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logrouter.keys import SEVERITIES
+from shippers.parsing.severity import severities, severity
+
+CASES = Path(__file__).parents[3].parent / "shared" / "data" / "severity_cases.json"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("2015-07-29 17:41:44,747 - INFO  [QuorumPeer] - Notification", "info"),
+        ("[Sun Dec 04 04:47:44 2005] [error] mod_jk child workerEnv in error state 6", "error"),
+        ("[Tue Apr 04 06:18:29 2017] [mpm_prefork:notice] [pid 1] configured", "notice"),
+        ("<Warning> disk is nearly full", "warning"),
+        ("sshd[24200]: error: Received disconnect", "error"),
+        ("fatal: not a git repository", "crit"),
+        ("ts=1 level=warn msg=x", "warning"),
+        ('ts=1 severity="CRITICAL" msg=x', "crit"),
+        ('{"msg": "ERROR in text", "level": "debug"}', "debug"),
+        ('{"level": 50, "msg": "bunyan"}', "error"),
+        ('{"severity": "4"}', "warning"),
+        ('{"log.level": "Fatal"}', "crit"),
+        ("2026-11-22T13:00:00Z PANIC: all is lost", "emerg"),
+        ("E1122 13:00:00.000000    1 main.go:12] failed", "error"),
+        ("11-22 13:00:00.000  1234  1234 W ActivityManager: slow", "warning"),
+        ("I [22/Nov/2010:17:37:40 -0400] Listening", "info"),
+    ],
+)
+def test_a_level_is_stated(line: str, expected: str) -> None:
+    assert severity(line, "notice") == (expected, "stated")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 errors, 0 warnings",
+        "finished with no error",
+        "compiled with 0 error found",
+        "No ERROR was found",
+        "error_code=0 done",
+        "error=nil request=7",
+        "GET /error/index.html",
+        "see error.log and error-pages",
+        "terrors and informations",
+        "debug mode is on, for more info see the notice",
+        '{"error": null, "msg": "x"}',
+        '{"msg": "ERROR"}',
+        '{"level": true}',
+        "x" * 200 + " ERROR",
+        "",
+        "A day like any other",
+    ],
+)
+def test_a_line_that_states_no_level_has_the_default_of_its_input(line: str) -> None:
+    assert severity(line, "notice") == ("notice", "default")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("an error occurred while reading", "error"), ("got a fatal signal", "crit"), ("Warning nobody saw", "warning")],
+)
+def test_a_grave_word_in_running_text_is_a_guess(line: str, expected: str) -> None:
+    assert severity(line) == (expected, "guessed")
+
+
+def test_a_stated_level_goes_before_a_guess() -> None:
+    assert severity("an error was seen, says INFO of main") == ("info", "stated")
+
+
+def test_a_block_has_the_severities_of_its_lines() -> None:
+    assert severities(["ERROR x", "y"], "debug") == [("error", "stated"), ("debug", "default")]
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.text().map("{}".__add__),
+        st.from_regex(r"\{\"level\": ?(\"\w*\"|-?\d{1,400}|\[{0,9}|1e999)\}?"),
+        st.sampled_from(['{"a":' + "[" * 100_000, '{"level":"' + "9" * 5000 + '"}']),
+    )
+)
+def test_no_line_raises(line: str) -> None:
+    found, origin = severity(line)
+    assert found in SEVERITIES
+    assert origin in ("stated", "guessed", "default")
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the public cases are not here")
+def test_most_of_the_public_cases_are_read_as_their_formats_say() -> None:
+    names = {"err": "error", "warn": "warning"}
+    cases = json.loads(CASES.read_text())
+    right = sum(
+        severity(case["line"])[0] == names.get(case["syslog_severity"], case["syslog_severity"]) for case in cases
+    )
+    assert right >= 197, f"{right} of {len(cases)}"

@@ -1,0 +1,172 @@
+"""Bytes in a file -> records: however they arrive, nothing is lost, merged or moved."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from logrouter.batch import from_message, to_message
+from logrouter.record import Record, decode_lines, original
+from shippers.inputs import follower as follower_module
+from shippers.inputs.discovery import Origin
+from shippers.inputs.follower import Follower, Tally
+from shippers.windows import Cut, Input, Window, parts
+
+NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
+
+pieces = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [b"\n", b"\r\n", b"\r", b"\0", b"\xff\xfe", "é€😀".encode(), b"\xe2\x82", b"ERROR: x\n", b"{\n"]
+        ),
+        st.binary(max_size=12),
+    ),
+    max_size=30,
+)
+
+
+@contextmanager
+def following(settings: Input) -> Iterator[tuple[Follower, int]]:
+    """A follower of an empty file, and a handle that appends to it."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "app.log")
+        writer = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        origin = Origin(settings, "")
+        follower = Follower(os.open(path, os.O_RDONLY), str(path), origin, 0.0, Tally())
+        follower.saved = True
+        yield follower, writer
+        follower.close()
+        os.close(writer)
+
+
+def take(follower: Follower, now: float, *, final: bool = False) -> list[Window]:
+    windows = []
+    for _ in range(10_000):
+        window = follower.read(now, final=final)
+        if window is not None:
+            windows.append(window)
+        elif follower.exhausted:
+            return windows
+    pytest.fail("the follower never came to the end")
+
+
+def records_of(windows: list[Window], settings: Input) -> list[Record]:
+    found = [
+        record for window in windows for part in parts(window, settings, NOW) for record in decode_lines(part.body)
+    ]
+    return sorted(found, key=lambda record: record.pos)
+
+
+def cut_lines(content: bytes) -> list[bytes]:
+    lines = content.split(b"\n")
+    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+@limits(deadline=None)  # it waits for the disk
+@given(content=pieces, sizes=st.tuples(st.integers(1, 40), st.integers(1, 5), st.integers(0, 40)))
+def test_any_bytes_however_they_arrive_make_the_same_records_and_rebuild_the_file(
+    content: list[bytes], sizes: tuple[int, int, int]
+) -> None:
+    window_size, window_lines, limit = sizes
+    settings = Input("app", (), "web-1", max_line=limit or 1000)
+    with pytest.MonkeyPatch.context() as patch, following(settings) as (follower, writer):
+        patch.setattr(follower_module, "WINDOW", window_size)
+        patch.setattr(follower_module, "MAX_LINES", window_lines)
+        patch.setattr(follower_module, "_SCAN", 7)
+        windows = []
+        for now, piece in enumerate(content):
+            os.write(writer, piece)
+            windows += take(follower, float(now))
+        windows += take(follower, 1000.0, final=True)
+    lines = cut_lines(b"".join(content))
+    assert [window.from_ for window in windows] == [0, *(window.to for window in windows)][: len(windows)]
+    records = records_of(windows, settings)
+    assert [(record.pos, record.end) for record in records] == spans(lines)
+    for record, line in zip(records, lines, strict=True):
+        if len(line.removesuffix(b"\n")) <= settings.max_line:
+            assert original(record) == line
+        else:
+            assert record.fields == {"cut": {"length": len(line), "sha256": hashlib.sha256(line).hexdigest()}}
+            assert original(record).startswith(line[: settings.max_line].removesuffix(b"\r"))
+            assert original(record).count(b"\n") == 1
+
+
+def spans(lines: list[bytes]) -> list[tuple[int, int]]:
+    found, pos = [], 0
+    for line in lines:
+        found.append((pos, pos + len(line)))
+        pos += len(line)
+    return found
+
+
+def only(data: bytes, **settings: str) -> Record:
+    (record,) = records_of([Window("s", 0, 0, len(data), data)], Input("app", (), "web-1", **settings))  # type: ignore[arg-type]  # names of Input
+    return record
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "has_raw"),
+    [
+        (b"plain\n", "plain", False),
+        (b"dos\r\n", "dos", False),
+        (b"two\r\r\n", "two\r", False),
+        (b"\n", "", False),
+        (b"\r\n", "", False),
+        (b"no end", "no end", False),
+        (b"no end\r", "no end\r", False),
+        (b"nul\0byte\n", "nul\0byte", False),
+        (b"\xef\xbb\xbfbom\n", "\ufeffbom", False),
+        (b"latin \xe9t\xe9\r\n", "latin �t�", True),
+        (b"\xff\xfea\0\n", "��a\0", True),
+        (b"\xff", "�", True),
+    ],
+)
+def test_a_line_keeps_its_bytes(line: bytes, message: str, has_raw: bool) -> None:
+    record = only(line)
+    assert record.message == message
+    assert (record.raw is not None) == has_raw
+    assert original(record) == line
+
+
+def test_parts_are_one_for_each_severity_in_order_of_appearance_with_all_keys() -> None:
+    data = b"plain\n2026-11-22T12:59:59Z ERROR a\n2026-11-22T12:59:58Z WARN b\n2026-11-22T12:59:57Z ERROR c\n"
+    found = parts(Window("s1", 100, 200, 200 + len(data), data), Input("ap.p", (), "web 1"), NOW)
+    assert [part.key for part in found] == ["ap_p.web_1.info", "ap_p.web_1.error", "ap_p.web_1.warning"]
+    assert {part.keys for part in found} == {tuple(part.key for part in found)}
+    assert [(part.part, part.count) for part in found] == [(0, 1), (1, 2), (2, 1)]
+    assert {(part.source, part.start, part.from_, part.to) for part in found} == {("s1", 100, 200, 200 + len(data))}
+    assert {(part.service, part.host) for part in found} == {("ap.p", "web 1")}
+    error = found[1]
+    assert (error.first, error.last) == (int(NOW * 1000) - 3000, int(NOW * 1000) - 1000)
+    assert [record.message[-1] for record in decode_lines(error.body)] == ["a", "c"]
+    assert [from_message(to_message(part)) for part in found] == list(found)
+
+
+def test_a_time_far_from_the_reading_is_kept_and_the_record_filed_by_when_it_was_received() -> None:
+    data = b"2020-01-01T00:00:00Z old\n2026-11-21T13:00:01Z within a day\n"
+    (part,) = parts(Window("s", 0, 0, len(data), data), Input("app", (), "h"), NOW)
+    old, recent = decode_lines(part.body)
+    assert (old.ts, old.received) == ("2020-01-01T00:00:00Z", "2026-11-22T13:00:00.000000Z")
+    assert (recent.ts, recent.received) == ("2026-11-21T13:00:01Z", None)
+    assert (part.first, part.last) == (int(NOW * 1000) - 86_399_000, int(NOW * 1000))
+
+
+def test_a_cut_line_is_marked_and_stays_a_line_of_its_own() -> None:
+    window = Window("s", 0, 10, 5010, "abcé".encode()[:4], Cut(5000, "beef"))
+    (part,) = parts(window, Input("app", (), "h"), NOW)
+    (record,) = decode_lines(part.body)
+    assert (record.pos, record.end, record.fields) == (10, 5010, {"cut": {"length": 5000, "sha256": "beef"}})
+    assert original(record) == b"abc\xc3\n"
+
+
+def test_the_defaults_of_an_input_label_what_a_line_does_not_say() -> None:
+    record = only(b"plain\n", severity="debug")
+    assert (record.severity, record.severity_from, record.service, record.host) == ("debug", "default", "app", "web-1")
+    assert record.ts == "2026-11-22T13:00:00.000000Z"
