@@ -26,9 +26,12 @@ def dead(instance: str) -> str:
 
 async def declare(session: Session, instance: str, bind: Sequence[str] = ALL) -> None:
     """Declare everything; harmless when it is there already. The marker comes last: it promises the rest."""
+    is_new = not await session.exchange_exists(marker(instance))
     await session.declare_exchange(EXCHANGE)
     await session.declare_queue(Queue(dead(instance), QueueKind.DEAD))
     await session.declare_queue(Queue(ingress(instance), QueueKind.INGRESS))
     for pattern in bind:
         await session.bind(ingress(instance), EXCHANGE, pattern)
-    await session.declare_exchange(marker(instance))
+    if is_new:
+        await session.settle()
+        await session.declare_exchange(marker(instance))

@@ -49,6 +49,11 @@ def open_name(path: str, segment: int) -> str:
     return _insert(path, "+open" if segment == 1 else f"+{segment}+open")
 
 
+def twin_name(final: str) -> str:
+    """The name that a finished segment had while it was open."""
+    return _insert(final, "+open")
+
+
 def _insert(path: str, mark: str) -> str:
     head, slash, name = path.rpartition("/")
     suffix = _SUFFIXES.search(name, 1)

@@ -1,0 +1,67 @@
+"""The commands: one file each, loaded when it is asked for, so that `--help` stays quick and `ship` stays light.
+
+In comes what the user typed; out goes an exit status: 0, 1 for a failure at run time, 2 for a mistake of the user's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from logrouter import __version__
+from logrouter.errors import LogrouterError, UserError
+
+COMMANDS = ("up", "tail", "cat", "publish", "ship", "run", "check", "explain")
+"""In the order in which a new user meets them."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's file only when the command is named (or listed)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in their order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name."""
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"logrouter.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="logrouter")
+def group() -> None:
+    r"""Route logs by rules: ship them from each host, archive them exactly once, mail the errors, listen in.
+
+    \b
+    logrouter up --file web='/var/log/nginx/*.log'    everything in one process, no server needed
+    """
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `logrouter` script."""
+    try:
+        status = group.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        status = 130
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except UserError as error:
+        _report(error, error.remedy)
+        status = 2
+    except LogrouterError as error:
+        _report(error, "")
+        status = 1
+    sys.exit(status)
+
+
+def _report(error: LogrouterError, remedy: str) -> None:
+    click.echo(f"logrouter: {error}", err=True)
+    if remedy:
+        click.echo(f"  try: {remedy}", err=True)

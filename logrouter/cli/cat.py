@@ -1,0 +1,47 @@
+"""`logrouter cat`: read archives back as the original lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from logrouter.cli import options
+from logrouter.cli.selecting import Selection, parse_regex, parse_time
+from logrouter.keys import SEVERITIES
+
+
+@click.command()
+@click.argument("patterns", nargs=-1)
+@click.option("--since", metavar="TIME", callback=parse_time, help="From then on: 2h (ago), 2026-11-22T10:00.")
+@click.option("--until", metavar="TIME", callback=parse_time, help="Before then.")
+@click.option("--severity", type=click.Choice(SEVERITIES), help="This severity and worse.")
+@click.option("--grep", metavar="RE", callback=parse_regex, help="Messages in which this RE2 pattern is found.")
+@click.option("--json", "as_objects", is_flag=True, help="One record a line, as JSON.")
+@options.rules
+@options.state
+def command(
+    patterns: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    severity: str | None,
+    grep: Any,
+    *,
+    as_objects: bool,
+    rules: Path | None,
+    state: Path | None,
+) -> None:
+    r"""Print what the archives hold of keys that match PATTERNS (default: all), byte for byte.
+
+    \b
+    logrouter cat 'mail.#' --since 2h --grep 'timed out'
+    """
+    from logrouter.cli.reading import archive_records
+    from logrouter.record import encode_lines, original
+
+    selection = Selection(patterns, severity, grep, since, until)
+    for record in archive_records(rules, state, selection):
+        line = encode_lines([record]) if as_objects else original(record)
+        sys.stdout.buffer.write(line if line.endswith(b"\n") else line + b"\n")

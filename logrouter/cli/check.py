@@ -1,0 +1,37 @@
+"""`logrouter check`: are these rules what they are meant to be? Prints every mistake and warning with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from logrouter.cli import options
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+def command(paths: tuple[Path, ...]) -> None:
+    r"""Check rules: every mistake at once, and what is probably not meant. Status 2 if anything is wrong.
+
+    \b
+    logrouter check rules/
+    """
+    from logrouter.config.document import yaml_files
+    from logrouter.config.mistakes import ConfigError
+    from logrouter.config.rules import load_rules
+    from logrouter.rules import checks
+    from logrouter.rules.ruleset import RuleSet
+
+    chosen = paths or (options.rules_path(None),)
+    rules = RuleSet(load_rules(chosen))
+    if mistakes := checks.mistakes(rules):
+        raise ConfigError(mistakes)
+    warnings = checks.warnings(rules.config)
+    for warning in warnings:
+        click.echo(f"warning: {warning}")
+    examples = sum(len(entry.matching) + len(entry.missing) for entry in rules.config.rules)
+    click.echo(
+        f"{len(list(yaml_files(chosen)))} files: {len(rules.config.rules)} rules, "
+        f"{len(rules.config.destinations)} destinations, {examples} examples hold, {len(warnings)} warnings"
+    )

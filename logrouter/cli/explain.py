@@ -1,0 +1,35 @@
+"""`logrouter explain`: which rules are tried for a line, which takes it, why, and where it goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from logrouter.cli import options
+
+
+@click.command()
+@click.argument("key")
+@click.option("--line", default="", metavar="TEXT", help="The message, for rules that look into it.")
+@options.rules
+def command(key: str, line: str, rules: Path | None) -> None:
+    r"""Explain what becomes of a record under KEY.
+
+    \b
+    logrouter explain mail.mx1.error --line 'connection timed out'
+    """
+    from logrouter.config.rules import load_rules
+    from logrouter.rules.checks import example_record
+    from logrouter.rules.ruleset import RuleSet
+
+    loaded = RuleSet(load_rules([options.rules_path(rules)]))
+    record_key, record = example_record(f"{key} {line}")
+    verdicts = loaded.explain(record_key, record)
+    for verdict in verdicts:
+        mark = click.style("yes", fg="green") if verdict.matched else click.style("no ", dim=True)
+        click.echo(f"{mark}  {verdict.rule.name}  ({verdict.rule.place}): {verdict.reason}")
+    decided = any(verdict.matched and not verdict.rule.continues for verdict in verdicts)
+    if not decided:
+        click.echo(f"{click.style('yes', fg='green')}  default: no rule decided")
+    click.echo(f"{key} goes to {', '.join(loaded.destinations(record_key, record))}")

@@ -1,0 +1,126 @@
+"""Listening in: a TAIL queue of one's own on the exchange, and what comes through it as records.
+
+In come messages, out go records to a function that may be slow: what the queue had to drop meanwhile is counted and
+said, and the router never waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from secrets import token_hex
+
+from logrouter.batch import from_message, is_batch
+from logrouter.broker.contract import EXCHANGE, Broker, Consumer, Queue, QueueKind, Session
+from logrouter.cli.selecting import Selection
+from logrouter.errors import SessionLost, WireError
+from logrouter.message import Message
+from logrouter.observe import events
+from logrouter.record import Record, decode_lines
+from logrouter.router.foreign import SOURCE as FOREIGN_SOURCE
+from logrouter.router.foreign import from_foreign
+from shippers.parsing.severity import severity
+
+_PAUSE = 1.0
+"""Seconds between two tries to reach the broker."""
+
+Take = Callable[[list[Record]], None]
+"""Shows records; may be as slow as a terminal that nobody reads, for it is called in a thread."""
+
+_PAST_LINES = 1000
+
+
+async def listen(
+    broker: Broker,
+    patterns: Sequence[str],
+    selection: Selection,
+    take: Take,
+    stop: asyncio.Event,
+    *,
+    past: Iterable[Record] = (),
+) -> None:
+    """Give `take` the past records, then the live ones, until `stop`; across losses of the broker.
+
+    The queue is bound before the past is read, so nothing falls between the two; what is in both is given once.
+    """
+    unreachable = events.Condition(events.LISTENING_LOST, events.BROKER_FOUND)
+    reached: dict[str, int] = {}
+    remaining: Iterable[Record] = past
+    while not stop.is_set():
+        try:
+            async with broker.session() as session:
+                consumer = await _open(session, patterns)
+                unreachable.end(broker=broker.name)
+                if remaining is past:
+                    events.LISTENING_BEGUN.happened(patterns=" ".join(patterns), broker=broker.name)
+                await asyncio.to_thread(_show_past, remaining, reached, take)
+                remaining = ()
+                await _receive(consumer, selection, reached, take, stop)
+        except SessionLost as error:
+            unreachable.begin(broker=broker.name, reason=error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _PAUSE)
+
+
+async def _open(session: Session, patterns: Sequence[str]) -> Consumer:
+    queue = Queue(f"logrouter.tail.{token_hex(8)}", QueueKind.TAIL)
+    await session.declare_exchange(EXCHANGE)
+    await session.declare_queue(queue)
+    for pattern in patterns:
+        await session.bind(queue.name, EXCHANGE, pattern)
+    return await session.consume(queue.name, prefetch=0)
+
+
+async def _receive(
+    consumer: Consumer, selection: Selection, reached: dict[str, int], take: Take, stop: asyncio.Event
+) -> None:
+    stopping = asyncio.create_task(stop.wait())
+    deliveries = aiter(consumer)
+    expected = None
+    try:
+        while not stop.is_set():
+            coming = asyncio.ensure_future(anext(deliveries))
+            await asyncio.wait({coming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                return
+            delivery = coming.result()
+            if expected is not None and delivery.tag > expected:
+                events.TAIL_DROPPED.happened(messages=delivery.tag - expected)
+            expected = delivery.tag + 1
+            new = [record for record in _records(delivery.message) if _is_new(record, reached)]
+            if wanted := [record for record in new if selection.takes(record)]:
+                await asyncio.to_thread(take, wanted)
+    finally:
+        stopping.cancel()
+
+
+def _show_past(past: Iterable[Record], reached: dict[str, int], take: Take) -> None:
+    for chunk in batched(past, _PAST_LINES):
+        for record in chunk:
+            reached[record.source] = max(reached.get(record.source, 0), record.end)
+        take(chunk)
+
+
+def batched(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    """The records in lists of at most `size`."""
+    coming = iter(records)
+    while chunk := list(islice(coming, size)):
+        yield chunk
+
+
+def _is_new(record: Record, reached: Mapping[str, int]) -> bool:
+    return record.source == FOREIGN_SOURCE or record.end > reached.get(record.source, 0)
+
+
+def _records(message: Message) -> list[Record]:
+    try:
+        if is_batch(message):
+            return decode_lines(from_message(message).body)
+        return from_foreign(message, severity, time.time()).records()
+    except WireError as error:
+        events.TAIL_UNREADABLE.happened(key=message.key, reason=error)
+        return []

@@ -1,0 +1,35 @@
+"""A router's parts put together: ledger, destinations, rules; opened for a command and closed after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from logrouter.destinations import build_inline
+from logrouter.errors import UserError
+from logrouter.ledger.ledger import Ledger
+from logrouter.router.commit import Commits
+from logrouter.router.serving import RouterSettings, Routing
+from logrouter.rules.ruleset import RuleSet
+from shippers.parsing.severity import severity
+
+
+@contextmanager
+def open_routing(rules: RuleSet, state: Path, archives: Path, instance: str) -> Iterator[Routing]:
+    """A router's routing, with the ledger locked for as long as it is open.
+
+    archives: directory of archives that name none. Raises StateError, UserError for a directory that cannot be made.
+    """
+    ledger = Ledger(state, instance)
+    try:
+        try:
+            inline = build_inline(rules.config, ledger, archives)
+        except OSError as error:
+            raise UserError(
+                f"cannot make the archive's directory {error.filename}: {error.strerror}",
+                "give the archive a `dir` that this user may write to",
+            ) from error
+        yield Routing(RouterSettings(instance), ledger, Commits(ledger, inline), rules, severity)
+    finally:
+        ledger.close()

@@ -1,0 +1,29 @@
+"""What the commands that run for long have in common: the event loop, signals, log lines on standard error."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import uvloop
+
+T = TypeVar("T")
+
+
+def run(main: Callable[[asyncio.Event], Awaitable[T]]) -> T:
+    """Run `main` to its end; SIGTERM and SIGINT set the event that it is given."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
+    )
+
+    async def with_signals() -> T:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        return await main(stop)
+
+    return uvloop.run(with_signals())

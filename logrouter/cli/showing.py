@@ -1,0 +1,46 @@
+"""Records for people: one line each, in columns, coloured by severity on a terminal. And for programs: JSON.
+
+In comes a record, out goes a line of text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import click
+
+from logrouter.record import Record, encode_lines
+
+_STYLES: dict[str, dict[str, object]] = {
+    "emerg": {"fg": "white", "bg": "red", "bold": True},
+    "alert": {"fg": "white", "bg": "red", "bold": True},
+    "crit": {"fg": "red", "bold": True},
+    "error": {"fg": "red"},
+    "warning": {"fg": "yellow"},
+    "notice": {"fg": "cyan"},
+    "info": {},
+    "debug": {"dim": True},
+}
+_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code != ord("\t")}
+"""A log line must not be able to move the cursor or change colours: whoever wrote it may be an attacker."""
+
+Show = Callable[[Record], str]
+
+
+def as_json(record: Record) -> str:
+    """The record as it travels."""
+    return encode_lines([record]).decode().rstrip("\n")
+
+
+def in_columns(record: Record) -> str:
+    """Local time, severity, service and host in columns, then the message."""
+    when = datetime.fromisoformat(record.ts).astimezone()
+    head = f"{when:%m-%d %H:%M:%S} {record.severity:<7} {f'{record.service}@{record.host}':<24} "
+    style = _STYLES.get(record.severity, {})
+    return click.style(head, dim=True) + click.style(record.message.translate(_CONTROL), **style)  # type: ignore[arg-type]  # names of colours
+
+
+def printer(*, as_objects: bool) -> Show:
+    """How records are to be shown."""
+    return as_json if as_objects else in_columns

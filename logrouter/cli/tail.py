@@ -1,0 +1,59 @@
+"""`logrouter tail`: listen in on the exchange, live."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from logrouter.cli import options
+from logrouter.cli.selecting import Selection, parse_regex, parse_time, patterns_or_all
+from logrouter.keys import SEVERITIES
+from logrouter.record import Record
+
+
+@click.command()
+@click.argument("patterns", nargs=-1)
+@click.option("--severity", type=click.Choice(SEVERITIES), help="This severity and worse.")
+@click.option("--grep", metavar="RE", callback=parse_regex, help="Messages in which this RE2 pattern is found.")
+@click.option("--since", metavar="TIME", callback=parse_time, help="First what the archive has since then.")
+@click.option("--json", "as_objects", is_flag=True, help="One record a line, as JSON.")
+@options.listening
+@options.rules
+@options.state
+def command(
+    patterns: tuple[str, ...],
+    severity: str | None,
+    grep: Any,
+    since: str | None,
+    *,
+    as_objects: bool,
+    broker: str | None,
+    rules: Path | None,
+    state: Path | None,
+) -> None:
+    r"""Show what passes through the exchange `log` under keys that match PATTERNS (default: all).
+
+    \b
+    logrouter tail 'mail.*.error' 'web.#'
+    """
+    from logrouter.cli import running
+    from logrouter.cli.finding import find_broker
+    from logrouter.cli.listening import listen
+    from logrouter.cli.reading import archive_records
+    from logrouter.cli.showing import printer
+
+    reached = find_broker(broker, state)
+    selection = Selection(tuple(patterns), severity, grep, since)
+    past = archive_records(rules, state, selection) if since else ()
+    show = printer(as_objects=as_objects)
+
+    async def main(stop: asyncio.Event) -> None:
+        def take(records: list[Record]) -> None:
+            click.echo("\n".join(map(show, records)))
+
+        await listen(reached, patterns_or_all(patterns), selection, take, stop, past=past)
+
+    running.run(main)

@@ -1,0 +1,74 @@
+"""Lines that somebody typed or piped, as a source of their own: its windows are what was read at once.
+
+In come lines with their terminators, out go confirmed messages. The severity is the one that was given, whatever the
+lines say.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from secrets import token_hex
+
+import msgspec
+
+from logrouter.batch import Part, to_message
+from logrouter.broker.contract import EXCHANGE, Session
+from logrouter.keys import routing_key
+from logrouter.record import Record, encode_lines, original
+
+
+@dataclass(slots=True)
+class Typed:
+    """A source for as long as a process lives."""
+
+    service: str
+    host: str
+    severity: str
+    source: str = field(default_factory=lambda: token_hex(8))
+    position: int = 0
+
+    async def publish(self, session: Session, lines: Sequence[bytes]) -> None:
+        """Publish these lines as one window; returns when it is confirmed. Raises BrokerError."""
+        now = time.time()
+        begin, records = self.position, []
+        for line in lines:
+            records.append(self._record(line, now))
+            self.position += len(line)
+        filed = int(now * 1000)
+        part = Part(
+            source=self.source,
+            start=0,
+            from_=begin,
+            to=self.position,
+            part=0,
+            keys=(routing_key(self.service, self.host, self.severity),),
+            service=self.service,
+            host=self.host,
+            severity=self.severity,
+            count=len(records),
+            first=filed,
+            last=filed,
+            body=encode_lines(records),
+        )
+        await session.publish(EXCHANGE, to_message(part))
+
+    def _record(self, line: bytes, now: float) -> Record:
+        text = line.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")
+        record = Record(
+            ts=datetime.fromtimestamp(now, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            service=self.service,
+            host=self.host,
+            severity=self.severity,
+            severity_from="stated",
+            message=text,
+            source=self.source,
+            pos=self.position,
+            end=self.position + len(line),
+        )
+        if original(record) == line:
+            return record
+        return msgspec.structs.replace(record, raw=base64.b64encode(line).decode())

@@ -1,0 +1,203 @@
+"""The router on both brokers: windows and foreign messages in, archive and dead letters out."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import zstandard
+from corpus import read_archive
+
+from logrouter.batch import TYPE, Part, to_message
+from logrouter.broker.contract import EXCHANGE, Broker, Session
+from logrouter.destinations.archive.archive import Archive, ArchiveSettings
+from logrouter.ledger.ledger import Ledger
+from logrouter.message import Message
+from logrouter.observe import events
+from logrouter.record import Record, encode_lines, original
+from logrouter.router.commit import Commits
+from logrouter.router.router import route
+from logrouter.router.serving import RouterSettings, Routing
+from logrouter.rules.decision import all_to
+
+SERVICE, HOST = "app", "h1"
+
+
+def part(from_: int, to: int, source: str = "src", number: int = 0, keys: Sequence[str] = ("app.h1.info",)) -> Part:
+    """Lines [from_, to), ten bytes each; with several keys every so-manyth line."""
+    records = [
+        Record(ts="2026-11-22T10:00:00Z", service=SERVICE, host=HOST, severity="info", message=f"line {line:04}",
+               source=source, pos=10 * line, end=10 * line + 10)
+        for line in range(from_, to)
+        if line % len(keys) == number
+    ]  # fmt: skip
+    return Part(
+        source=source, start=0, from_=10 * from_, to=10 * to, part=number, keys=tuple(keys), service=SERVICE, host=HOST,
+        severity="info", count=len(records), first=1795341600000, last=1795341600000, body=encode_lines(records),
+    )  # fmt: skip
+
+
+class Bench:
+    """A router's surroundings; `routing` runs one on them, and runs may follow each other on the same state."""
+
+    def __init__(self, broker: Broker, directory: Path, instance: str) -> None:
+        self.broker = broker
+        self.directory = directory
+        self.instance = instance
+
+    @asynccontextmanager
+    async def routing(self, hold: float = 60.0) -> AsyncIterator[Session]:
+        """A router that runs, and a session to publish on; at the end all that is there is settled."""
+        ledger = Ledger(self.directory / "state", self.instance)
+        archive = Archive("archive", ArchiveSettings(self.directory / "archive"), ledger)
+        commits = Commits(ledger, {"archive": archive})
+        settings = RouterSettings(self.instance, hold=hold)
+        routing = Routing(settings, ledger, commits, all_to("archive"), lambda text: ("error", "guessed"))
+        stop, drain = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(route(self.broker, routing, stop, drain))
+        try:
+            async with self.broker.session() as session:
+                while not await session.exchange_exists(f"logrouter.{self.instance}.ready"):
+                    await asyncio.sleep(0.01)
+                yield session
+                drain.set()
+                await running
+        finally:
+            stop.set()
+            await asyncio.wait({running})
+            ledger.close()
+
+    def archived(self, source: str = "src") -> list[str]:
+        return [record.message for record in read_archive(self.directory / "archive") if record.source == source]
+
+
+def lines(from_: int, to: int) -> list[str]:
+    return [f"line {line:04}" for line in range(from_, to)]
+
+
+@pytest.fixture
+async def bench(broker: Broker, tmp_path: Path, fresh: Callable[[str], str]) -> AsyncIterator[Bench]:
+    made = Bench(broker, tmp_path, fresh("main").replace(".", "-"))
+    yield made
+    async with broker.session() as session:
+        await session.delete_queue(f"logrouter.{made.instance}")
+
+
+async def send(session: Session, *messages: Message) -> None:
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(session.publish(EXCHANGE, message) for message in messages))
+
+
+async def test_windows_become_an_archive(bench: Bench) -> None:
+    keys = ("app.h1.info", "app.h1.error")
+    async with bench.routing() as session:
+        await send(session, *(to_message(part(0, 10, number=number, keys=keys)) for number in (0, 1)))
+        await send(session, to_message(part(10, 20)))
+    assert bench.archived() == lines(0, 20)
+
+
+async def test_what_comes_again_is_dropped_in_this_run_and_the_next(bench: Bench) -> None:
+    async with bench.routing() as session:
+        await send(session, to_message(part(0, 10)), to_message(part(0, 10)))
+        await send(session, to_message(part(0, 10)))
+    async with bench.routing() as session:
+        await send(session, to_message(part(5, 15)))
+    assert bench.archived() == lines(0, 15)
+
+
+async def test_windows_that_come_in_the_wrong_order_are_put_right(bench: Bench) -> None:
+    async with bench.routing() as session:
+        await send(session, *(to_message(part(start, start + 10)) for start in (20, 0, 10)))
+    assert bench.archived() == lines(0, 30)
+
+
+async def test_a_gap_is_given_up_after_the_hold_and_filled_late(bench: Bench) -> None:
+    before = events.WINDOW_HOLE.count()
+    async with bench.routing(hold=0.0) as session:
+        await send(session, to_message(part(10, 20)))
+        while events.WINDOW_HOLE.count() == before:
+            await asyncio.sleep(0.01)
+        await send(session, to_message(part(0, 10)))
+    assert bench.archived() == lines(10, 20) + lines(0, 10)
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "expected"),
+    [
+        ("mail.mx1.warning", b"hello", ("mail", "mx1", "warning", "hello")),
+        ("orders.created", b'{"id": 1}\n', ("orders", "-", "error", '{"id": 1}')),
+        ("", b"", ("-", "-", "error", "")),
+        ("a.b.c.d.e", b"\xff\x00\r\n", ("a", "-", "error", "\ufffd\x00")),
+        ("x", b"zwei\nZeilen", ("x", "-", "error", "zwei\nZeilen")),
+    ],
+)
+async def test_foreign_messages_become_records(
+    bench: Bench, key: str, body: bytes, expected: tuple[str, str, str, str]
+) -> None:
+    async with bench.routing() as session:
+        await send(session, Message(key=key, body=body, headers={"n": 1, "nested": {"a": [None]}}))
+    (record,) = (record for record in read_archive(bench.directory / "archive") if record.source == "-")
+    assert (record.service, record.host, record.severity, record.message) == expected
+    assert original(record) in (body, body + b"\n")
+
+
+async def test_a_foreign_message_sent_twice_under_one_id_is_archived_once(bench: Bench) -> None:
+    message = Message(key="x.y.info", body=b"once", message_id=bench.instance)
+    async with bench.routing() as session:
+        await send(session, message)
+        await send(session, message, dataclasses.replace(message, message_id=f"{bench.instance}-2"))
+    async with bench.routing() as session:
+        await send(session, message)
+    assert bench.archived("-") == ["once", "once"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"type": "logrouter.batch/9"}, "newer"),
+        ({"headers": {}}, "x-logrouter-keys"),
+        ({"type": "", "content_encoding": "gzip"}, "content encoding"),
+    ],
+)
+async def test_what_says_it_is_ours_and_is_not_goes_to_the_dead_letters(
+    bench: Bench, changes: dict[str, object], reason: str
+) -> None:
+    before = events.DEAD_LETTER.count()
+    broken = dataclasses.replace(to_message(part(0, 10)), **changes)  # type: ignore[arg-type]  # fields by name
+    async with bench.routing() as session:
+        await send(session, broken, to_message(part(0, 10, source="other")))
+        dead = await session.consume(f"logrouter.{bench.instance}.dead", prefetch=10)
+        async with asyncio.timeout(20):
+            delivery = await anext(aiter(dead))
+        await dead.ack([delivery])
+        await dead.close()
+    message = delivery.message
+    assert message.body == broken.body
+    assert message.headers["x-logrouter-key"] == "app.h1.info"
+    assert reason in message.headers["x-logrouter-reason"]
+    assert events.DEAD_LETTER.count() == before + 1
+    assert bench.archived("other") == lines(0, 10)
+
+
+async def test_a_broken_body_does_not_hold_the_rest_of_its_window(bench: Bench) -> None:
+    keys = ("app.h1.info", "app.h1.error")
+    broken = dataclasses.replace(to_message(part(0, 10, number=0, keys=keys)), body=b"{nonsense\n")
+    async with bench.routing() as session:
+        await send(session, broken, to_message(part(0, 10, number=1, keys=keys)), to_message(part(10, 12)))
+        while await session.depth(f"logrouter.{bench.instance}.dead") == 0:
+            await asyncio.sleep(0.01)
+        await session.purge(f"logrouter.{bench.instance}.dead")
+    assert bench.archived() == [line for n, line in enumerate(lines(0, 10)) if n % 2] + lines(10, 12)
+
+
+async def test_a_zstd_body_is_archived_like_any_other(bench: Bench) -> None:
+    plain = to_message(part(0, 10))
+    packed = dataclasses.replace(plain, body=zstandard.compress(plain.body), content_encoding="zstd")
+    assert packed.type == TYPE
+    async with bench.routing() as session:
+        await send(session, packed)
+    assert bench.archived() == lines(0, 10)
