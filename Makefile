@@ -1,0 +1,28 @@
+# The two commands: `make up` follows this machine's logs, `make test` runs every test. Both set up what they need.
+
+.PHONY: help up demo test lint clean
+
+help:
+	@echo 'make up      follow this machine'"'"'s logs, route and archive them, until Ctrl-C'
+	@echo 'make test    run every test; sets up what the tests need'
+	@echo 'make lint    ruff, mypy and import-linter'
+	@echo 'make clean   remove the virtual environment and caches'
+
+up:
+	@scripts/venv.sh
+	@.venv/bin/logrouter up
+
+test:
+	@scripts/venv.sh dev
+	@scripts/test-needs.sh
+	@.venv/bin/python -m pytest
+
+lint:
+	@scripts/venv.sh dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
