@@ -95,7 +95,10 @@ class Agent:
             positions.close()
 
     async def drain(self) -> list[str]:
-        """Wait until all that the inputs hold now is confirmed, or `run` ends; names what remains, and why."""
+        """Wait until all that the inputs hold now is confirmed; names what remains, and why.
+
+        To be called while `run` runs; ends with it at the latest.
+        """
         scan = self._scans_begun + 1
         if self._files is not None:
             self._files.scan_due = 0.0
@@ -135,9 +138,10 @@ class Agent:
             self._over.set()
             stopping.cancel()
             shipping.cancel()
-            for task in (shipping, watching):
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            ends = await asyncio.gather(shipping, watching, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
     async def _watch(self, files: Files, checkpoint: Checkpoint) -> None:
         while not self._over.is_set():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from shippers.positions import Positions
 from shippers.windows import Input, Window, parts
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def routing(broker: Broker, instance: str = "main", pattern: str = "#") -> AsyncIterator[list[Part]]:
-    """A router on `broker`: the parts that came, each acknowledged. Its queue goes with it, the marker stays."""
+    """A router on `broker`: the parts that came, each acknowledged."""
     taken: list[Part] = []
     queue = Queue(f"logrouter.{instance}", QueueKind.INGRESS)
     async with broker.session() as session:
@@ -41,11 +41,17 @@ async def routing(broker: Broker, instance: str = "main", pattern: str = "#") ->
         taking = asyncio.create_task(take())
         yield taken
         taking.cancel()
-        await consumer.close()
-        await session.delete_queue(queue.name)
+        with contextlib.suppress(asyncio.CancelledError):
+            await taking
 
 
-@asynccontextmanager
+async def arrived(parts: Sequence[Part], count: int) -> None:
+    """Wait until a router has been given so many records, repeated ones included."""
+    while sum(part.count for part in parts) < count:
+        await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
 async def shipping(broker: Broker, inputs: Sequence[Input], state: Path, **settings: Any) -> AsyncIterator[Agent]:
     """An agent that runs; told to stop at the end."""
     agent, stop = Agent(broker, inputs, state, host="web-1", **settings), asyncio.Event()
@@ -168,7 +174,7 @@ class FaultyBroker:
     def parts(self) -> list[Part]:
         return [from_message(message) for message in self.published]
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[Any]:
         self.sessions += 1
         self._lost = asyncio.get_running_loop().create_future()

@@ -169,6 +169,9 @@ class Follower:
         self.unlinked = status.st_nlink == 0
         if status.st_size < self.position:
             raise Rewritten(f"{self.path} has {status.st_size} bytes, and {self.position} were read")
+        if status.st_size < self.size:
+            self._check_beginning()
+            self._lose(status.st_size, self.size)
         if status.st_size > self.size:
             self.grown_at = now
         self.size = status.st_size
@@ -203,7 +206,7 @@ class Follower:
         False if they cannot be, since the file was rewritten.
         """
         if self.ended and self._pending:
-            self.lose(self.confirmed, self.position)
+            self._lose(self.confirmed, self.position)
         self._tally.lines_read -= sum(window.lines for window in self._pending)
         self._pending.clear()
         self.position, self._tail = self.confirmed, self._confirmed_tail
@@ -219,16 +222,22 @@ class Follower:
     def end(self) -> None:
         """It was rewritten: whatever it had beyond its position is gone."""
         self.ended = True
-        self.lose(self.position, self.size)
+        self._lose(self.position, max(self.position, self.size))
 
-    def lose(self, begin: int, end: int) -> None:
+    def _lose(self, begin: int, end: int) -> None:
         """Count bytes that were there and can no longer be read."""
         FILE_REWRITTEN.happened(path=shown(self.path), position=begin, unread=end - begin)
         UNREAD.inc(end - begin)
 
+    def _check_beginning(self) -> None:
+        if Mark.of(os.pread(self.fd, self._prefix.length, 0)) != self._prefix:
+            raise Rewritten(f"{self.path} begins anew")
+
     def _next(self, final: bool) -> Window | None:
         if self._long is not None:
             return self._scan(self._long, final)
+        if not self.position:
+            self._check_beginning()
         content = self._take(WINDOW)
         end = content.rfind(b"\n") + 1
         if not end and len(content) == WINDOW:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shipping import FaultyBroker, add, contents, lines, routing, shipping
+from shipping import FaultyBroker, add, arrived, contents, lines, routing, shipping
 
 from logrouter.broker.contract import Broker
 from logrouter.broker.embedded import EmbeddedBroker
@@ -55,12 +55,13 @@ async def test_lines_reach_the_router_as_they_are_written(
         routing(broker, instance, f"{service}.#") as parts,
     ):
         assert await agent.drain() == []
+        await arrived(parts, 10)
         assert contents(parts) == [lines(0, 10)]
         add(log, b"".join(b"%06d ERROR\n%06d\n" % (number, number) for number in range(20_000)))
         assert await agent.drain() == []
         add(log, b"the end\n")
-        while contents(parts) != [log.read_bytes()]:
-            await asyncio.sleep(TICK)
+        await arrived(parts, 40_011)
+    assert contents(parts) == [log.read_bytes()]
     assert sum(part.count for part in parts) == 40_011
 
 

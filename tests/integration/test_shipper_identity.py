@@ -1,5 +1,6 @@
 """Which file is which: over truncation, restart, and inodes that are used again."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from shipping import Reader, add, lines
 
 from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN
+from logrouter.observe.metrics import UNREAD
 from shippers.inputs.discovery import discover
 
 
@@ -39,6 +41,31 @@ def test_what_a_truncation_took_before_it_was_read_is_counted(tmp_path: Path, ca
     reader.turn()
     assert sorted(reader.contents) == [lines(0, 50), lines(70, 80)]
     assert f"at {len(lines(0, 50))}; {len(lines(50, 70))} bytes unread" in caplog.text
+
+
+@pytest.mark.parametrize("rewritten", [lines(500, 502), lines(500, 600)], ids=["shorter", "longer"])
+def test_what_a_truncation_took_before_anything_was_read_is_counted(tmp_path: Path, rewritten: bytes) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, lines(0, 50))
+    reader.scan()
+    unread = UNREAD._value.get()
+    os.truncate(reader.log, 0)
+    add(reader.log, rewritten)
+    reader.lap()
+    reader.turn()
+    assert reader.contents == [rewritten]
+    assert UNREAD._value.get() == unread + len(lines(0, 50))
+
+
+def test_the_loss_of_unread_lines_from_the_end_is_counted_and_the_rest_read(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, lines(0, 200))
+    reader.scan()
+    unread = UNREAD._value.get()
+    os.truncate(reader.log, len(lines(0, 150)))
+    reader.turn()
+    assert reader.contents == [lines(0, 150)]
+    assert UNREAD._value.get() == unread + len(lines(150, 200))
 
 
 def test_what_a_truncation_took_before_it_was_confirmed_is_counted(tmp_path: Path) -> None:
@@ -95,6 +122,23 @@ def test_a_file_rewritten_before_the_same_end_is_another_source(tmp_path: Path) 
     reader.start()
     reader.turn()
     assert sorted(reader.contents) == [lines(0, 80), reader.log.read_bytes()]
+
+
+def test_a_truncated_file_known_from_an_older_version_is_another_source(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, lines(0, 50))
+    reader.turn()
+    reader.stop()
+    saved = json.loads((reader.state / "positions.json").read_text())
+    for file in saved["files"]:
+        del file["prefix"], file["tail"], file["glob"]
+    (reader.state / "positions.json").write_text(json.dumps(saved | {"version": 0}))
+    os.truncate(reader.log, 0)
+    add(reader.log, lines(70, 80))
+    reader.start()
+    reader.turn()
+    reader.turn()
+    assert sorted(reader.contents) == [lines(0, 50), lines(70, 80)]
 
 
 @pytest.mark.parametrize("restart", [False, True])

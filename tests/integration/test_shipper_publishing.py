@@ -20,6 +20,7 @@ from logrouter.observe.events import (
     ROUTER_ABSENT,
     ROUTER_HERE,
 )
+from logrouter.observe.metrics import SHIPPED
 from shippers.agent import Agent
 from shippers.inputs.follower import TICK
 from shippers.publisher import IN_FLIGHT
@@ -40,6 +41,7 @@ async def test_a_refused_window_and_all_after_it_are_read_again(tmp_path: Path, 
     add(tmp_path / "app.log", big(0, 1500))
     refusals = deque([None, fault, None, fault])
     said = PUBLISH_REFUSED.count(), PUBLISH_TAKEN.count()
+    shipped = SHIPPED.labels("app")._value.get()
     broker = FaultyBroker(lambda _: refusals.popleft() if refusals else None)
     async with shipping(broker, inputs(tmp_path), tmp_path / "state") as agent:
         assert await agent.drain() == []
@@ -51,6 +53,7 @@ async def test_a_refused_window_and_all_after_it_are_read_again(tmp_path: Path, 
     assert froms.count(0) == 1
     assert (PUBLISH_REFUSED.count(), PUBLISH_TAKEN.count()) == (said[0] + 1, said[1] + 1)
     assert (progress.lines_read, progress.lines_confirmed, progress.bytes_behind) == (1500, 1500, 0)
+    assert SHIPPED.labels("app")._value.get() == shipped + 1500
 
 
 async def test_a_late_answer_to_what_was_given_up_changes_nothing(tmp_path: Path) -> None:

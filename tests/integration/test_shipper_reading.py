@@ -169,6 +169,13 @@ def test_very_short_lines_make_windows_of_bounded_size(tmp_path: Path) -> None:
     assert [window.to - window.from_ for window in reader.turn()] == [4096, 4096, 1808]
 
 
+def test_a_long_line_that_has_been_there_for_a_while_is_read_without_pauses(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, b"x" * (5 << 20) + b"\n")
+    reader.scan()
+    assert [window.to for window in reader.turn(10.0)] == [(5 << 20) + 1]
+
+
 def test_going_back_forgets_what_was_seen_of_an_unended_line(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     add(reader.log, lines(0, 10) + b"x" * (2 << 20))

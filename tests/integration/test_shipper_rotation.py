@@ -162,6 +162,19 @@ def test_generations_before_the_first_file_that_is_seen_at_a_place_are_read(tmp_
     assert sorted(reader.contents) == [lines(first, first + 10) for first in range(0, 40, 10)]
 
 
+def test_generations_at_a_place_left_a_moment_ago_are_read(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, lines(0, 10))
+    reader.turn()
+    reader.log.rename(f"{reader.log}.0")
+    reader.turn()
+    for generation in (1, 2):
+        add(reader.log, lines(generation * 10, generation * 10 + 10))
+        reader.log.rename(f"{reader.log}.{generation}")
+    reader.turn()
+    assert sorted(reader.contents) == [lines(0, 10), lines(10, 20), lines(20, 30)]
+
+
 def test_a_place_long_vacant_is_looked_at_no_more(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     add(reader.log, lines(0, 10))
