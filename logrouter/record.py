@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -53,6 +54,11 @@ class Place(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 _records = msgspec.json.Decoder(Record)
 _places = msgspec.json.Decoder(Place)
+
+
+def rfc3339(seconds: float) -> str:
+    """A Unix time in RFC 3339, UTC, to the microsecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def encode_lines(records: Iterable[Record]) -> bytes:

@@ -7,7 +7,6 @@ across every loss of the broker. Files are watched and held open even while the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import resource
 import time
@@ -19,6 +18,7 @@ from logrouter.broker.contract import Broker, Session
 from logrouter.errors import BrokerError
 from logrouter.keys import marker
 from logrouter.observe.events import BROKER_FOUND, BROKER_LOST, ROUTER_ABSENT, ROUTER_HERE, Condition
+from logrouter.waiting import wait
 from shippers.checkpoint import Checkpoint
 from shippers.inputs.discovery import discover
 from shippers.inputs.files import GRACE, Files
@@ -103,12 +103,12 @@ class Agent:
         if self._files is not None:
             self._files.scan_due = 0.0
         while self._scans_done < scan and not self._over.is_set():
-            await _pause(self._over, TICK)
+            await wait(self._over, TICK)
         if self._files is None:
             return []
         targets = [(follower, follower.size) for follower in self._files]
         while not (self._over.is_set() or all(_is_through(*target) for target in targets)):
-            await _pause(self._over, TICK)
+            await wait(self._over, TICK)
         unopened = set(self._files.notices.unreadable) - {follower.path for follower, _ in targets}
         return [f"{shown(path)}: cannot be read" for path in sorted(unopened)] + [
             f"{shown(follower.path)}: {_why_left(follower)}, {size - follower.confirmed} bytes"
@@ -152,7 +152,7 @@ class Agent:
                 files.apply(found, time.monotonic())
                 self._scans_done = self._scans_begun
             await checkpoint.save_if_due()
-            await _pause(self._over, TICK)
+            await wait(self._over, TICK)
 
     async def _ship(self, files: Files, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE
@@ -165,7 +165,7 @@ class Agent:
                     await self._publish(session, files, stop)
             except BrokerError as error:
                 self._unreachable.begin(broker=self._broker.name, reason=error)
-            await _pause(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
+            await wait(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _wait_for_routers(self, session: Session, stop: asyncio.Event) -> None:
@@ -174,7 +174,7 @@ class Agent:
             pause = _FIRST_PAUSE
             while not await session.exchange_exists(marker(instance)):
                 absent.begin(instance=instance, broker=self._broker.name)
-                await _pause(stop, pause)
+                await wait(stop, pause)
                 if stop.is_set():
                     return
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -187,7 +187,7 @@ class Agent:
                 publisher.check()
                 self._changed.clear()
                 if not await self._lap(publisher, files, stop):
-                    await _pause(self._changed, TICK)
+                    await wait(self._changed, TICK)
             await publisher.finish(_STOP_SECONDS)
         finally:
             publisher.abandon()
@@ -218,13 +218,6 @@ def _why_left(follower: Follower) -> str:
     if follower.failing:
         return "cannot be read"
     return "last line without newline" if follower.reached > follower.position else "not confirmed"
-
-
-async def _pause(event: asyncio.Event, seconds: float) -> None:
-    """Sleep, but no longer than until `event` is set."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 def _allow_many_files() -> None:

@@ -13,9 +13,9 @@ from typing import Literal
 
 from logrouter.batch import Part
 from logrouter.keys import routing_key
-from logrouter.record import Record, encode_lines
+from logrouter.record import Record, encode_lines, rfc3339
 from shippers.parsing.severity import severities
-from shippers.parsing.time import DAY, rfc3339, times
+from shippers.parsing.time import DAY, times
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")
 

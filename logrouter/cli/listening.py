@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import islice
 from secrets import token_hex
 
@@ -22,6 +21,7 @@ from logrouter.observe import events
 from logrouter.record import Record, decode_lines
 from logrouter.router.foreign import SOURCE as FOREIGN_SOURCE
 from logrouter.router.foreign import from_foreign
+from logrouter.waiting import wait
 from shippers.parsing.severity import severity
 
 _PAUSE = 1.0
@@ -61,8 +61,7 @@ async def listen(
                 await _receive(consumer, selection, reached, take, stop)
         except SessionLost as error:
             unreachable.begin(broker=broker.name, reason=error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _PAUSE)
+            await wait(stop, _PAUSE)
 
 
 async def _open(session: Session, patterns: Sequence[str]) -> Consumer:

@@ -10,7 +10,6 @@ import base64
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from secrets import token_hex
 
 import msgspec
@@ -18,7 +17,7 @@ import msgspec
 from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Session
 from logrouter.keys import routing_key
-from logrouter.record import Record, encode_lines, original
+from logrouter.record import Record, encode_lines, original, rfc3339
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class Typed:
     def _record(self, line: bytes, now: float) -> Record:
         text = line.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")
         record = Record(
-            ts=datetime.fromtimestamp(now, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            ts=rfc3339(now),
             service=self.service,
             host=self.host,
             severity=self.severity,

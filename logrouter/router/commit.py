@@ -8,7 +8,6 @@ back and tried again: the group stays in memory, the broker's prefetch stops the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import sqlite3
 import time
@@ -26,6 +25,7 @@ from logrouter.observe import events, metrics
 from logrouter.router.assembly import Release
 from logrouter.rules.decision import Decide
 from logrouter.slices import Slice
+from logrouter.waiting import wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 """Seconds between two tries of a commit."""
@@ -117,8 +117,7 @@ class Commits:
                 break
             except (Retry, sqlite3.Error) as error:
                 self._failing.begin(reason=error)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(abandon.wait(), pause)
+                await wait(abandon, pause)
                 if abandon.is_set():
                     raise Retry(str(error)) from error
             pause = min(pause * 2, _LONGEST_PAUSE)

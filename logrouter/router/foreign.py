@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from logrouter.batch import unpack
 from logrouter.keys import read_key
 from logrouter.message import Message
-from logrouter.record import Record
+from logrouter.record import Record, rfc3339
 from logrouter.slices import Slice, from_record
 
 SOURCE = "-"
@@ -37,8 +36,8 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
     return from_record(
         message.key,
         Record(
-            ts=_rfc3339(sent),
-            received=_rfc3339(now) if now - sent > _DAY else None,
+            ts=rfc3339(sent),
+            received=rfc3339(now) if now - sent > _DAY else None,
             service=parts.service,
             host=parts.host,
             severity=severity,
@@ -52,7 +51,3 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
             raw=None if rebuilt == body + b"\n" or rebuilt == body else base64.b64encode(body).decode(),
         ),
     )
-
-
-def _rfc3339(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

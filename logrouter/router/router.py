@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from logrouter.broker.contract import Broker
 from logrouter.errors import BrokerError, Retry
 from logrouter.observe import events
 from logrouter.router.serving import Routing, Serving
 from logrouter.router.topology import declare
+from logrouter.waiting import wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 """Seconds between two tries to reach the broker."""
@@ -30,7 +30,6 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
                 break
         except (BrokerError, Retry) as error:
             unreachable.begin(broker=broker.name, reason=error)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await wait(stop, pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
     await routing.commits.close()

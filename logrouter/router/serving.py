@@ -7,7 +7,6 @@ a commit under way is finished first, for a transaction cannot be called back.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from logrouter.router.foreign import from_foreign
 from logrouter.router.topology import ALL, dead, ingress
 from logrouter.rules.decision import Decide
 from logrouter.slices import Slice, from_part
+from logrouter.waiting import wait
 
 ReadSeverity = Callable[[str], tuple[str, str]]
 """Text -> (severity, how it was found)."""
@@ -194,8 +194,7 @@ class Serving:
             if self._closing:
                 return None
             self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _GROUP_SECONDS - waited if self._group else _TICK)
+            await wait(self._changed, _GROUP_SECONDS - waited if self._group else _TICK)
             self._put(self._assembly.expire(time.monotonic()))
             self._notice()
             await self._routing.commits.tidy()
@@ -206,5 +205,4 @@ class Serving:
         while not stop.is_set():
             if drain.is_set() and await self._session.depth(self._queue) == 0 and self._in_hand == 0:
                 return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.05)
+            await wait(stop, 0.05)

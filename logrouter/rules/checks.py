@@ -5,15 +5,15 @@ In comes a RuleSet, out come mistakes (an example fails, two archives write one 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from logrouter.config.destinations import ArchiveModel
 from logrouter.config.mistakes import Mistake
 from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
 from logrouter.config.severities import SPELLINGS
 from logrouter.keys import RANK, SEVERITIES, read_key, split_words
-from logrouter.record import Record
+from logrouter.record import Record, rfc3339
 from logrouter.rules.patterns import covers
 from logrouter.rules.ruleset import RuleSet
 
@@ -39,10 +39,9 @@ def example_record(text: str) -> tuple[str, Record]:
     """The key and record of an example, `KEY TEXT`."""
     key, _, message = text.partition(" ")
     parts = read_key(key)
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     record = Record(
-        ts=now, service=parts.service, host=parts.host, severity=parts.severity or "info", message=message,
-        source="example", pos=0, end=len(message.encode()) + 1,
+        ts=rfc3339(time.time()), service=parts.service, host=parts.host, severity=parts.severity or "info",
+        message=message, source="example", pos=0, end=len(message.encode()) + 1,
     )  # fmt: skip
     return key, record
 

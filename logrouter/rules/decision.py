@@ -10,8 +10,6 @@ from typing import NamedTuple, Protocol
 
 from logrouter.slices import Slice
 
-DISCARD = "discard"
-
 
 class Decision(NamedTuple):
     """Records, and where they go; at least one name, `discard` if nowhere."""
@@ -25,8 +23,3 @@ class Decide(Protocol):
 
     def __call__(self, piece: Slice) -> list[Decision]:
         """The decisions for all records of `piece`, each record in exactly one of them."""
-
-
-def all_to(*destinations: str) -> Decide:
-    """The rules of a router that has none: everything goes to the default."""
-    return lambda piece: [Decision(piece, destinations)]

@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from logrouter.record import rfc3339
+
 DAY = 86_400
 """Seconds from the reading time within which a record is filed by its line's own time."""
 
@@ -62,11 +64,6 @@ def times(lines: Sequence[str], now: float, zone: tzinfo | None = None) -> list[
     unknown = (rfc3339(now), int(now * 1000))
     day = int(now // DAY)
     return [(_from_json if line.startswith("{") else _from_text)(line, day, zone) or unknown for line in lines]
-
-
-def rfc3339(seconds: float) -> str:
-    """A Unix time in RFC 3339, to the microsecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _from_json(line: str, day: int, zone: tzinfo | None) -> Moment | None:

@@ -22,7 +22,7 @@ from logrouter.record import Record, encode_lines, original
 from logrouter.router.commit import Commits
 from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
-from logrouter.rules.decision import all_to
+from logrouter.rules.decision import Decision
 
 SERVICE, HOST = "app", "h1"
 
@@ -56,7 +56,9 @@ class Bench:
         archive = Archive("archive", ArchiveSettings(self.directory / "archive"), ledger)
         commits = Commits(ledger, {"archive": archive})
         settings = RouterSettings(self.instance, hold=hold)
-        routing = Routing(settings, ledger, commits, all_to("archive"), lambda text: ("error", "guessed"))
+        routing = Routing(
+            settings, ledger, commits, lambda piece: [Decision(piece, ("archive",))], lambda text: ("error", "guessed")
+        )
         stop, drain = asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(route(self.broker, routing, stop, drain))
         try:

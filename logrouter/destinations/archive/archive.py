@@ -8,7 +8,6 @@ to its last commit. `tidy` ends files whose day is over and removes those that a
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -183,11 +182,6 @@ class Archive:
         except (OSError, EOFError) as error:
             events.ARCHIVE_DAMAGED.happened(path=open_name(state.path, state.segment), reason=error)
             return replace(state, state="damaged")
-
-    def free_space(self) -> float:
-        """The part of the file system that is free, 0 to 1."""
-        found = os.statvfs(self._directory.base)
-        return found.f_bavail / found.f_blocks if found.f_blocks else 1.0
 
     async def close(self) -> None:
         """Close every file; each is whole as it is."""
