@@ -17,6 +17,9 @@ from logrouter.batch import Part
 from logrouter.errors import WireError
 from logrouter.record import Place, Record, decode_lines, decode_places, encode_lines
 
+FOREIGN = "-"
+"""The source of records that have none: foreign messages come in no windows."""
+
 
 class _Times(msgspec.Struct):
     ts: str
@@ -42,6 +45,11 @@ class Slice:
     last: int
     body: bytes
     places: Sequence[Place]
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the record came in a message that is not ours, so that its place says nothing."""
+        return self.source == FOREIGN
 
     def __len__(self) -> int:
         return len(self.places)

@@ -1,4 +1,4 @@
-"""Waiting for an event, but not for ever."""
+"""Waiting for events: one, but not for ever; or whichever of several comes first."""
 
 from __future__ import annotations
 
@@ -11,3 +11,13 @@ async def wait(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+async def wait_for_any(*events: asyncio.Event) -> None:
+    """Return when at least one of `events` is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

@@ -17,16 +17,12 @@ def command(paths: tuple[Path, ...]) -> None:
     \b
     logrouter check rules/
     """
+    from logrouter.cli.configured import checked_rules
     from logrouter.config.document import yaml_files
-    from logrouter.config.mistakes import ConfigError
-    from logrouter.config.rules import load_rules
     from logrouter.rules import checks
-    from logrouter.rules.ruleset import RuleSet
 
     chosen = paths or (options.rules_path(None),)
-    rules = RuleSet(load_rules(chosen))
-    if mistakes := checks.mistakes(rules):
-        raise ConfigError(mistakes)
+    rules = checked_rules(chosen)
     warnings = checks.warnings(rules.config)
     for warning in warnings:
         click.echo(f"warning: {warning}")

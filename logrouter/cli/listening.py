@@ -19,8 +19,8 @@ from logrouter.errors import SessionLost, WireError
 from logrouter.message import Message
 from logrouter.observe import events
 from logrouter.record import Record, decode_lines
-from logrouter.router.foreign import SOURCE as FOREIGN_SOURCE
 from logrouter.router.foreign import from_foreign
+from logrouter.slices import FOREIGN
 from logrouter.waiting import wait
 from shippers.parsing.severity import severity
 
@@ -112,7 +112,7 @@ def batched(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
 
 
 def _is_new(record: Record, reached: Mapping[str, int]) -> bool:
-    return record.source == FOREIGN_SOURCE or record.end > reached.get(record.source, 0)
+    return record.source == FOREIGN or record.end > reached.get(record.source, 0)
 
 
 def _records(message: Message) -> list[Record]:

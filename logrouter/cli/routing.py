@@ -6,13 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from logrouter.destinations import build_inline
+from logrouter.destinations.building import build_inline, build_notifying
 from logrouter.errors import UserError
 from logrouter.ledger.ledger import Ledger
+from logrouter.observe import events
 from logrouter.router.commit import Commits
+from logrouter.router.handoff import Handoff
+from logrouter.router.notifying import Outlet
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.ruleset import RuleSet
 from shippers.parsing.severity import severity
+
+
+def mail_directory(state: Path) -> Path:
+    """Where mail is written to that no server is named for."""
+    return state / "mail"
 
 
 @contextmanager
@@ -30,6 +38,14 @@ def open_routing(rules: RuleSet, state: Path, archives: Path, instance: str) -> 
                 f"cannot make the archive's directory {error.filename}: {error.strerror}",
                 "give the archive a `dir` that this user may write to",
             ) from error
-        yield Routing(RouterSettings(instance), ledger, Commits(ledger, inline), rules, severity)
+        outlets = tuple(
+            Outlet(
+                Handoff(instance, destination.name),
+                destination,
+                events.Condition(events.NOTIFYING_FAILING, events.NOTIFYING_RESUMED),
+            )
+            for destination in build_notifying(rules.config, instance, mail_directory(state))
+        )
+        yield Routing(RouterSettings(instance), ledger, Commits(ledger, inline, instance), rules, severity, outlets)
     finally:
         ledger.close()

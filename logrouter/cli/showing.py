@@ -10,6 +10,7 @@ from datetime import datetime
 
 import click
 
+from logrouter.printable import printable
 from logrouter.record import Record, encode_lines
 
 _STYLES: dict[str, dict[str, object]] = {
@@ -22,9 +23,6 @@ _STYLES: dict[str, dict[str, object]] = {
     "info": {},
     "debug": {"dim": True},
 }
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code != ord("\t")}
-"""A log line must not be able to move the cursor or change colours: whoever wrote it may be an attacker."""
-
 Show = Callable[[Record], str]
 
 
@@ -38,7 +36,7 @@ def in_columns(record: Record) -> str:
     when = datetime.fromisoformat(record.ts).astimezone()
     head = f"{when:%m-%d %H:%M:%S} {record.severity:<7} {f'{record.service}@{record.host}':<24} "
     style = _STYLES.get(record.severity, {})
-    return click.style(head, dim=True) + click.style(record.message.translate(_CONTROL), **style)  # type: ignore[arg-type]  # names of colours
+    return click.style(head, dim=True) + click.style(printable(record.message), **style)  # type: ignore[arg-type]  # names of colours
 
 
 def printer(*, as_objects: bool) -> Show:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
+from logrouter.config.email import EmailModel
 from logrouter.config.templates import template_problem
 from logrouter.config.units import Duration, Size
 from logrouter.config.validation import Strict
@@ -43,6 +44,6 @@ class DiscardModel(Strict):
 
 
 NOTHING = DiscardModel(type="discard")
-DestinationModel = ArchiveModel | DiscardModel
+DestinationModel = ArchiveModel | DiscardModel | EmailModel
 
-MODELS: dict[str, type[ArchiveModel | DiscardModel]] = {"archive": ArchiveModel, "discard": DiscardModel}
+MODELS: dict[str, type[DestinationModel]] = {"archive": ArchiveModel, "discard": DiscardModel, "email": EmailModel}

@@ -5,6 +5,7 @@ In come paths, out goes what the files say as frozen data, each piece with its p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,10 @@ from logrouter.config.validation import Strict, validate
 from logrouter.keys import split_words
 
 DISCARD = "discard"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_TAKEN = {"dead", "ready", "retry"}
+"""Words that stand in queues' names for something else."""
+
 MAX_HASHES = 2
 """`#` in one pattern: RabbitMQ 3.10 needs 2.3 s for a single match of eight."""
 
@@ -140,6 +145,8 @@ class _Loading:
             self._twice(document, place, f"destination `{name}`", self._places[name])
             return
         self._places[name] = place
+        if problem := name_problem(name):
+            document.mistakes.append(Mistake(place, *problem))
         self._destinations[name] = NOTHING  # stands in while the entry is wrong
         kind = data.get("type") if isinstance(data, dict) else None
         if not isinstance(kind, str):
@@ -223,6 +230,13 @@ def _patterns(match: str | list[str], report: Any) -> tuple[str, ...]:
         if problem := pattern_problem(pattern):
             report(at, *problem)
     return patterns
+
+
+def name_problem(name: object) -> tuple[str, str] | None:
+    """What is wrong with a destination's name, which becomes a word in names of queues, and the remedy."""
+    if isinstance(name, str) and _NAME.fullmatch(name) and name not in _TAKEN:
+        return None
+    return f"`{name}` cannot be a destination's name", "letters, digits, - and _, beginning with a letter"
 
 
 def pattern_problem(pattern: str) -> tuple[str, str] | None:

@@ -1,16 +1,18 @@
 """shippers/*.yaml -> the inputs of a host: all files in the order of their names, every mistake at once.
 
-In come paths, out goes what the files say as frozen data; or ConfigError. A file is one input (`service`, `files`), or
-a list of them under `inputs`.
+In come paths, out goes what the files say as frozen data; or ConfigError. A file is one input (`files` or `syslog`), or
+a list of them under `inputs`; with or without inputs it may say which programs belong to which `services`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from logrouter.config.document import Document, Path_, read_document, yaml_files
 from logrouter.config.mistakes import ConfigError, Mistake, Place
@@ -18,17 +20,50 @@ from logrouter.config.severities import severity_problem
 from logrouter.config.units import Size
 from logrouter.config.validation import Strict, validate
 
+Address = tuple[str, int]
+"""Host and port."""
+
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]\s/]*)):(\d{1,5})")
+
+
+def _checked_severity(severity: str) -> str:
+    if problem := severity_problem(severity):
+        raise ValueError("\n".join(problem))
+    return severity
+
+
+def _addresses(given: Any) -> list[Address]:
+    """One address or several. Raises ValueError with a remedy behind a newline."""
+    return [_address(each) for each in (given if isinstance(given, list) else [given])]
+
+
+def _address(text: Any) -> Address:
+    found = _ADDRESS.fullmatch(text) if isinstance(text, str) else None
+    if found is None or not 0 < int(found[3]) < 65_536:
+        raise ValueError(f"{text!r} is no address\nwrite host:port, such as 127.0.0.1:5514, or [::1]:5514")
+    return found[1] or found[2], int(found[3])
+
+
+def _paths(given: Any) -> list[str]:
+    paths = given if isinstance(given, list) else [given]
+    for path in paths:
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ValueError(f"{path!r} is not an absolute path\nbegin it with /, such as /run/logrouter.sock")
+    return paths
+
 
 class FilesModel(Strict):
     """Files to follow: `{service: mail, files: [/var/log/mail.log]}`."""
 
-    service: str
+    service: str = ""
     files: list[str]
     exclude: list[str] | None = None
     host: str = ""
     severity: str = "info"
     first_read: Size | None = None
     max_line: Size = 1 << 20
+
+    _severity = field_validator("severity")(_checked_severity)
 
     @field_validator("files")
     @classmethod
@@ -40,12 +75,32 @@ class FilesModel(Strict):
                 raise ValueError(f"{pattern!r} is not an absolute path\nbegin it with /, such as /var/log/app/*.log")
         return files
 
-    @field_validator("severity")
-    @classmethod
-    def _known(cls, severity: str) -> str:
-        if problem := severity_problem(severity):
-            raise ValueError("\n".join(problem))
-        return severity
+
+class ListenModel(Strict):
+    """Where syslog is listened for: one place or a list of each kind."""
+
+    udp: Annotated[list[Address], BeforeValidator(_addresses)] = Field(default=[])
+    tcp: Annotated[list[Address], BeforeValidator(_addresses)] = Field(default=[])
+    unix: Annotated[list[str], BeforeValidator(_paths)] = Field(default=[])
+    unix_stream: Annotated[list[str], BeforeValidator(_paths)] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> ListenModel:
+        if not (self.udp or self.tcp or self.unix or self.unix_stream):
+            raise ValueError("`syslog` names no address\nwrite udp, tcp, unix or unix_stream")
+        return self
+
+
+class SyslogModel(Strict):
+    """A syslog server: `{syslog: {udp: "127.0.0.1:5514"}}`."""
+
+    syslog: ListenModel
+    service: str = ""
+    host: str = ""
+    severity: str = "notice"
+    max_line: Size = 1 << 20
+
+    _severity = field_validator("severity")(_checked_severity)
 
 
 class ListModel(Strict):
@@ -54,29 +109,84 @@ class ListModel(Strict):
     inputs: list[Any]
 
 
-def load_inputs(paths: Sequence[Path]) -> list[FilesModel]:
-    """The inputs in these files and directories, in order. Raises ConfigError with every mistake in them."""
-    inputs: list[FilesModel] = []
-    mistakes: list[Mistake] = []
+class ServicesModel(Strict):
+    """Programs by the service that they belong to."""
+
+    services: dict[str, list[str]]
+
+
+InputModel = FilesModel | SyslogModel
+
+
+@dataclass(frozen=True, slots=True)
+class Shippers:
+    """What the files say. services: of each program the service."""
+
+    inputs: list[InputModel] = field(default_factory=list)
+    services: dict[str, str] = field(default_factory=dict)
+
+
+def load_inputs(paths: Sequence[Path], default_services: Path | None = None) -> Shippers:
+    """The inputs in these files and directories, in order. Raises ConfigError with every mistake in them.
+
+    default_services: a file of services, read where these have none.
+    """
     files = list(yaml_files(paths))
-    for path in files:
-        document = read_document(path)
-        inputs += _read(document)
-        mistakes += document.mistakes
+    documents = [read_document(path) for path in files]
+    inputs = [model for document in documents for model in _inputs(document)]
+    if default_services is not None and not any(_has_services(document) for document in documents):
+        documents.append(read_document(default_services))
+    services = _services(documents)
+    mistakes = [mistake for document in documents for mistake in document.mistakes]
     if not files:
         mistakes.append(Mistake(Place(", ".join(map(str, paths))), "no inputs here", "expected *.yaml files"))
     if mistakes:
         raise ConfigError(mistakes)
-    return inputs
+    return Shippers(inputs, services)
 
 
-def _read(document: Document) -> list[FilesModel]:
+def _has_services(document: Document) -> bool:
+    return isinstance(document.data, dict) and "services" in document.data
+
+
+def _inputs(document: Document) -> list[InputModel]:
     data = document.data
+    if _has_services(document):
+        data = {key: value for key, value in data.items() if key != "services"} or None
     if data is None:
         return []
     entries: list[tuple[Path_, Any]] = [((), data)]
     if isinstance(data, dict) and "inputs" in data:
-        whole = validate(document, ListModel)
+        whole = validate(document, ListModel, data)
         entries = [(("inputs", index), entry) for index, entry in enumerate(whole.inputs)] if whole else []
-    found = (validate(document, FilesModel, entry, at) for at, entry in entries)
+    found = (_input(document, entry, at) for at, entry in entries)
     return [model for model in found if model is not None]
+
+
+def _input(document: Document, entry: Any, at: Path_) -> InputModel | None:
+    if not isinstance(entry, dict) or "syslog" not in entry:
+        return validate(document, FilesModel, entry, at)
+    if "files" in entry:
+        remedy = "make two inputs of them, in a list under `inputs`"
+        document.mistakes.append(Mistake(document.key_place((*at, "files")), "both `files` and `syslog`", remedy))
+        return None
+    return validate(document, SyslogModel, entry, at)
+
+
+def _services(documents: Iterable[Document]) -> dict[str, str]:
+    """The service of each program, of all files together."""
+    services: dict[str, str] = {}
+    places: dict[str, Place] = {}
+    for document in documents:
+        if not _has_services(document):
+            continue
+        model = validate(document, ServicesModel, {"services": document.data["services"]})
+        for service, programs in model.services.items() if model else ():
+            for index, program in enumerate(programs):
+                place = document.place(("services", service, index))
+                if program in places:
+                    problem = f"program `{program}` is here twice"
+                    document.mistakes.append(Mistake(place, problem, f"the first is at {places[program]}"))
+                else:
+                    services[program], places[program] = service, place
+    return services

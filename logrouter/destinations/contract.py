@@ -1,15 +1,19 @@
-"""What the router asks of an inline destination: one that commits together with the ledger.
+"""What the router asks of destinations, of which there are two kinds. Neither sees the broker or acknowledges anything.
 
-In come windows of slices, out go the file states that the ledger commits. An inline destination never acknowledges
-and never sees the broker.
+An inline destination commits together with the ledger: in come windows of slices, out go the file states that the
+ledger commits. A notifying one has queues of its own: in come records, gathered for a while, out go notifications that
+are kept on the broker until each is delivered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from logrouter.ledger.ledger import FileState
+from logrouter.message import Message
+from logrouter.record import Record
 from logrouter.slices import Slice
 
 Window = Sequence[Slice]
@@ -41,3 +45,38 @@ class Inline(Protocol):
 
     async def close(self) -> None:
         """Release what is open; everything committed is already safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What is to be told now, and what must not be forgotten.
+
+    note: the gathering as it then is, to be resumed from.   due: when to compose again at the latest (Unix time), even
+    if nothing comes; None for never.
+    """
+
+    notifications: tuple[Message, ...]
+    note: str
+    due: float | None = None
+
+
+class Gathering(Protocol):
+    """Records that will be told of together, and whatever else a destination remembers. Kept in memory as it goes."""
+
+    def add(self, identity: str, rule: str, records: Sequence[Record], now: float) -> None:
+        """Take records that `rule` sent; `identity` names them for ever.   now: Unix time."""
+
+    def compose(self, now: float, *, at_once: bool = False) -> Composed:
+        """Take out what is due to be told; `at_once` makes all of it due. Equal records give equal notifications."""
+
+
+class Notifying(Protocol):
+    """A destination that tells somebody."""
+
+    name: str
+
+    def resume(self, note: str) -> Gathering:
+        """Go on from a note, '' at first."""
+
+    async def deliver(self, notification: Message) -> None:
+        """Hand over one notification; returns when it is out of our hands. Raises Retry, Refuse."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,13 +17,14 @@ from typing import NamedTuple
 
 from logrouter.errors import StateError
 from logrouter.extents import Extents
+from logrouter.faultpoint import reach
 from logrouter.state import Lock
 
-VERSION = 1
 INGRESS = ""
 """The stage of the router's own queue; a destination that drains a queue of its own is a stage by its name."""
 
-_SCHEMA = """
+_STEPS = (
+    """
 CREATE TABLE sources (stage TEXT, source TEXT, extents TEXT NOT NULL, repeated INT NOT NULL, late INT NOT NULL,
     PRIMARY KEY (stage, source)) WITHOUT ROWID;
 CREATE TABLE counts (source TEXT, destination TEXT, day TEXT, service TEXT, host TEXT, records INT NOT NULL,
@@ -32,7 +34,16 @@ CREATE TABLE files (destination TEXT, path TEXT, segment INT, state TEXT NOT NUL
     commits INT NOT NULL, PRIMARY KEY (destination, path, segment)) WITHOUT ROWID;
 CREATE TABLE foreign_ids (id TEXT PRIMARY KEY, seen INT NOT NULL) WITHOUT ROWID;
 CREATE INDEX files_by_state ON files (state);
-"""
+""",
+    """
+ALTER TABLE foreign_ids RENAME TO seen;
+ALTER TABLE seen RENAME COLUMN seen TO at;
+CREATE TABLE notes (destination TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID;
+""",
+)
+"""What makes a ledger of each version from the one before."""
+
+VERSION = len(_STEPS)
 
 
 class Counted(NamedTuple):
@@ -75,14 +86,18 @@ _FILE_MARKS = ", ".join("?" for _ in fields(FileState))
 
 @dataclass(slots=True)
 class Entry:
-    """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen."""
+    """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen.
+
+    seen: ids of messages that come in no windows, and the Unix time.   notes: what a destination must not forget.
+    """
 
     decided: dict[tuple[str, str], Extents] = field(default_factory=dict)
     repeated: dict[tuple[str, str], int] = field(default_factory=dict)
     late: dict[tuple[str, str], int] = field(default_factory=dict)
     counts: dict[Counted, int] = field(default_factory=dict)
     files: list[FileState] = field(default_factory=list)
-    foreign: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def add_decided(self, stage: str, source: str, ranges: Iterable[tuple[int, int]]) -> None:
         """These ranges of `source` are decided with this entry."""
@@ -99,6 +114,7 @@ class Ledger:
 
     def __init__(self, directory: Path, instance: str = "main") -> None:
         self._lock = Lock(directory / f"{instance}.lock")
+        self._writing = threading.Lock()
         self._path = directory / f"{instance}.ledger"
         self._path.touch(mode=0o600)
         self._writer = self._connect()
@@ -106,8 +122,9 @@ class Ledger:
         if version > VERSION:
             self.close()
             raise StateError(f"{self._path} was written by a newer logrouter (version {version}); upgrade this one")
-        if version == 0:
-            self._writer.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        if version < VERSION:
+            steps = " ".join(_STEPS[version:])
+            self._writer.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
         self._reader = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
@@ -125,6 +142,12 @@ class Ledger:
 
     def commit(self, entry: Entry) -> None:
         """Write the whole entry durably, or nothing of it. Raises sqlite3.Error."""
+        with self._writing:
+            reach("ledger.commit.before")
+            self._commit(entry)
+            reach("ledger.commit.after")
+
+    def _commit(self, entry: Entry) -> None:
         cursor = self._writer.cursor()
         cursor.execute("BEGIN IMMEDIATE")
         try:
@@ -138,7 +161,9 @@ class Ledger:
                 f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({_FILE_MARKS})",  # noqa: S608  # our own columns
                 [tuple(getattr(file, column.name) for column in fields(FileState)) for file in entry.files],
             )
-            cursor.executemany("INSERT OR IGNORE INTO foreign_ids VALUES (?, ?)", entry.foreign.items())
+            cursor.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", entry.seen.items())
+            cursor.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", entry.notes.items())
+            reach("ledger.commit.within")
             cursor.execute("COMMIT")
         except BaseException:
             cursor.execute("ROLLBACK")
@@ -165,6 +190,16 @@ class Ledger:
         """What is decided of a source at a stage; empty for one never met."""
         return _read_extents(self._reader.cursor(), stage, source)
 
+    def stage(self, name: str) -> dict[str, Extents]:
+        """What is decided at a stage, by source."""
+        rows = self._reader.execute("SELECT source, extents FROM sources WHERE stage = ?", (name,)).fetchall()
+        return {source: Extents(json.loads(ranges)) for source, ranges in rows}
+
+    def forget_stage(self, name: str, source: str) -> None:
+        """Drop what is known of a source at a stage. Raises sqlite3.Error."""
+        with self._writing:
+            self._writer.execute("DELETE FROM sources WHERE stage = ? AND source = ?", (name, source))
+
     def files(self, destination: str, *states: str) -> Iterator[FileState]:
         """The files of an archive that are in one of `states`."""
         marks = ", ".join("?" for _ in states)
@@ -187,13 +222,19 @@ class Ledger:
         return {Counted(*row[:-1]): row[-1] for row in rows}
 
     def seen(self, message_id: str, since: int) -> bool:
-        """Whether a foreign message of that id was decided at or after `since` (seconds since 1970)."""
-        row = self._reader.execute("SELECT seen FROM foreign_ids WHERE id = ?", (message_id,)).fetchone()
+        """Whether a message of that id was settled at or after `since` (seconds since 1970)."""
+        row = self._reader.execute("SELECT at FROM seen WHERE id = ?", (message_id,)).fetchone()
         return row is not None and row[0] >= since
 
-    def forget_foreign(self, before: int) -> None:
-        """Drop the ids of foreign messages that were decided before that time. Raises sqlite3.Error."""
-        self._writer.execute("DELETE FROM foreign_ids WHERE seen < ?", (before,))
+    def note(self, destination: str) -> str:
+        """What a destination last asked to be kept, '' for nothing."""
+        row = self._reader.execute("SELECT note FROM notes WHERE destination = ?", (destination,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def forget_seen(self, before: int) -> None:
+        """Drop the ids of messages that were settled before that time. Raises sqlite3.Error."""
+        with self._writing:
+            self._writer.execute("DELETE FROM seen WHERE at < ?", (before,))
 
 
 def _read_extents(cursor: sqlite3.Cursor, stage: str, source: str) -> Extents:

@@ -67,20 +67,43 @@ ARCHIVE_TORN = Event("archive.torn", _info, "{path} was cut back to its last com
 ARCHIVE_DAMAGED = Event("archive.damaged", _error, "{path} is not as long as committed ({reason}); see logrouter audit")
 
 COMMIT_FAILING = Event("commit.failing", _error, "records cannot be written ({reason}); trying again, none is lost")
+DISK_NEARLY_FULL = Event(
+    "disk.nearly_full", _warning, "{free} of the disk of {directory} is free; `keep:` in the rules removes old files"
+)
+DISK_ROOMY = Event("disk.roomy", _info, "{free} of the disk of {directory} is free again")
+SET_ASIDE = Event(
+    "destination.aside", _error, "destination {destination} is stuck ({reason}); its records wait in its queue"
+)
+INLINE_AGAIN = Event("destination.resumed", _info, "destination {destination} has caught up")
 COMMIT_RESUMED = Event("commit.resumed", _info, "records are written again")
+NOTIFYING_FAILING = Event(
+    "notification.failing", _error, "destination {destination} does not take what it is sent ({reason}); trying again"
+)
+NOTIFYING_RESUMED = Event("notification.resumed", _info, "destination {destination} takes what it is sent again")
+NOTIFICATION_REFUSED = Event(
+    "notification.refused", _error, "destination {destination} refused a message for good, it is in {queue}: {reason}"
+)
+TEMPLATE_FAILED = Event(
+    "notification.template", _error, "destination {destination}: its templates fail ({reason}); using the shipped ones"
+)
 DEAD_LETTER = Event("message.dead", _warning, "a message under {key!r} went to {queue}: {reason}")
 WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before {position} did not come in time")
 TIDY_FAILED = Event("archive.untidy", _warning, "finished files could not be put away ({reason}); trying again later")
 RULES_ODD = Event("rules.odd", _warning, "{warning}")
 
-FILE_UNREADABLE = Event("file.unreadable", _warning, "{path} cannot be read ({reason}); trying again")
+FILE_UNREADABLE = Event("file.unreadable", _warning, "cannot be read ({reason}): {paths}; {remedy}")
 FILE_READABLE = Event("file.readable", _info, "{path} can be read now")
 FILE_REWRITTEN = Event(
     "file.rewritten", _warning, "{path} was truncated or rewritten at {position}; {unread} bytes unread"
 )
 FILE_GONE = Event("file.gone", _warning, "{path} is gone; whatever it held beyond byte {position} was not read")
-GLOB_EMPTY = Event("input.empty", _warning, "no file matches {glob} yet")
+GLOB_EMPTY = Event("input.empty", _info, "not on this machine: {globs}")
 GLOB_MATCHED = Event("input.matched", _info, "a file matches {glob} now")
+FOLLOWING = Event("input.following", _info, "following {what}")
+QUIET = Event(
+    "input.quiet", _warning, "nothing has arrived in {seconds:g} s. Looked for {what}. To see it all at work: {remedy}"
+)
+UP_SUMMARY = Event("up.summary", _info, "{summary}")
 LINE_CUT = Event("line.cut", _warning, "{path}: a line of {length} bytes at {position} was cut to {kept}")
 PUBLISH_REFUSED = Event("publish.refused", _warning, "{broker} does not take messages ({reason}); reading them again")
 PUBLISH_TAKEN = Event("publish.taken", _info, "{broker} takes the messages again")
@@ -102,3 +125,10 @@ TAIL_DROPPED = Event(
 )
 TAIL_UNREADABLE = Event("tail.unreadable", _warning, "a message under {key!r} does not decode: {reason}")
 ARCHIVE_UNREADABLE = Event("archive.unreadable", _error, "{path} is damaged ({reason}); what stands before is shown")
+LISTEN_FAILED = Event("input.deaf", _warning, "cannot listen on {address} ({reason}); trying again")
+LISTEN_BEGUN = Event("input.listening", _info, "listening on {address}")
+UDP_DROPPED = Event("input.dropped", _warning, "the kernel dropped {count} datagrams on {address}: they came too fast")
+STDIN_FAILED = Event("stdin.failed", _error, "standard input cannot be read ({reason}); taken as its end")
+SPOOL_FAILING = Event("spool.failing", _error, "{path} cannot be written ({reason}); inputs wait, trying again")
+SPOOL_RESUMED = Event("spool.resumed", _info, "{path} is written again")
+SPOOL_LOST = Event("spool.lost", _error, "{path} could not be written to the last: {count} bytes are lost")

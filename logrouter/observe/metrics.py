@@ -10,3 +10,6 @@ SUPPRESSED = Counter("logrouter_suppressed_records_total", "Records that came ag
 LATE = Counter("logrouter_late_windows_total", "Windows released before all that was due before them", ["why"])
 DEAD = Counter("logrouter_dead_messages_total", "Messages sent to the dead letters", ["queue"])
 UNREAD = Counter("logrouter_unread_bytes_total", "Bytes of files that were there and were gone before they were read")
+MAILS = Counter("logrouter_mails_total", "Mails delivered", ["destination"])
+ROUTED = Counter("logrouter_routed_records_total", "Records decided, each once, by service", ["service"])
+KERNEL_DROPS = Counter("logrouter_kernel_drops_total", "Datagrams dropped before they were read", ["address"])

@@ -2,29 +2,26 @@
 
 In comes a group; its files are written and synced, what is to be handed on is confirmed, the ledger's one transaction
 makes it true, and only then may its deliveries be acknowledged. Anything that fails before the transaction is taken
-back and tried again: the group stays in memory, the broker's prefetch stops the flow meanwhile.
+back and tried again: the group stays in memory, the broker's prefetch stops the flow meanwhile. A destination that
+fails for long is set aside, so that the others flow.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import sqlite3
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from logrouter.broker.contract import Delivery, Session
-from logrouter.destinations.contract import Inline
+from logrouter.broker.contract import Session
+from logrouter.destinations.contract import Inline, Window
 from logrouter.errors import Retry
-from logrouter.ledger.ledger import INGRESS, Counted, Entry, FileState, Ledger
-from logrouter.message import Message
+from logrouter.faultpoint import reach
+from logrouter.ledger.ledger import Entry, FileState, Ledger
 from logrouter.observe import events, metrics
-from logrouter.router.assembly import Release
-from logrouter.rules.decision import Decide
-from logrouter.slices import Slice
+from logrouter.router.aside import Aside
+from logrouter.router.group import Group
 from logrouter.waiting import wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
@@ -32,115 +29,97 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 
 _TIDY_SECONDS = 10.0
 
-FOREIGN_MEMORY = 86_400
-"""Seconds for which the id of a foreign message is remembered."""
-
-
-@dataclass(slots=True)
-class Group:
-    """What the next commit will hold. `size` is bytes of records."""
-
-    windows: dict[str, list[list[Slice]]] = field(default_factory=dict)
-    entry: Entry = field(default_factory=Entry)
-    outgoing: list[Message] = field(default_factory=list)  # each under its queue's name as key
-    deliveries: list[Delivery] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, release: Release[Delivery], decide: Decide) -> None:
-        """Decide a release and put it in."""
-        source = (INGRESS, release.source)
-        self.entry.add_decided(*source, release.decided)
-        if release.repeated:
-            self.entry.repeated[source] = self.entry.repeated.get(source, 0) + release.repeated
-        if release.late or release.hole:
-            self.entry.late[source] = self.entry.late.get(source, 0) + 1
-        self._route(release.slices, decide)
-        self.deliveries.extend(release.tokens)
-
-    def add_foreign(self, piece: Slice, delivery: Delivery, decide: Decide) -> None:
-        """Decide one foreign record and put it in."""
-        self._route((piece,), decide)
-        self.deliveries.append(delivery)
-
-    def hand_over(self, queue: str, message: Message, delivery: Delivery | None, **headers: Any) -> None:
-        """Put in a copy of a message for another queue; `delivery` is None while something else settles it."""
-        added = {f"x-logrouter-{name}": value for name, value in headers.items()}
-        copy = replace(message, key=queue, headers={**message.headers, "x-logrouter-key": message.key, **added})
-        self.outgoing.append(copy)
-        if delivery is not None:
-            self.deliveries.append(delivery)
-
-    def _route(self, slices: tuple[Slice, ...], decide: Decide) -> None:
-        windows: dict[str, list[Slice]] = {}
-        for whole in slices:
-            for piece, destinations in decide(whole):
-                self.size += len(piece.body)
-                for name in destinations:
-                    windows.setdefault(name, []).append(piece)
-                    counted = Counted(piece.source, name, _day(piece.first), piece.service, piece.host)
-                    self.entry.counts[counted] = self.entry.counts.get(counted, 0) + len(piece)
-        for name, window in windows.items():
-            self.windows.setdefault(name, []).append(window)
-
-    def __bool__(self) -> bool:
-        return bool(self.deliveries)
-
-
-def _day(milliseconds: int) -> str:
-    return _day_of(milliseconds // 86_400_000)
-
-
-@functools.lru_cache(maxsize=64)
-def _day_of(days: int) -> str:
-    return (date(1970, 1, 1) + timedelta(days)).isoformat()
+SEEN_SECONDS = 86_400
+"""Seconds for which the id of a message that comes in no window is remembered."""
 
 
 class Commits:
-    """Makes groups durable, one after the other."""
+    """Makes groups durable, one after the other.
 
-    def __init__(self, ledger: Ledger, inline: Mapping[str, Inline]) -> None:
+    set_aside_after: seconds for which a destination may fail, or not answer, before it is set aside.
+    """
+
+    def __init__(
+        self, ledger: Ledger, inline: Mapping[str, Inline], instance: str = "main", set_aside_after: float = 5.0
+    ) -> None:
+        self.aside = Aside(ledger, instance, inline)
         self._ledger = ledger
         self._inline = inline
+        self._set_aside_after = set_aside_after
+        self._hung: dict[str, asyncio.Task[list[FileState]]] = {}
         self._tidy_at = 0.0
         self._failing = events.Condition(events.COMMIT_FAILING, events.COMMIT_RESUMED)
 
     async def commit(self, group: Group, session: Session, abandon: asyncio.Event) -> None:
         """Return once the group is in the ledger. Never cancel it: a transaction under way cannot be called back.
 
+        A destination that does not take its windows for too long is set aside, and they are handed to its queue.
         Raises BrokerError if something to hand on was not confirmed, Retry if `abandon` is set between two tries.
         """
         await asyncio.gather(*(session.publish("", message) for message in group.outgoing))
-        pause = _FIRST_PAUSE
+        reach("router.handoff.confirmed")
+        windows = dict(group.windows)
+        pause, began = _FIRST_PAUSE, time.monotonic()
         while True:
-            try:
-                await self._once(group)
+            for name in [name for name in windows if name in self.aside]:
+                if await self.aside.hand_over(session, name, windows[name]):
+                    del windows[name]
+            failures = await self._try(windows, group.entry)
+            if not failures:
                 break
-            except (Retry, sqlite3.Error) as error:
-                self._failing.begin(reason=error)
-                await wait(abandon, pause)
-                if abandon.is_set():
-                    raise Retry(str(error)) from error
+            reason = next(iter(failures.values()))
+            self._failing.begin(reason=reason)
+            await wait(abandon, pause)
+            if abandon.is_set():
+                raise Retry(str(reason)) from reason
             pause = min(pause * 2, _LONGEST_PAUSE)
+            for name in failures.keys() & windows.keys():
+                if name in self._hung or time.monotonic() - began >= self._set_aside_after:
+                    await self.aside.begin(session, name, failures[name])
         self._failing.end()
         for counted, records in group.entry.counts.items():
             metrics.DECIDED.labels(counted.destination).inc(records)
+        for service, records in group.records.items():
+            metrics.ROUTED.labels(service).inc(records)
 
-    async def _once(self, group: Group) -> None:
-        touched = [self._inline[name] for name in group.windows]
-        results = await asyncio.gather(
-            *(self._inline[name].write(windows) for name, windows in group.windows.items()), return_exceptions=True
-        )
+    async def commit_aside(self, name: str, windows: Sequence[Window]) -> None:
+        """Write windows that come from a destination's own queue, each record once. Raises Retry, sqlite3.Error."""
+        new = self.aside.unwritten(name, windows)
+        entry = self.aside.entry(name, new)
+        if failures := await self._try({name: new}, entry):
+            raise next(iter(failures.values()))
+        self.aside.remember(entry)
+
+    async def _try(self, windows: Mapping[str, Sequence[Window]], entry: Entry) -> dict[str, Exception]:
+        """Write and commit once. What failed, by destination ('' is the ledger); if anything did, nothing remains."""
+        outcomes = dict(zip(windows, await asyncio.gather(*map(self._write, windows, windows.values())), strict=True))
+        failures: dict[str, Exception] = {name: each for name, each in outcomes.items() if isinstance(each, Retry)}
+        written = [file for outcome in outcomes.values() if not isinstance(outcome, Retry) for file in outcome]
         try:
-            files: list[FileState] = []
-            for written in results:
-                files += _or_raise(written)
-            await asyncio.to_thread(self._ledger.commit, replace(group.entry, files=files))
-        except BaseException:
-            for destination in touched:
+            if not failures:
+                await asyncio.to_thread(self._ledger.commit, replace(entry, files=written))
+        except sqlite3.Error as error:
+            failures[""] = error
+        for name in windows.keys() - self._hung.keys():
+            destination = self._inline[name]
+            await (destination.undo() if failures else destination.committed())
+        return failures
+
+    async def _write(self, name: str, windows: Sequence[Window]) -> list[FileState] | Retry:
+        """What a destination answers; one that does not is left alone until it does."""
+        destination = self._inline[name]
+        if hung := self._hung.get(name):
+            await asyncio.wait({hung}, timeout=self._set_aside_after)
+            if hung.done():
+                del self._hung[name]
                 await destination.undo()
-            raise
-        for destination in touched:
-            await destination.committed()
+        if name not in self._hung:
+            writing = asyncio.create_task(destination.write(self.aside.unwritten(name, windows)))
+            await asyncio.wait({writing}, timeout=self._set_aside_after)
+            if writing.done():
+                return _answer(writing)
+            self._hung[name] = writing
+        return Retry(f"{name} does not answer")
 
     async def recover(self) -> None:
         """Put every destination in agreement with the ledger, before anything is committed."""
@@ -154,20 +133,23 @@ class Commits:
             return
         self._tidy_at = now + _TIDY_SECONDS
         try:
-            for destination in self._inline.values():
-                if files := await destination.tidy():
+            for name, destination in self._inline.items():
+                if name not in self.aside and (files := await destination.tidy()):
                     await asyncio.to_thread(self._ledger.commit, Entry(files=files))
-            await asyncio.to_thread(self._ledger.forget_foreign, int(time.time()) - FOREIGN_MEMORY)
+            await asyncio.to_thread(self._ledger.forget_seen, int(time.time()) - SEEN_SECONDS)
+            self.aside.forget()
         except (OSError, sqlite3.Error) as error:
             events.TIDY_FAILED.happened(reason=error)
 
     async def close(self) -> None:
-        """Close every destination; what is committed is safe."""
-        for destination in self._inline.values():
-            await destination.close()
+        """Close every destination that answers; what is committed is safe."""
+        for name, destination in self._inline.items():
+            if name not in self._hung:
+                await destination.close()
 
 
-def _or_raise(written: list[FileState] | BaseException) -> list[FileState]:
-    if isinstance(written, BaseException):
-        raise written
-    return written
+def _answer(writing: asyncio.Task[list[FileState]]) -> list[FileState] | Retry:
+    try:
+        return writing.result()
+    except Retry as error:
+        return error

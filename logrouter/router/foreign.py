@@ -13,10 +13,7 @@ from logrouter.batch import unpack
 from logrouter.keys import read_key
 from logrouter.message import Message
 from logrouter.record import Record, rfc3339
-from logrouter.slices import Slice, from_record
-
-SOURCE = "-"
-"""The source of records that have none: foreign messages come in no windows, and are archived at least once."""
+from logrouter.slices import FOREIGN, Slice, from_record
 
 _DAY = 86400.0
 
@@ -43,7 +40,7 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
             severity=severity,
             severity_from=severity_from,
             message=text,
-            source=SOURCE,
+            source=FOREIGN,
             pos=0,
             end=len(rebuilt),
             app=message.app_id or None,

@@ -1,35 +1,64 @@
-"""The router as it lives: recovers its destinations, then serves one session after another until it is told to stop."""
+"""The router as it lives: the ingress queue served, every notifying destination beside it, until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
-from logrouter.broker.contract import Broker
-from logrouter.errors import BrokerError, Retry
+from logrouter.broker.contract import Broker, Session
 from logrouter.observe import events
+from logrouter.router.catching_up import catch_up
+from logrouter.router.notifying import notify
 from logrouter.router.serving import Routing, Serving
+from logrouter.router.sessions import on_sessions
 from logrouter.router.topology import declare
-from logrouter.waiting import wait
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
-"""Seconds between two tries to reach the broker."""
+from logrouter.waiting import wait_for_any
 
 
 async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: asyncio.Event | None = None) -> None:
-    """Route until `stop` is set; once `drain` is, until the queue is empty and everything in hand is settled."""
+    """Route until `stop` is set; once `drain` is, until the queues are empty and everything in hand is settled."""
     unreachable = events.Condition(events.BROKER_LOST, events.BROKER_FOUND)
-    pause = _FIRST_PAUSE
-    await routing.commits.recover()
-    while not stop.is_set():
+    declared, drained = asyncio.Event(), asyncio.Event()
+
+    async def serve(session: Session) -> None:
+        await declare(session, routing.settings.instance, routing.settings.bind, routing.handoffs)
+        await routing.commits.aside.look(session)
+        declared.set()
+        await Serving(session, routing).serve(stop, drain)
+
+    async def serve_ingress() -> None:
         try:
-            async with broker.session() as session:
-                await declare(session, routing.settings.instance, routing.settings.bind)
-                unreachable.end(broker=broker.name)
-                pause = _FIRST_PAUSE
-                await Serving(session, routing).serve(stop, drain)
-                break
-        except (BrokerError, Retry) as error:
-            unreachable.begin(broker=broker.name, reason=error)
-        await wait(stop, pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
-    await routing.commits.close()
+            await on_sessions(broker, serve, stop, unreachable)
+        finally:
+            declared.set()
+            drained.set()
+
+    async def serve_outlets() -> None:
+        """Each on a session of its own: what holds one up holds up nothing else."""
+        await declared.wait()
+        work = (
+            partial(notify, outlet=outlet, ledger=routing.ledger, stop=stop, drain=drained)
+            for outlet in routing.outlets
+        )
+        await asyncio.gather(*(on_sessions(broker, each, stop, unreachable) for each in work))
+
+    async def keep_inline(name: str, stuck: asyncio.Event) -> None:
+        """Let a destination that is set aside catch up, whenever one is."""
+        work = partial(catch_up, name=name, commits=routing.commits, stop=stop)
+        while not stop.is_set() and (stuck.is_set() or not drained.is_set()):
+            await wait_for_any(stuck, stop, drained)
+            if stuck.is_set():
+                await on_sessions(broker, work, stop, unreachable)
+
+    await routing.commits.recover()
+    inline = (keep_inline(name, stuck) for name, stuck in routing.commits.aside.stuck.items())
+    tasks = {asyncio.create_task(work) for work in (serve_ingress(), serve_outlets(), *inline)}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        if not all(task.done() and task.exception() is None for task in tasks):
+            stop.set()
+        await asyncio.wait(tasks)
+        await routing.commits.close()
+    for task in tasks:
+        task.result()

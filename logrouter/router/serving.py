@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from logrouter.batch import Part, from_message, is_batch
 from logrouter.broker.contract import Consumer, Delivery, Session
 from logrouter.errors import WireError
+from logrouter.faultpoint import reach
 from logrouter.keys import matches
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.assembly import Assembly, Release
-from logrouter.router.commit import FOREIGN_MEMORY, Commits, Group
+from logrouter.router.commit import SEEN_SECONDS, Commits
 from logrouter.router.foreign import from_foreign
+from logrouter.router.group import Group
+from logrouter.router.handoff import Handoff, sent_to
+from logrouter.router.notifying import Outlet
 from logrouter.router.topology import ALL, dead, ingress
 from logrouter.rules.decision import Decide
 from logrouter.slices import Slice, from_part
@@ -47,13 +51,22 @@ class RouterSettings:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What stays the same from session to session. read_severity is for foreign messages alone."""
+    """What stays the same from session to session. read_severity is for foreign messages alone.
+
+    outlets: the destinations that have queues of their own.
+    """
 
     settings: RouterSettings
     ledger: Ledger
     commits: Commits
     decide: Decide
     read_severity: ReadSeverity
+    outlets: tuple[Outlet, ...] = ()
+
+    @property
+    def handoffs(self) -> list[Handoff]:
+        """The queues of all outlets."""
+        return [outlet.handoff for outlet in self.outlets]
 
 
 class Serving:
@@ -71,7 +84,8 @@ class Serving:
             hold=settings.hold,
             limit=settings.prefetch // 2,
         )
-        self._group = Group()
+        self._handoffs = {handoff.destination: handoff for handoff in routing.handoffs}
+        self._group = Group(self._handoffs)
         self._group_since = 0.0
         self._in_hand = 0
         self._changed = asyncio.Event()
@@ -137,20 +151,23 @@ class Serving:
     def _take_foreign(self, delivery: Delivery) -> None:
         message, now = delivery.message, time.time()
         if message.message_id:
-            if message.message_id in self._group.entry.foreign or self._routing.ledger.seen(
-                message.message_id, int(now) - FOREIGN_MEMORY
+            if message.message_id in self._group.entry.seen or self._routing.ledger.seen(
+                message.message_id, int(now) - SEEN_SECONDS
             ):
                 metrics.SUPPRESSED.inc()
                 self._group.deliveries.append(delivery)
                 return
-            self._group.entry.foreign[message.message_id] = int(now)
+            self._group.entry.seen[message.message_id] = int(now)
         self._group.add_foreign(from_foreign(message, self._routing.read_severity, now), delivery, self._routing.decide)
 
     def _set_aside(self, message: Message, delivery: Delivery | None, error: WireError) -> None:
+        """Lay a message among the dead letters; `delivery` is None while something else settles it."""
         queue = dead(self._settings.instance)
         events.DEAD_LETTER.happened(key=message.key, queue=queue, reason=error)
         metrics.DEAD.labels(queue).inc()
-        self._group.hand_over(queue, message, delivery, reason=str(error))
+        self._group.outgoing.append(sent_to(queue, message, reason=str(error)))
+        if delivery is not None:
+            self._group.deliveries.append(delivery)
 
     def _put(self, releases: Sequence[Release[Delivery]]) -> None:
         for release in releases:
@@ -180,7 +197,9 @@ class Serving:
     async def _commit_groups(self, consumer: Consumer) -> None:
         while (group := await self._next_group()) is not None:
             await self._routing.commits.commit(group, self._session, self._abandon)
+            reach("router.ack.before")
             await consumer.ack(group.deliveries)
+            reach("router.ack.after")
             self._in_hand -= len(group.deliveries)
 
     async def _next_group(self) -> Group | None:
@@ -188,7 +207,7 @@ class Serving:
         while not self._abandon.is_set():
             waited = time.monotonic() - self._group_since if self._group else 0.0
             if self._group and (self._closing or self._is_large() or waited >= _GROUP_SECONDS):
-                group, self._group, self._group_since = self._group, Group(), 0.0
+                group, self._group, self._group_since = self._group, Group(self._handoffs), 0.0
                 self._room.set()
                 return group
             if self._closing:

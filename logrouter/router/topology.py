@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
 from logrouter.keys import marker
+from logrouter.router.aside import depth
+from logrouter.router.handoff import Handoff
 
 ALL = ("#",)
 
@@ -24,14 +26,19 @@ def dead(instance: str) -> str:
     return f"logrouter.{instance}.dead"
 
 
-async def declare(session: Session, instance: str, bind: Sequence[str] = ALL) -> None:
+async def declare(session: Session, instance: str, bind: Sequence[str] = ALL, handoffs: Sequence[Handoff] = ()) -> None:
     """Declare everything; harmless when it is there already. The marker comes last: it promises the rest."""
-    is_new = not await session.exchange_exists(marker(instance))
     await session.declare_exchange(EXCHANGE)
-    await session.declare_queue(Queue(dead(instance), QueueKind.DEAD))
-    await session.declare_queue(Queue(ingress(instance), QueueKind.INGRESS))
+    queues = [
+        *(queue for handoff in handoffs for queue in handoff.queues()),
+        Queue(dead(instance), QueueKind.DEAD),
+        Queue(ingress(instance), QueueKind.INGRESS),
+    ]
+    is_new = None in [await depth(session, queue.name) for queue in queues]
+    for queue in queues:
+        await session.declare_queue(queue)
     for pattern in bind:
         await session.bind(ingress(instance), EXCHANGE, pattern)
     if is_new:
         await session.settle()
-        await session.declare_exchange(marker(instance))
+    await session.declare_exchange(marker(instance))

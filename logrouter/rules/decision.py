@@ -1,6 +1,6 @@
 """Decisions: which destinations a slice goes to.
 
-In comes a slice, out go pieces of it with the names of their destinations. Where only the key matters the slice passes
+In comes a slice, out go pieces of it with the destinations that each has. Where only the key matters the slice passes
 whole, undecoded, and the decision is remembered for the key.
 """
 
@@ -11,11 +11,18 @@ from typing import NamedTuple, Protocol
 from logrouter.slices import Slice
 
 
+class Target(NamedTuple):
+    """A destination, and the rule (or `default`) that sends records there."""
+
+    destination: str
+    rule: str
+
+
 class Decision(NamedTuple):
-    """Records, and where they go; at least one name, `discard` if nowhere."""
+    """Records, and where they go; at least one target, `discard` if nowhere."""
 
     piece: Slice
-    destinations: tuple[str, ...]
+    targets: tuple[Target, ...]
 
 
 class Decide(Protocol):

@@ -16,8 +16,11 @@ from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
 from logrouter.keys import RANK, matcher
 from logrouter.record import Record
 from logrouter.rules.conditions import Predicate, predicate
-from logrouter.rules.decision import Decision
+from logrouter.rules.decision import Decision, Target
 from logrouter.slices import Slice
+
+DEFAULT = "default"
+"""Stands for a rule's name where no rule decided."""
 
 _KEYS = 65_536
 """Keys whose decision is remembered."""
@@ -60,7 +63,7 @@ class RuleSet:
         """The decisions for all records of `piece`, in their order within each decision."""
         rules = self._in_reach(piece.key, piece.severity)
         if all(rule.holds is None for rule in rules):
-            return [Decision(piece, self._destinations(rule.entry for rule in rules))]
+            return [Decision(piece, self._targets(rule.entry for rule in rules))]
         chosen = [self._choose(rules, record) for record in piece.records()]
         kept = ((piece.select([other == targets for other in chosen]), targets) for targets in dict.fromkeys(chosen))
         return [Decision(part, targets) for part, targets in kept if part is not None]
@@ -75,20 +78,23 @@ class RuleSet:
                 self._by_key.popitem(last=False)
         return found
 
-    def _choose(self, rules: Sequence[Rule], record: Record) -> tuple[str, ...]:
+    def _choose(self, rules: Sequence[Rule], record: Record) -> tuple[Target, ...]:
         matching = (rule.entry for rule in rules if rule.holds is None or rule.holds(record))
-        return self._destinations(matching)
+        return self._targets(matching)
 
-    def _destinations(self, matching: Iterator[RuleEntry]) -> tuple[str, ...]:
-        targets: dict[str, None] = {}
+    def _targets(self, matching: Iterator[RuleEntry]) -> tuple[Target, ...]:
+        """Where these rules send a record: to each destination once, by the first rule that names it."""
+        rules: dict[str, str] = {}
         for entry in matching:
-            targets |= dict.fromkeys(entry.to)
+            for name in entry.to:
+                rules.setdefault(name, entry.name)
             if not entry.continues:
                 break
         else:
-            targets |= dict.fromkeys(self.config.default)
-        kept = tuple(name for name in targets if name != DISCARD)
-        return kept or (DISCARD,)
+            for name in self.config.default:
+                rules.setdefault(name, DEFAULT)
+        kept = tuple(Target(name, rule) for name, rule in rules.items() if name != DISCARD)
+        return kept or (Target(DISCARD, rules[DISCARD]),)
 
     def explain(self, key: str, record: Record) -> list[Verdict]:
         """Each rule that is tried for a record, in order, with its answer; those after a final one are not tried."""
@@ -101,7 +107,7 @@ class RuleSet:
 
     def destinations(self, key: str, record: Record) -> tuple[str, ...]:
         """Where one record goes."""
-        return self._choose(self._in_reach(key, record.severity), record)
+        return tuple(target.destination for target in self._choose(self._in_reach(key, record.severity), record))
 
 
 def _until_final(rules: Iterator[Rule]) -> Iterator[Rule]:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -334,3 +335,14 @@ async def test_more_files_than_may_be_open(make: Callable[..., Station], monkeyp
         await station.write(*([piece([turn], host=f"h{host}")] for host in range(5)))
     for host in range(5):
         assert station.lines(f"web/h{host}/2026-11-22+open.jsonl.gz") == ["line  0", "line  1", "line  2"]
+
+
+async def test_a_disk_that_fills_up_is_said_once_and_so_is_its_relief(
+    make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make()
+    full, roomy = events.DISK_NEARLY_FULL.count(), events.DISK_ROOMY.count()
+    for free, expected in ((11, (0, 0)), (9, (1, 0)), (5, (1, 0)), (50, (1, 1))):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: (100, 100 - free, free))
+        await station.tidy()
+        assert (events.DISK_NEARLY_FULL.count() - full, events.DISK_ROOMY.count() - roomy) == expected

@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import zstandard
 from corpus import read_archive
+from parts import part
 
-from logrouter.batch import TYPE, Part, to_message
+from logrouter.batch import TYPE, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.ledger.ledger import Ledger
 from logrouter.message import Message
 from logrouter.observe import events
-from logrouter.record import Record, encode_lines, original
+from logrouter.record import original
 from logrouter.router.commit import Commits
 from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
-from logrouter.rules.decision import Decision
-
-SERVICE, HOST = "app", "h1"
-
-
-def part(from_: int, to: int, source: str = "src", number: int = 0, keys: Sequence[str] = ("app.h1.info",)) -> Part:
-    """Lines [from_, to), ten bytes each; with several keys every so-manyth line."""
-    records = [
-        Record(ts="2026-11-22T10:00:00Z", service=SERVICE, host=HOST, severity="info", message=f"line {line:04}",
-               source=source, pos=10 * line, end=10 * line + 10)
-        for line in range(from_, to)
-        if line % len(keys) == number
-    ]  # fmt: skip
-    return Part(
-        source=source, start=0, from_=10 * from_, to=10 * to, part=number, keys=tuple(keys), service=SERVICE, host=HOST,
-        severity="info", count=len(records), first=1795341600000, last=1795341600000, body=encode_lines(records),
-    )  # fmt: skip
+from logrouter.rules.decision import Decision, Target
 
 
 class Bench:
@@ -57,7 +42,11 @@ class Bench:
         commits = Commits(ledger, {"archive": archive})
         settings = RouterSettings(self.instance, hold=hold)
         routing = Routing(
-            settings, ledger, commits, lambda piece: [Decision(piece, ("archive",))], lambda text: ("error", "guessed")
+            settings,
+            ledger,
+            commits,
+            lambda piece: [Decision(piece, (Target("archive", "test"),))],
+            lambda text: ("error", "guessed"),
         )
         stop, drain = asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(route(self.broker, routing, stop, drain))

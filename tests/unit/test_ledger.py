@@ -57,10 +57,10 @@ def test_files_are_as_last_committed(ledger: Ledger) -> None:
 
 
 def test_foreign_ids_are_remembered_for_a_while(ledger: Ledger) -> None:
-    ledger.commit(Entry(foreign={"id": 1000}))
+    ledger.commit(Entry(seen={"id": 1000}))
     assert ledger.seen("id", since=1000)
     assert not ledger.seen("id", since=1001)
-    ledger.forget_foreign(1001)
+    ledger.forget_seen(1001)
     assert not ledger.seen("id", since=0)
 
 

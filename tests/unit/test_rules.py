@@ -62,7 +62,11 @@ def records(*messages: str, key: str = "mail.mx1.error", **fields: Any) -> Slice
 
 
 def decided(rules: RuleSet, piece: Slice) -> dict[str, tuple[str, ...]]:
-    return {record.message: decision.destinations for decision in rules(piece) for record in decision.piece.records()}
+    return {
+        record.message: tuple(target.destination for target in decision.targets)
+        for decision in rules(piece)
+        for record in decision.piece.records()
+    }
 
 
 @pytest.mark.parametrize(

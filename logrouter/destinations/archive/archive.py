@@ -8,6 +8,7 @@ to its last commit. `tidy` ends files whose day is over and removes those that a
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from logrouter.destinations.archive.naming import final_name, open_name
 from logrouter.destinations.archive.segment import Segment, SyncFailed, repair
 from logrouter.destinations.contract import Window
 from logrouter.errors import Retry
+from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import FileState, Ledger
 from logrouter.observe import events
 
@@ -35,6 +37,9 @@ _MAX_OPEN = 256
 
 _GRACE = 600.0
 """Seconds after its last write before a file of a past day is finished: late lines come in bunches."""
+
+_FREE_SHARE = 0.1
+"""Of the disk; below that the archive warns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Archive:
         self._ending: list[FileState] = []
         self._damaged: list[FileState] = []
         self._written_at: dict[str, float] = {}
+        self._nearly_full = events.Condition(events.DISK_NEARLY_FULL, events.DISK_ROOMY)
 
     async def recover(self) -> None:
         """Cut open files back to their committed length; what was behind it is kept as `.torn`."""
@@ -122,6 +128,7 @@ class Archive:
             elif self._directory.exists(name):
                 self._directory.rename(name, f"{name}.torn-{time.time_ns()}")
             segment = self._segments[state.path] = Segment(self._directory, state)
+            reach("archive.opened")
         self._touched[state.path] = segment
         segment.write(target.chunks, target.records)
 
@@ -129,6 +136,7 @@ class Archive:
         """What was written stands; files beyond the number that may be open are closed."""
         now = time.monotonic()
         for path, segment in self._touched.items():
+            reach("archive.committed")
             segment.commit()
             self._open[path] = segment.committed
             self._segments.move_to_end(path)
@@ -146,6 +154,7 @@ class Archive:
 
     async def tidy(self) -> list[FileState]:
         """Move files on: open -> finishing -> finished -> expiring -> removed, one commit for each step."""
+        await self._in_pool(self._watch_disk)
         today = datetime.now(self.settings.zone).date()
         moved, self._damaged = self._damaged, []
         for path in self._due(today.isoformat()):
@@ -166,6 +175,14 @@ class Archive:
             expired = (state for state in finished if is_expired(state, today, self.settings.keep_days))
             moved += [replace(state, state="expiring") for state in expired]
         return moved
+
+    def _watch_disk(self) -> None:
+        total, _, free = shutil.disk_usage(self.settings.directory)
+        details = {"directory": self.settings.directory, "free": f"{free / total:.0%}"}
+        if free < _FREE_SHARE * total:
+            self._nearly_full.begin(**details)
+        else:
+            self._nearly_full.end(**details)
 
     def _due(self, today: str) -> list[str]:
         rested = time.monotonic() - _GRACE

@@ -10,6 +10,8 @@ import contextlib
 import os
 from pathlib import Path, PurePosixPath
 
+from logrouter.faultpoint import reach
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -51,8 +53,11 @@ class Directory:
         """Give a file another name in the same directory, durably."""
         parent = self._parent(old, make=False)
         try:
+            reach("archive.rename.before")
             os.rename(_name(old), _name(new), src_dir_fd=parent, dst_dir_fd=parent)
+            reach("archive.rename.after")
             os.fsync(parent)
+            reach("archive.rename.synced")
         finally:
             os.close(parent)
 
@@ -60,8 +65,11 @@ class Directory:
         """Give a file a second name in the same directory, durably."""
         parent = self._parent(old, make=False)
         try:
+            reach("archive.link.before")
             os.link(_name(old), _name(new), src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+            reach("archive.link.after")
             os.fsync(parent)
+            reach("archive.link.synced")
         finally:
             os.close(parent)
 
@@ -72,8 +80,11 @@ class Directory:
         except FileNotFoundError:
             return
         try:
+            reach("archive.remove.before")
             os.unlink(_name(path), dir_fd=parent)
+            reach("archive.remove.after")
             os.fsync(parent)
+            reach("archive.remove.synced")
         except FileNotFoundError:
             pass
         finally:
@@ -85,6 +96,7 @@ class Directory:
         for depth in range(len(parts) + 1):
             fd = self._descend(parts[:depth], make=False)
             try:
+                reach("archive.directory.before")
                 os.fsync(fd)
             finally:
                 os.close(fd)

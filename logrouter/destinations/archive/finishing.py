@@ -18,6 +18,7 @@ from logrouter.destinations.archive.codec import Plain, codec_for
 from logrouter.destinations.archive.directory import Directory
 from logrouter.destinations.archive.naming import final_name, open_name
 from logrouter.destinations.archive.segment import repair, trailer
+from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import FileState
 
 _SMALL_COMMIT = 64 << 10
@@ -52,7 +53,9 @@ def make_final(directory: Directory, state: FileState) -> FileState:
     ):
         packed = _compress_again(old, new, state)
         new.flush()
+        reach("archive.final.written")
         os.fsync(new.fileno())
+        reach("archive.final.synced")
     directory.rename(temporary, final)
     return replace(packed, state="finishing")
 

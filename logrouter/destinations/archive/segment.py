@@ -17,6 +17,7 @@ from isal import isal_zlib
 from logrouter.destinations.archive.codec import Codec, Stream, codec_for
 from logrouter.destinations.archive.directory import Directory
 from logrouter.destinations.archive.naming import open_name
+from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import FileState
 
 
@@ -64,13 +65,18 @@ class Segment:
             records=state.records + records,
             commits=state.commits + 1,
         )
+        reach("archive.write.before")
         write_fully(self._fd, packed + trailer(self.written), state.length)
+        reach("archive.write.after")
         try:
+            reach("archive.sync.before")
             os.fdatasync(self._fd)
         except OSError as error:
             raise SyncFailed(*error.args) from error
+        reach("archive.sync.after")
         if self._fresh:
             self._directory.sync(self._name)
+            reach("archive.named")
         return self.written
 
     def commit(self) -> None:
@@ -105,8 +111,11 @@ def repair(directory: Directory, state: FileState, torn: str = "") -> bool:
         if torn:
             _copy_tail(fd, state.length, directory, torn)
         os.ftruncate(fd, state.length)
+        reach("archive.repair.cut")
         write_fully(fd, end, state.length)
+        reach("archive.repair.ended")
         os.fdatasync(fd)
+        reach("archive.repair.after")
         return True
     finally:
         os.close(fd)

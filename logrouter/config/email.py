@@ -1,0 +1,158 @@
+"""What a rules file says of an email destination: who gets mail, from whom, through which server, and how much of it.
+
+In comes YAML as plain values, out come frozen models; a mistake is a ValueError with its remedy behind a newline.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.headerregistry import Address
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from logrouter.config.units import Duration
+from logrouter.config.validation import Strict
+
+
+class Security(Enum):
+    """When TLS begins on a connection to a mail server."""
+
+    OFFERED = "smtp"  # STARTTLS where the server offers it, unless `require_tls` says more
+    STARTTLS = "smtp+starttls"  # always, else no mail
+    TLS = "smtps"  # from the first byte
+    FILE = "file"  # no server at all: .eml files in a directory
+
+
+_PORTS = {Security.OFFERED: 25, Security.STARTTLS: 587, Security.TLS: 465, Security.FILE: 0}
+_HOST = re.compile(r"[\w.:-]+")
+_FORMS = "write smtp://HOST:25, smtp+starttls://HOST:587, smtps://HOST:465, file: or file:///DIRECTORY"
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed in. directory: of FILE, '' for the one below the state directory."""
+
+    security: Security
+    host: str = ""
+    port: int = 0
+    username: str = ""
+    directory: str = ""
+
+    def __str__(self) -> str:
+        if self.security is Security.FILE:
+            return f"file:{self.directory}"
+        return f"{self.security.value}://{self.host}:{self.port}"
+
+
+def parse_server(text: object) -> MailServer:
+    """The server that an address names. Raises ValueError with a remedy behind a newline."""
+    shown = _without_password(str(text))
+    try:
+        url = urlsplit(str(text))
+        security, port = Security(url.scheme), url.port
+    except ValueError:
+        raise ValueError(f"{shown!r} is no mail server\n{_FORMS}") from None
+    if url.query or url.fragment:
+        raise ValueError(f"{shown!r} is followed by more than an address of a mail server has\n{_FORMS}")
+    if url.password:
+        raise ValueError("a password does not belong into this file\nset `password_env: NAME` or `password_file: PATH`")
+    if security is Security.FILE:
+        if url.netloc or (url.path and not url.path.startswith("/")):
+            raise ValueError(f"{shown!r} is no absolute directory\n{_FORMS}")
+        return MailServer(security, directory=unquote(url.path))
+    if not _HOST.fullmatch(url.hostname or "") or url.path.strip("/"):
+        raise ValueError(f"{shown!r} names no host, or more than one\n{_FORMS}")
+    return MailServer(security, url.hostname or "", port or _PORTS[security], unquote(url.username or ""))
+
+
+def _without_password(text: str) -> str:
+    head, at, tail = text.rpartition("@")
+    shown = f"***@{tail}" if at and ":" in head else text
+    return re.split("[?#]", shown)[0]
+
+
+def _check_address(address: str) -> str:
+    try:
+        known = Address(addr_spec=address).addr_spec
+    except (ValueError, IndexError, MessageError):
+        known = ""
+    if "@" not in known or known != address or not address.isascii() or not address.isprintable():
+        raise ValueError(f"{address!r} is no mail address\nwrite one such as ops@example.org")
+    return address
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Addresses = Annotated[list[str], BeforeValidator(_as_list)]
+Server = Annotated[MailServer, BeforeValidator(parse_server)]
+
+
+class EmailModel(Strict):
+    """Mail: `{type: email, to: [ops@example.org], server: "smtp://localhost:25"}`.
+
+    group_wait: seconds for which records are gathered into one mail.   max_per_hour: mails, all others are counted.
+    templates: a directory with any of subject.txt, text.txt and mail.html.   timeout: seconds for each SMTP command.
+    """
+
+    type: Literal["email"]
+    to: Addresses
+    from_: str = Field(default="", alias="from")
+    server: Server
+    username: str = ""
+    password_env: str = ""
+    password_file: str = ""
+    require_tls: bool = False
+    ca_file: str = ""
+    group_wait: Duration = 5.0
+    max_per_hour: int = Field(default=20, ge=1)
+    timeout: Duration = Field(default=30.0, gt=0)
+    templates: str = ""
+
+    @field_validator("to")
+    @classmethod
+    def _recipients(cls, to: Sequence[str]) -> list[str]:
+        if not to:
+            raise ValueError("`to` is empty\nname at least one address")
+        return [_check_address(address) for address in dict.fromkeys(to)]
+
+    @field_validator("from_")
+    @classmethod
+    def _sender(cls, sender: str) -> str:
+        return _check_address(sender) if sender else sender
+
+    @field_validator("password_file", "ca_file", "templates")
+    @classmethod
+    def _absolute(cls, path: str) -> str:
+        if path and not Path(path).is_absolute():
+            raise ValueError(f"{path!r} is not an absolute path\nbegin it with /, such as /etc/logrouter/{path}")
+        return path
+
+    @model_validator(mode="after")
+    def _one_password(self) -> EmailModel:
+        if self.password_env and self.password_file:
+            raise ValueError("both `password_env` and `password_file`\nkeep one of them")
+        if (self.password_env or self.password_file) and not self.login:
+            raise ValueError("a password without `username`\nadd `username: NAME`")
+        if self.login and not (self.password_env or self.password_file):
+            raise ValueError("a user name without a password\nadd `password_env: NAME` or `password_file: PATH`")
+        return self
+
+    @property
+    def sender(self) -> str:
+        """The envelope's sender, and the one that readers see."""
+        return self.from_ or f"logrouter@{socket.gethostname()}"
+
+    @property
+    def login(self) -> str:
+        """The user name for the server, '' for none."""
+        return self.username or self.server.username

@@ -1,0 +1,1 @@
+"""Error mail: records gathered into digests, digests composed into mail, mail sent or written to a directory."""

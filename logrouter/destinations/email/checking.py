@@ -1,0 +1,40 @@
+"""Templates of a user's own, tried on a sample before anything starts.
+
+In comes a letterhead with a directory of templates, out goes what is wrong with them, in a sentence, or None.
+"""
+
+from __future__ import annotations
+
+from jinja2 import TemplateNotFound, TemplateSyntaxError
+
+from logrouter.destinations.email.composing import HTML, SUBJECT, TEXT, Composer, Letterhead
+from logrouter.destinations.email.digest import Digest
+from logrouter.destinations.email.pacing import Due, Withheld
+from logrouter.record import Record
+
+_RECORD = Record(
+    ts="2026-01-01T00:00:00Z", service="mail", host="mx1", severity="error", message="timed out",
+    source="-", pos=0, end=10,
+)  # fmt: skip
+
+
+def template_problem(letterhead: Letterhead) -> str | None:
+    """What is wrong with the templates, and where."""
+    directory = letterhead.templates
+    if directory is not None and not any((directory / name).is_file() for name in (SUBJECT, TEXT, HTML)):
+        return f"{directory} has none of {SUBJECT}, {TEXT} and {HTML}"
+    digest = Digest(opened=0.0)
+    digest.add("sample", "sample", [_RECORD])
+    withheld = Withheld(since=0.0)
+    withheld.add(digest)
+    try:
+        composer = Composer(letterhead)
+        for due in (Due(digest, None, None), Due(None, withheld, None), Due(digest, withheld, 0.0)):
+            composer.check(due)
+    except TemplateSyntaxError as error:
+        return f"{error.filename}:{error.lineno}: {error.message}"
+    except TemplateNotFound as error:
+        return f"there is no template {error.message}"
+    except Exception as error:  # noqa: BLE001  # a program of somebody else's, which raises whatever it comes to
+        return f"a template cannot write a sample mail: {error or type(error).__name__}"
+    return None

@@ -1,0 +1,83 @@
+"""The email destination: records in, one digest per `group_wait`, each mailed to every recipient by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from logrouter.destinations.contract import Composed
+from logrouter.destinations.email.composing import Composer, Letterhead
+from logrouter.destinations.email.pacing import Memory, Pacing
+from logrouter.destinations.email.sending import Send
+from logrouter.errors import Refuse
+from logrouter.message import Message
+from logrouter.record import Record
+
+TYPE = "logrouter.mail/1"
+_RECIPIENT = "x-logrouter-recipient"
+_PROGRAM = "logrouter"
+
+
+class Email:
+    """Mails what it is sent. group_wait: seconds for which a digest stays open."""
+
+    def __init__(self, letterhead: Letterhead, send: Send, *, group_wait: float) -> None:
+        self.name = letterhead.destination
+        self._head = letterhead
+        self._composer = Composer(letterhead)
+        self._send = send
+        self._group_wait = group_wait
+
+    def resume(self, note: str) -> Mailing:
+        """Go on from a note."""
+        memory = msgspec.json.decode(note, type=Memory) if note else Memory()
+        return Mailing(self._head, self._composer, Pacing(memory, self._group_wait, self._head.per_hour))
+
+    async def deliver(self, notification: Message) -> None:
+        """Send one mail to one recipient. Raises Retry, Refuse."""
+        recipient = notification.headers.get(_RECIPIENT)
+        if notification.type != TYPE or not isinstance(recipient, str):
+            raise Refuse("this is no mail that logrouter wrote")
+        await self._send(self._head.sender, recipient, notification.body, notification.message_id)
+
+
+class Mailing:
+    """What is gathered for mail."""
+
+    def __init__(self, letterhead: Letterhead, composer: Composer, pacing: Pacing) -> None:
+        self._head = letterhead
+        self._composer = composer
+        self._pacing = pacing
+        # All that events.py says of a notification begins so.
+        self._own = re.compile(rf"notification\.\w+: destination {re.escape(letterhead.destination)}(?![\w-])")
+
+    def add(self, identity: str, rule: str, records: Sequence[Record], now: float) -> None:
+        """Take records, save what this program says of this very destination: it would never end."""
+        kept = [record for record in records if not self._is_own(record)]
+        if kept:
+            self._pacing.add(identity, rule, kept, now)
+
+    def compose(self, now: float, *, at_once: bool = False) -> Composed:
+        """The mail that is due, once for each recipient."""
+        due = self._pacing.take(now, at_once=at_once)
+        notifications: tuple[Message, ...] = ()
+        if due is not None:
+            mail = self._composer.compose(due, now)
+            notifications = tuple(
+                Message(
+                    key="",
+                    body=mail.content,
+                    type=TYPE,
+                    content_type="message/rfc822",
+                    message_id=mail.message_id,
+                    headers={_RECIPIENT: recipient},
+                )
+                for recipient in self._head.recipients
+            )
+        note = msgspec.json.encode(self._pacing.memory).decode()
+        return Composed(notifications, note, self._pacing.due())
+
+    def _is_own(self, record: Record) -> bool:
+        return _PROGRAM in (record.app, record.service) and self._own.search(record.message) is not None

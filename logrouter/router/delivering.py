@@ -1,0 +1,72 @@
+"""A destination's outbox -> the world: each notification delivered, tried again later, or laid among the dead letters.
+
+In comes one notification at a time. Whatever becomes of it, it leaves the outbox only when that is safe: delivered, or
+confirmed in a delay queue or the dead letters. Tries are spread over growing delays and never end by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from logrouter.broker.contract import Delivery, Session
+from logrouter.destinations.contract import Notifying
+from logrouter.errors import Refuse, Retry
+from logrouter.faultpoint import reach
+from logrouter.message import Message
+from logrouter.observe import events, metrics
+from logrouter.router.handoff import ATTEMPTS, Handoff, sent_to
+
+_PREFETCH = 10
+
+
+class Deliverer:
+    """The outbox of one destination on one session. idle: set while no notification is in hand."""
+
+    def __init__(self, session: Session, handoff: Handoff, destination: Notifying, failing: events.Condition) -> None:
+        self._session = session
+        self._handoff = handoff
+        self._destination = destination
+        self._failing = failing
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    async def deliver(self) -> None:
+        """Deliver until cancelled. Raises BrokerError."""
+        consumer = await self._session.consume(self._handoff.outbox, prefetch=_PREFETCH)
+        try:
+            async for delivery in consumer:
+                self.idle.clear()
+                reach("mail.deliver.before")
+                await self._deliver(delivery)
+                reach("mail.deliver.after")
+                await consumer.ack([delivery])
+                reach("mail.ack.after")
+                self.idle.set()
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError  # what was awaited meanwhile may have swallowed it: wait_for can
+        finally:
+            await consumer.close()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        message = delivery.message
+        name = self._destination.name
+        try:
+            await self._destination.deliver(message)
+        except Retry as error:
+            attempts = _attempts(message) + 1
+            self._failing.begin(destination=name, reason=error)
+            await self._session.publish("", sent_to(self._handoff.retry(attempts), message, attempts=attempts))
+        except Refuse as error:
+            queue = self._handoff.dead
+            again = sent_to(queue, message, attempts=_attempts(message) + 1, reason=str(error))
+            await self._session.publish("", again)
+            events.NOTIFICATION_REFUSED.happened(destination=name, queue=queue, reason=error)
+            metrics.DEAD.labels(queue).inc()
+        else:
+            self._failing.end(destination=name)
+            metrics.MAILS.labels(name).inc()
+
+
+def _attempts(message: Message) -> int:
+    attempts = message.headers.get(ATTEMPTS, 0)
+    return attempts if isinstance(attempts, int) else 0

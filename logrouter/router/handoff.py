@@ -1,0 +1,115 @@
+"""Hand-off queues: the one way out of the router for all that does not commit together with the ledger.
+
+In comes a decided slice, out goes a message for the destination's own queue, confirmed before the ledger is written.
+From there the records are gathered, turned into notifications in the outbox, and each of these is delivered, tried
+again after a while, or laid among the dead letters:
+
+    logrouter.I.D -> gathering -> logrouter.I.D.outbox -> delivering -> the world
+                                        ^  logrouter.I.D.retry.10s ...  logrouter.I.D.dead
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from secrets import token_hex
+from typing import Any
+
+from logrouter.batch import Part, to_message
+from logrouter.broker.contract import Queue, QueueKind
+from logrouter.message import Message
+from logrouter.slices import Slice
+
+RETRIES = (10.0, 60.0, 600.0, 3600.0)
+"""Seconds before the second, third, ... try; the last one holds for all that follow."""
+
+KEY, RULE, ATTEMPTS, REASON = (f"x-logrouter-{name}" for name in ("key", "rule", "attempts", "reason"))
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """The queues of one destination of an instance."""
+
+    instance: str
+    destination: str
+    retries: tuple[float, ...] = RETRIES
+
+    @property
+    def records(self) -> str:
+        """What was decided for the destination."""
+        return f"logrouter.{self.instance}.{self.destination}"
+
+    @property
+    def outbox(self) -> str:
+        """Notifications that are to be delivered."""
+        return f"{self.records}.outbox"
+
+    @property
+    def dead(self) -> str:
+        """What the destination refused, until a person decides."""
+        return f"{self.records}.dead"
+
+    def retry(self, attempts: int) -> str:
+        """Where a notification waits that was tried so often."""
+        return f"{self.records}.retry.{_written(self.retries[min(attempts, len(self.retries)) - 1])}"
+
+    @property
+    def delays(self) -> list[str]:
+        """The queues in which notifications wait for another try."""
+        return [self.retry(attempts) for attempts in range(1, len(self.retries) + 1)]
+
+    @property
+    def to_be_told(self) -> tuple[str, ...]:
+        """The queues that are empty once all has been told or refused."""
+        return self.records, self.outbox, *self.delays
+
+    def queues(self) -> Iterator[Queue]:
+        """All of them, in the order in which they have to be declared."""
+        yield Queue(self.dead, QueueKind.DEAD)
+        yield Queue(self.outbox, QueueKind.HANDOFF)
+        for name, seconds in zip(self.delays, self.retries, strict=True):
+            yield Queue(name, QueueKind.DELAY, seconds, self.outbox)
+        yield Queue(self.records, QueueKind.HANDOFF)
+
+    def message(self, piece: Slice, rule: str) -> Message:
+        """The records of a slice for the destination; equal slices get equal ids, so that repeats are known."""
+        first, last = piece.places[0], piece.places[-1]
+        identity = token_hex(8) if piece.is_foreign else f"{piece.source}:{first.pos}-{last.end}:{piece.key}"
+        return self._message([piece], 0, {RULE: rule}, identity)
+
+    def window(self, window: Sequence[Slice]) -> list[Message]:
+        """The slices of a window, a part each, so that they can be put together again."""
+        return [self._message(window, number, {}) for number in range(len(window))]
+
+    def _message(self, window: Sequence[Slice], number: int, headers: Mapping[str, str], identity: str = "") -> Message:
+        piece, begin = window[number], min(each.places[0].pos for each in window)
+        part = Part(
+            source=piece.source,
+            start=begin,
+            from_=begin,
+            to=max(each.places[-1].end for each in window),
+            part=number,
+            keys=tuple(each.key for each in window),
+            service=piece.service,
+            host=piece.host,
+            severity=piece.severity,
+            count=len(piece),
+            first=piece.first,
+            last=piece.last,
+            body=piece.body,
+        )
+        return replace(to_message(part, {KEY: piece.key, **headers}), key=self.records, message_id=identity)
+
+
+def sent_to(queue: str, message: Message, **headers: Any) -> Message:
+    """A copy of a message under a queue's name, which keeps the key that it came under; `headers` are added."""
+    added = {f"x-logrouter-{name}": value for name, value in headers.items()}
+    return replace(message, key=queue, headers={KEY: message.key, **message.headers, **added})
+
+
+def _written(seconds: float) -> str:
+    """`10s`, `1m`, `1h`: a delay as it stands in a queue's name."""
+    for size, unit in ((3600.0, "h"), (60.0, "m"), (1.0, "s")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds * 1000:.0f}ms"

@@ -1,0 +1,206 @@
+"""A stuck inline destination is set aside, the others flow, and it catches up with each record once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpus import read_archive
+from parts import part
+
+from logrouter.batch import to_message
+from logrouter.broker.contract import EXCHANGE, Broker, Session
+from logrouter.destinations.archive.archive import Archive, ArchiveSettings
+from logrouter.ledger.ledger import Ledger
+from logrouter.observe import events
+from logrouter.router.aside import Aside
+from logrouter.router.commit import Commits
+from logrouter.router.handoff import Handoff
+from logrouter.router.router import route
+from logrouter.router.serving import RouterSettings, Routing
+from logrouter.rules.decision import Decision, Target
+from logrouter.slices import from_part
+
+TWO_KEYS = ("app.h1.info", "app.h1.error")
+
+
+class TwoArchives:
+    """A router that writes everything to the archives `good` and `bad`; runs may follow each other on one state."""
+
+    def __init__(self, broker: Broker, directory: Path, instance: str) -> None:
+        self.broker = broker
+        self.directory = directory
+        self.instance = instance
+        self.queue = Handoff(instance, "bad").records
+
+    @asynccontextmanager
+    async def routing(
+        self, wrap: Callable[[Archive], Any] = lambda archive: archive, *, drained: bool = True
+    ) -> AsyncIterator[Session]:
+        """A router that runs, and a session; leaving drains it, or just stops it."""
+        ledger = Ledger(self.directory / "state", self.instance)
+        archives = {name: Archive(name, ArchiveSettings(self.directory / name), ledger) for name in ("good", "bad")}
+        commits = Commits(ledger, archives | {"bad": wrap(archives["bad"])}, self.instance, set_aside_after=0.3)
+        routing = Routing(
+            RouterSettings(self.instance),
+            ledger,
+            commits,
+            lambda piece: [Decision(piece, (Target("good", "all"), Target("bad", "all")))],
+            lambda text: ("info", "default"),
+        )
+        stop, drain = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(route(self.broker, routing, stop, drain))
+        try:
+            async with self.broker.session() as session:
+                while not await session.exchange_exists(f"logrouter.{self.instance}.ready"):
+                    await asyncio.sleep(0.01)
+                yield session
+                (drain if drained else stop).set()
+                await running
+        finally:
+            stop.set()
+            await asyncio.wait({running})
+            ledger.close()
+
+    def block(self) -> Path:
+        """Put a file where the bad archive needs a directory."""
+        obstacle = self.directory / "bad" / "app"
+        obstacle.parent.mkdir(parents=True, exist_ok=True)
+        obstacle.touch()
+        return obstacle
+
+    def archived(self, name: str) -> list[str]:
+        return [record.message for record in read_archive(self.directory / name)]
+
+    async def until_archived(self, name: str, count: int) -> None:
+        while len(self.archived(name)) < count:
+            await asyncio.sleep(0.02)
+
+
+def lines(count: int) -> list[str]:
+    return [f"line {number:04}" for number in range(count)]
+
+
+async def publish(session: Session, begin: int, end: int) -> None:
+    """A window of two parts, lines alternating between them."""
+    parts = [part(begin, end, number=number, keys=TWO_KEYS) for number in range(2)]
+    await asyncio.gather(*(session.publish(EXCHANGE, to_message(each)) for each in parts))
+
+
+@pytest.fixture
+async def two(broker: Broker, tmp_path: Path, fresh: Callable[[str], str]) -> AsyncIterator[TwoArchives]:
+    made = TwoArchives(broker, tmp_path, fresh("aside").replace(".", "-"))
+    yield made
+    async with broker.session() as session:
+        for queue in (f"logrouter.{made.instance}", made.queue):
+            await session.delete_queue(queue)
+
+
+async def test_the_others_flow_and_the_stuck_one_catches_up(two: TwoArchives) -> None:
+    aside, again = events.SET_ASIDE.count(), events.INLINE_AGAIN.count()
+    obstacle = two.block()
+    async with two.routing() as session:
+        for begin in range(0, 60, 10):
+            await publish(session, begin, begin + 10)
+        while events.SET_ASIDE.count() == aside:
+            await asyncio.sleep(0.02)
+        await two.until_archived("good", 60)
+        obstacle.unlink()
+        await two.until_archived("bad", 60)
+        while events.INLINE_AGAIN.count() == again:
+            await asyncio.sleep(0.02)
+        await publish(session, 60, 70)
+    assert two.archived("good") == two.archived("bad") == lines(70)
+    assert events.SET_ASIDE.count() == aside + 1
+
+
+async def test_what_waits_is_found_by_the_next_router(two: TwoArchives) -> None:
+    obstacle = two.block()
+    async with two.routing(drained=False) as session:
+        await publish(session, 0, 10)
+        await two.until_archived("good", 10)
+    assert two.archived("good") == lines(10)
+    obstacle.unlink()
+    async with two.routing() as session:
+        await publish(session, 10, 20)
+    assert two.archived("good") == two.archived("bad") == lines(20)
+
+
+async def test_one_that_does_not_answer_is_set_aside_and_its_late_answer_undone(two: TwoArchives) -> None:
+    hanging, answer = asyncio.Event(), asyncio.Event()
+
+    class Hangs:
+        """The archive, but its first write takes as long as the test wants."""
+
+        def __init__(self, archive: Archive) -> None:
+            self._archive = archive
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._archive, name)
+
+        async def write(self, windows: Any) -> Any:
+            files = await self._archive.write(windows)
+            if not answer.is_set():
+                hanging.set()
+                await answer.wait()
+            return files
+
+    async with two.routing(Hangs) as session:
+        await publish(session, 0, 10)
+        await hanging.wait()
+        await two.until_archived("good", 10)
+        answer.set()
+        await publish(session, 10, 20)
+    assert two.archived("good") == two.archived("bad") == lines(20)
+
+
+async def test_a_window_that_comes_both_ways_is_written_once(two: TwoArchives) -> None:
+    """A router that dies between the confirm of its queue and its ledger leaves the window in both queues."""
+    async with two.routing():
+        pass
+    async with two.broker.session() as session:
+        handoff = Handoff(two.instance, "bad")
+        await session.declare_queue(next(queue for queue in handoff.queues() if queue.name == handoff.records))
+        window = [from_part(part(0, 10, number=number, keys=TWO_KEYS)) for number in range(2)]
+        for message in handoff.window(window):
+            await session.publish("", message)
+    async with two.routing() as session:
+        await two.until_archived("bad", 10)
+        await publish(session, 0, 10)
+        await publish(session, 10, 20)
+    assert two.archived("good") == two.archived("bad") == lines(20)
+
+
+async def test_one_with_something_in_its_queue_stays_aside(two: TwoArchives) -> None:
+    ledger = Ledger(two.directory / "state", two.instance)
+    aside = Aside(ledger, two.instance, ["bad"])
+    window = [from_part(part(0, 10))]
+    async with two.broker.session() as session:
+        assert not await aside.hand_over(session, "bad", [window])
+        await aside.begin(session, "bad", "a test")
+        assert await aside.hand_over(session, "bad", [window])
+        assert not await aside.end_if_drained(session, "bad")
+        assert "bad" in aside
+        assert await session.purge(two.queue) == 1
+        assert await aside.end_if_drained(session, "bad")
+        assert "bad" not in aside
+    ledger.close()
+
+
+async def test_a_part_of_a_window_whose_rest_never_came_is_dropped(two: TwoArchives) -> None:
+    async with two.broker.session() as session:
+        handoff = Handoff(two.instance, "bad")
+        await session.declare_queue(next(queue for queue in handoff.queues() if queue.name == handoff.records))
+        short, whole = (
+            handoff.window([from_part(part(0, end, number=number, keys=TWO_KEYS)) for number in range(2)])
+            for end in (10, 20)
+        )
+        for message in (short[0], short[0], whole[0], whole[1]):
+            await session.publish("", message)
+    async with two.routing() as session:
+        await publish(session, 0, 30)
+    assert two.archived("good") == two.archived("bad") == lines(30)
