@@ -24,8 +24,10 @@ from shippers.inputs.discovery import discover
 from shippers.inputs.files import GRACE, Files
 from shippers.inputs.follower import TICK, Follower
 from shippers.inputs.identity import shown
+from shippers.inputs.spooled import Spools
 from shippers.positions import Positions
 from shippers.publisher import Publisher
+from shippers.spool import Segment
 from shippers.windows import Input, parts
 
 _SCAN_SECONDS = 1.0
@@ -35,10 +37,16 @@ _STOP_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 """Seconds between two tries to reach the broker, or to find that a router has been there."""
 
+_ABSENT_SECONDS = 1.0
+"""A router that starts at the same time is not missed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an input is. lines_read: in windows, of which lines_confirmed are safe.   bytes_behind: not safe yet."""
+    """How far an input is. service: its name.   bytes_behind: not safe yet.
+
+    lines_read: in windows, of which lines_confirmed are safe.
+    """
 
     service: str
     files: int
@@ -67,11 +75,14 @@ class Agent:
         grace: float = GRACE,
     ) -> None:
         self._broker = broker
-        self._inputs = [replace(settings, host=settings.host or host) for settings in inputs]
+        self._inputs = [replace(each, host=each.host or host) for each in inputs if each.feed is None]
+        self._spooled = [each for each in dict.fromkeys(inputs) if each.feed is not None]
+        self._host = host
         self._state = state
         self._excluded = [str(directory) for directory in (*excluded, state)]
         self._grace = grace
         self._files: Files | None = None
+        self._spools: Spools | None = None
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
         self._scans_begun = self._scans_done = 0
@@ -85,17 +96,27 @@ class Agent:
         """
         _allow_many_files()
         positions = Positions(self._state)
-        files = self._files = Files(self._inputs, positions, self._grace)
+        try:
+            spools = self._spools = Spools(self._state / "spool", self._spooled, self._host)
+            files = self._files = Files([*self._inputs, *spools.inputs], positions, self._grace)
+        except OSError:
+            positions.close()
+            raise
+        spools.turn(files, time.monotonic())
+        files.forget_segments()
         checkpoint = Checkpoint(files, positions)
         try:
-            await self._work(files, checkpoint, stop)
+            await self._work(files, spools, checkpoint, stop)
         finally:
+            spools.turn(files, time.monotonic())
             await checkpoint.save()
             files.close()
             positions.close()
 
     async def drain(self) -> list[str]:
         """Wait until all that the inputs hold now is confirmed; names what remains, and why.
+
+        Standard input holds all that comes until it ends.
 
         To be called while `run` runs; ends with it at the latest.
         """
@@ -104,47 +125,65 @@ class Agent:
             self._files.scan_due = 0.0
         while self._scans_done < scan and not self._over.is_set():
             await wait(self._over, TICK)
-        if self._files is None:
+        if self._files is None or self._spools is None:
             return []
-        targets = [(follower, follower.size) for follower in self._files]
+        targets = [(follower, follower.size) for follower in self._files if follower.segment is None]
+        while not (self._over.is_set() or self._spools.ended):
+            await wait(self._over, TICK)
+        held = self._spools.held()
+        while not (self._over.is_set() or all(_is_confirmed(*each) for each in held)):
+            await wait(self._over, TICK)
         while not (self._over.is_set() or all(_is_through(*target) for target in targets)):
             await wait(self._over, TICK)
         unopened = set(self._files.notices.unreadable) - {follower.path for follower, _ in targets}
-        return [f"{shown(path)}: cannot be read" for path in sorted(unopened)] + [
-            f"{shown(follower.path)}: {_why_left(follower)}, {size - follower.confirmed} bytes"
-            for follower, size in targets
-            if follower.confirmed < size and not follower.ended
-        ]
+        return (
+            [f"{shown(path)}: cannot be read" for path in sorted(unopened)]
+            + [
+                f"{shown(follower.path)}: {_why_left(follower)}, {size - follower.confirmed} bytes"
+                for follower, size in targets
+                if follower.confirmed < size and not follower.ended
+            ]
+            + [
+                f"{segment.path}: not confirmed, {size - segment.confirmed} bytes"
+                for segment, size in held
+                if not _is_confirmed(segment, size)
+            ]
+        )
 
     def progress(self) -> list[Progress]:
         """How far each input is, in the order in which they were given."""
-        if self._files is None:
+        if self._files is None or self._spools is None:
             return []
         progress = []
         for settings, tally in self._files.tallies.items():
             followers = [follower for follower in self._files if follower.origin.settings == settings]
-            behind = sum(follower.size - follower.confirmed for follower in followers)
-            progress.append(Progress(settings.service, len(followers), tally.lines_read, tally.lines_confirmed, behind))
+            behind = sum(each.size - each.confirmed for each in followers if each.segment is None)
+            behind += self._spools.behind(settings)
+            progress.append(Progress(settings.name, len(followers), tally.lines_read, tally.lines_confirmed, behind))
         return progress
 
-    async def _work(self, files: Files, checkpoint: Checkpoint, stop: asyncio.Event) -> None:
+    async def _work(self, files: Files, spools: Spools, checkpoint: Checkpoint, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
-        watching = asyncio.create_task(self._watch(files, checkpoint))
+        feeding = asyncio.create_task(spools.feed())
+        watching = asyncio.create_task(self._watch(files, spools, checkpoint))
         shipping = asyncio.create_task(self._ship(files, stop))
         try:
-            await asyncio.wait((stopping, watching, shipping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((stopping, feeding, watching, shipping), return_when=asyncio.FIRST_COMPLETED)
+            feeding.cancel()
             await asyncio.wait((shipping,), timeout=_STOP_SECONDS + 1 if stop.is_set() else 0)
         finally:
             self._over.set()
-            stopping.cancel()
-            shipping.cancel()
-            ends = await asyncio.gather(shipping, watching, return_exceptions=True)
+            for task in (stopping, feeding, shipping):
+                task.cancel()
+            ends = await asyncio.gather(feeding, shipping, watching, return_exceptions=True)
+            await spools.close()
         for end in ends:
             if isinstance(end, Exception):
                 raise end
 
-    async def _watch(self, files: Files, checkpoint: Checkpoint) -> None:
+    async def _watch(self, files: Files, spools: Spools, checkpoint: Checkpoint) -> None:
         while not self._over.is_set():
+            spools.turn(files, time.monotonic())
             if time.monotonic() >= files.scan_due:
                 files.scan_due = time.monotonic() + _SCAN_SECONDS
                 self._scans_begun += 1
@@ -171,9 +210,10 @@ class Agent:
     async def _wait_for_routers(self, session: Session, stop: asyncio.Event) -> None:
         """Hold until each router has been here: before that a message may go to listeners alone, and be lost."""
         for instance, absent in self._absent.items():
-            pause = _FIRST_PAUSE
+            pause, since = _FIRST_PAUSE, time.monotonic()
             while not await session.exchange_exists(marker(instance)):
-                absent.begin(instance=instance, broker=self._broker.name)
+                if time.monotonic() - since >= _ABSENT_SECONDS:
+                    absent.begin(instance=instance, broker=self._broker.name)
                 await wait(stop, pause)
                 if stop.is_set():
                     return
@@ -202,7 +242,11 @@ class Agent:
                 break
             window = files.read(follower, time.monotonic())
             if window is not None:
-                publisher.publish(follower, parts(window, follower.origin.settings, time.time()))
+                settings = follower.origin.settings
+                made = parts(window, settings, time.time())
+                if made[0].to < window.to:
+                    follower.shorten(made[0].to, sum(part.count for part in made))
+                publisher.publish(follower, made, settings.name)
                 any_had = True
                 await asyncio.sleep(0)
         return any_had
@@ -212,6 +256,10 @@ def _is_through(follower: Follower, size: int) -> bool:
     """Whether all that a file held up to `size` is confirmed, or cannot be read now."""
     waits_for_its_end = follower.saved and not follower.pending and follower.reached >= size
     return follower.confirmed >= size or follower.ended or follower.failing or waits_for_its_end
+
+
+def _is_confirmed(segment: Segment, size: int) -> bool:
+    return segment.confirmed >= size
 
 
 def _why_left(follower: Follower) -> str:

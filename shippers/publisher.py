@@ -18,6 +18,7 @@ from typing import Protocol
 from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Session
 from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
+from logrouter.faultpoint import reach
 from logrouter.observe.events import PUBLISH_REFUSED, PUBLISH_TAKEN, Condition
 from logrouter.observe.metrics import SHIPPED
 
@@ -42,7 +43,7 @@ class Source(Protocol):
 class _Sent:
     """A window under way."""
 
-    service: str
+    counted_as: str
     lines: int
     size: int
     confirmed: bool = False
@@ -86,14 +87,16 @@ class Publisher:
         if self._lost.done():
             raise SessionLost(self._lost.result())
 
-    def publish(self, source: Source, parts: Sequence[Part]) -> None:
+    def publish(self, source: Source, parts: Sequence[Part], counted_as: str) -> None:
         """Send a window; the next one of the same source is to be the one that follows it."""
         name = parts[0].source
         lane = self._lanes.setdefault(name, _Lane(name, source))
-        sent = _Sent(parts[0].service, sum(part.count for part in parts), sum(len(part.body) for part in parts))
+        sent = _Sent(counted_as, sum(part.count for part in parts), sum(len(part.body) for part in parts))
         lane.sent.append(sent)
         self._in_flight += sent.size
+        reach("ship.publish.before")
         answers = [asyncio.ensure_future(self._session.publish(EXCHANGE, to_message(part))) for part in parts]
+        reach("ship.publish.after")
         task = asyncio.create_task(self._settle(lane, sent, answers))
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
@@ -129,9 +132,11 @@ class Publisher:
     def _confirm(self, lane: _Lane) -> None:
         while lane.sent and lane.sent[0].confirmed:
             oldest = lane.sent.popleft()
+            reach("ship.confirm.before")
             lane.source.confirm()
+            reach("ship.confirm.after")
             lane.refusals = 0
-            SHIPPED.labels(oldest.service).inc(oldest.lines)
+            SHIPPED.labels(oldest.counted_as).inc(oldest.lines)
         if not lane.sent and not lane.refusals:
             self._lanes.pop(lane.name, None)
         if self._refused.holds and not any(each.refusals for each in self._lanes.values()):

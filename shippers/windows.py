@@ -1,42 +1,82 @@
 """A window of a source -> the parts that are published: one for each (service, host, severity) in it. Pure.
 
 In comes what a source held between two positions, with the settings of its input and the time it was read; out go
-parts whose records rebuild every byte of it (`logrouter.record.original`), save for lines that had to be cut.
+parts whose records rebuild every byte of it (`logrouter.record.original`), save for lines that had to be cut. A spool
+of syslog messages holds envelopes: its records rebuild what was received.
 """
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Literal
 
 from logrouter.batch import Part
 from logrouter.keys import routing_key
 from logrouter.record import Record, encode_lines, rfc3339
-from shippers.parsing.severity import severities
+from shippers.envelopes import unseal
+from shippers.parsing.severity import STATED, severities, severity
+from shippers.parsing.syslog import parse, program
 from shippers.parsing.time import DAY, times
+from shippers.services import NONE_KNOWN, Services
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")
+
+MAX_PARTS = 64
+"""In a window: each part's message names the keys of all, and whoever sends syslog can make up services and hosts."""
+
+Address = tuple[str, int]
+"""Host and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stdin:
+    """Standard input: its bytes are lines like those of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Syslog:
+    """Where syslog messages are listened for. unix: paths of datagram sockets; unix_stream: of stream sockets.
+
+    host: what records carry whatever the messages say; '' is the host that they name, or else come from.
+    max_line: bytes of a message; of a longer one so much is kept, and it is marked as cut.
+    """
+
+    udp: tuple[Address, ...] = ()
+    tcp: tuple[Address, ...] = ()
+    unix: tuple[str, ...] = ()
+    unix_stream: tuple[str, ...] = ()
+    host: str = ""
+    max_line: int = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What to follow, and how its lines are labelled.
+    """What to follow, and how its lines are labelled: files, or what comes by way of a spool.
 
+    service: '' for that of each line's program, by `services`.
     globs: absolute paths with `*`, `?`, `[...]`, `**`.     exclude: patterns of names (or of paths, with a `/`).
     host: '' stands for the agent's.                        severity: of lines that state none.
     read_from: where files that are there at the first start begin: "start", or so many bytes from their end.
     max_line: bytes without the newline; of a longer line the first `max_line` are kept and it is marked as cut.
+    feed: what fills the spool that is followed in place of files.
     """
 
     service: str
-    globs: tuple[str, ...]
+    globs: tuple[str, ...] = ()
     host: str = ""
     severity: str = "info"
     read_from: int | Literal["start"] = "start"
     max_line: int = 1 << 20
     exclude: tuple[str, ...] = COMPRESSED
+    feed: Stdin | Syslog | None = None
+    services: Services = NONE_KNOWN
+
+    @property
+    def name(self) -> str:
+        """What people call it: its service, or where its lines come from."""
+        return self.service or ("syslog" if isinstance(self.feed, Syslog) else "by program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,63 +116,132 @@ class _Group:
     filed: list[int] = field(default_factory=list)
 
 
+Label = tuple[str, str, str]
+"""Service, host, severity: what all records of a part have in common."""
+
+
 def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
-    """The parts of a window in the order in which they first appear in it; `now` is when it was read (Unix time)."""
-    groups = _groups(window, settings, now)
-    keys = tuple(routing_key(settings.service, settings.host, severity) for severity in groups)
+    """The parts of a window in the order in which they first appear in it; `now` is when it was read (Unix time).
+
+    A window of more than MAX_PARTS is cut before the line that would begin another: the parts say where, in `to`.
+    """
+    groups = _envelopes(window, settings, now) if isinstance(settings.feed, Syslog) else _lines(window, settings, now)
+    keys = tuple(routing_key(*label) for label in groups)
+    to = max(group.records[-1].end for group in groups.values())
     return tuple(
         Part(
             source=window.source,
             start=window.start,
             from_=window.from_,
-            to=window.to,
+            to=to,
             part=number,
             keys=keys,
-            service=settings.service,
-            host=settings.host,
-            severity=severity,
+            service=service,
+            host=host,
+            severity=level,
             count=len(group.records),
             first=min(group.filed),
             last=max(group.filed),
             body=encode_lines(group.records),
         )
-        for number, (severity, group) in enumerate(groups.items())
+        for number, ((service, host, level), group) in enumerate(groups.items())
     )
 
 
-def _groups(window: Window, settings: Input, now: float) -> dict[str, _Group]:
+def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
+    """The records of a window of lines."""
     lines = _split(window)
     levels = severities(lines.texts, settings.severity)
     moments = times(lines.texts, now)
+    programs = repeat((None, None)) if settings.service else map(program, lines.texts)
     fields = {"cut": {"length": window.cut.length, "sha256": window.cut.sha256}} if window.cut else None
-    groups: dict[str, _Group] = {}
+    groups: dict[Label, _Group] = {}
     now_ms, received = int(now * 1000), rfc3339(now)
-    pos = window.from_
-    columns = zip(lines.texts, lines.ends, levels, moments, strict=True)
-    for index, (text, end, (severity, severity_from), (ts, ms)) in enumerate(columns):
+    pos, service, host = window.from_, settings.service, settings.host
+    columns = zip(lines.texts, lines.ends, levels, moments, programs, strict=False)  # `repeat` has no end
+    for index, (text, end, (level, severity_from), (ts, ms), (app, pid)) in enumerate(columns):
+        if not settings.service:
+            service = settings.services.of(app)
         far = abs(ms - now_ms) > DAY * 1000
-        group = groups.get(severity)
+        label = (service, host, level)
+        group = groups.get(label)
         if group is None:
-            group = groups[severity] = _Group()
+            if len(groups) == MAX_PARTS:
+                break
+            group = groups[label] = _Group()
         group.filed.append(now_ms if far else ms)
         group.records.append(
             Record(
                 ts=ts,
-                service=settings.service,
-                host=settings.host,
-                severity=severity,
+                service=service,
+                host=host,
+                severity=level,
                 message=text,
                 source=window.source,
                 pos=pos,
                 end=end,
                 received=received if far else None,
                 severity_from=severity_from,
+                app=app,
+                pid=pid,
                 fields=fields,
                 raw=lines.raw.get(index),
             )
         )
         pos = end
     return groups
+
+
+def _envelopes(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
+    """The records of a window of a syslog spool."""
+    groups: dict[Label, _Group] = {}
+    pos = window.from_
+    for line in window.data.splitlines(keepends=True):
+        record, filed = _message(line, settings, now, (window.source, pos))
+        label = (record.service, record.host, record.severity)
+        if len(groups) == MAX_PARTS and label not in groups:
+            break
+        pos = record.end
+        group = groups.setdefault(label, _Group())
+        group.records.append(record)
+        group.filed.append(filed)
+    return groups
+
+
+def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -> tuple[Record, int]:
+    """The record of one envelope, and the time in ms that it is filed by."""
+    assert isinstance(settings.feed, Syslog)
+    envelope = unseal(line, now)
+    content = envelope.content
+    text = content.decode(errors="replace").rstrip("\n\r\0")
+    said = parse(text)
+    message = said.message
+    level, severity_from = (said.severity, STATED) if said.severity else severity(message, settings.severity)
+    ((ts, ms),) = times([said.time or message], envelope.received)
+    received_ms = int(envelope.received * 1000)
+    far = abs(ms - received_ms) > DAY * 1000
+    exact = content if content.endswith(b"\n") else content + b"\n"
+    cut = {"cut": {"length": envelope.length, "sha256": envelope.sha256}} if envelope.length else None
+    record = Record(
+        ts=ts,
+        service=settings.service or settings.services.of(said.app, said.facility),
+        host=settings.feed.host or said.host or envelope.peer or settings.host,
+        severity=level,
+        message=message,
+        source=place[0],
+        pos=place[1],
+        end=place[1] + len(line),
+        received=rfc3339(envelope.received) if far else None,
+        severity_from=severity_from,
+        facility=said.facility,
+        app=said.app,
+        pid=said.pid,
+        msgid=said.msgid,
+        sd=said.sd,
+        fields=cut,
+        raw=None if message.encode() + b"\n" == exact else base64.b64encode(exact).decode(),
+    )
+    return record, received_ms if far else ms
 
 
 def _split(window: Window) -> _Lines:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from shippers.spool import Segment
 from shippers.windows import Input
 
 Inode = tuple[int, int]
@@ -30,10 +31,11 @@ _SLACK = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What leads to a file: an input, and one of its globs."""
+    """What leads to a file: an input, and one of its globs; or the spool that it is a segment of."""
 
     settings: Input
     glob: str
+    segment: Segment | None = None
 
 
 @dataclass(frozen=True, slots=True)

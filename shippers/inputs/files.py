@@ -22,9 +22,13 @@ from shippers.inputs.identity import shown
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
 from shippers.positions import Positions, State
+from shippers.spool import Segment
 from shippers.windows import Input, Window
 
 T = TypeVar("T")
+
+SPOOLED = "spool"
+"""In place of the glob, of a segment of a spool: no glob is without a slash."""
 
 GRACE = 60.0
 """Seconds for which a file that was renamed or deleted is still followed after it last grew: its writer may keep it."""
@@ -95,11 +99,43 @@ class Files:
                 return self._turns[-1]
         return None
 
+    def adopt(self, settings: Input, segment: Segment, now: float) -> Follower | None:
+        """Follow a segment of a spool from where it is confirmed; None where it cannot be opened yet."""
+        path = str(segment.path)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            self.notices.failed(path, error.strerror)
+            return None
+        follower = Follower(fd, path, Origin(settings, SPOOLED, segment), now, self.tallies[settings])
+        saved = self._known.claim_source(segment.source)
+        if saved is not None:
+            follower.resume(saved)
+            segment.confirmed = saved.confirmed
+        follower.source, follower.saved = segment.source, True
+        self._followers[follower.inode] = follower
+        self._wake(follower)
+        self._changes += 1
+        return follower
+
+    def release(self, follower: Follower) -> None:
+        """A segment is closed and confirmed to its end: it is followed no longer, and can be deleted."""
+        del self._followers[follower.inode]
+        self._sleep(follower)
+        follower.close()
+        self._changes += 1
+
+    def forget_segments(self) -> None:
+        """All segments that there are have been adopted: positions of others are of none."""
+        self._known.forget(SPOOLED)
+
     def read(self, follower: Follower, now: float) -> Window | None:
         """The next window of a follower, if there is one now."""
         window = self._attempt(follower, now, partial(follower.read, now, final=self._is_final(follower, now)))
         if window is None and not follower.failing:
-            if follower.exhausted and now - follower.grown_at >= QUIET:
+            if follower.segment is not None:
+                pass  # there are few of them, and a look each tick is what makes them immediate
+            elif follower.exhausted and now - follower.grown_at >= QUIET:
                 self._sleep(follower)
             elif follower.matched and not _leads_to(follower):
                 self.scan_due = now
@@ -141,7 +177,7 @@ class Files:
     def _miss(self, discovery: Discovery, now: float) -> Iterator[tuple[str, Origin]]:
         """Notice which files no glob leads to any more; yields the places where they were."""
         for inode, follower in self._followers.items():
-            if follower.matched and inode not in discovery.files:
+            if follower.matched and inode not in discovery.files and follower.segment is None:
                 yield follower.path, follower.origin
                 follower.left_at, follower.matched = now, False
 
@@ -228,7 +264,9 @@ class Files:
         self._changes += 1
 
     def _is_final(self, follower: Follower, now: float) -> bool:
-        """Whether its writer has had its time after the file was renamed or deleted."""
+        """Whether its writer has had its time after the file was renamed or deleted, or has closed it."""
+        if follower.segment is not None:
+            return follower.segment.closed
         return follower.left_at is not None and now - max(follower.left_at, follower.grown_at) > self._grace
 
     def _attempt(self, follower: Follower, now: float, action: Callable[[], T]) -> T | None:

@@ -73,7 +73,8 @@ class Follower:
     """Reads one open file. Owns `fd`; `now` is always time.monotonic().
 
     source: '' until the file has content.      saved: whether that is in the saved state; nothing is read before.
-    path, origin: where it is, and what led there.      size: in bytes, when last looked at.
+    path, origin: where it is, and what led there.      size: in bytes, when last looked at; of a segment of a spool,
+    what is safe of it, beyond which nothing is read.
     matched: whether a glob still leads to it.  left_at: when the path at which it was met ceased to lead to it.
     grown_at: when it was last seen to grow.    due: when to read next, while it is awake.
     awake: whether it takes its turns; it does not while there is nothing new.
@@ -86,6 +87,7 @@ class Follower:
         self.fd = fd
         self.path = path
         self.origin = origin
+        self.segment = origin.segment
         self.inode = (status.st_dev, status.st_ino)
         self.size = 0
         self.unlinked = False
@@ -132,6 +134,12 @@ class Follower:
         before = os.pread(self.fd, min(offset, _SCAN), max(0, offset - _SCAN))
         return offset - len(before) + before.rfind(b"\n") + 1
 
+    def _bytes(self, count: int, offset: int) -> bytes:
+        """What stands there; of a segment only what is safe."""
+        if self.segment is not None:
+            count = max(0, min(count, self.segment.synced - offset))
+        return os.pread(self.fd, count, offset)
+
     def _before(self, position: int) -> bytes:
         count = min(TAIL, position)
         return os.pread(self.fd, count, position - count)
@@ -167,17 +175,18 @@ class Follower:
         """See how large it is; at the first sight of content it gets its identity. Raises Rewritten, OSError."""
         status = os.fstat(self.fd)
         self.unlinked = status.st_nlink == 0
-        if status.st_size < self.position:
-            raise Rewritten(f"{self.path} has {status.st_size} bytes, and {self.position} were read")
-        if status.st_size < self.size:
+        size = status.st_size if self.segment is None else min(status.st_size, self.segment.synced)
+        if size < self.position:
+            raise Rewritten(f"{self.path} has {size} bytes, and {self.position} were read")
+        if size < self.size:
             self._check_beginning()
-            self._lose(status.st_size, self.size)
-        if status.st_size > self.size:
+            self._lose(size, self.size)
+        if size > self.size:
             self.grown_at = now
-        self.size = status.st_size
+        self.size = size
         if self.size and not self.source:
             self.source = token_hex(8)
-            self._prefix = Mark.of(os.pread(self.fd, PREFIX, 0))
+            self._prefix = Mark.of(self._bytes(PREFIX, 0))
 
     def read(self, now: float, *, final: bool = False) -> Window | None:
         """The next window, or None when there is no whole line; `final`: a last line without a newline is whole too.
@@ -194,9 +203,17 @@ class Follower:
         self.due = now + TICK if self.exhausted or not self.saved else now
         return window
 
+    def shorten(self, to: int, lines: int) -> None:
+        """The newest window handed out ends at `to` after all, with so many lines: what is behind that comes again."""
+        self._tally.lines_read -= self._pending.pop().lines - lines
+        self.position, self._tail = to, self._before(to)
+        self._pending.append(_Pending(to, self._tail, lines))
+
     def confirm(self) -> None:
         """The oldest window handed out is safe."""
         oldest = self._pending.popleft()
+        if self.segment is not None:
+            self.segment.confirmed = oldest.to
         self.confirmed, self._confirmed_tail = oldest.to, oldest.tail
         self._tally.lines_confirmed += oldest.lines
 
@@ -251,7 +268,7 @@ class Follower:
 
     def _take(self, count: int) -> bytes:
         """The next bytes, if those before them are still what they were."""
-        content = os.pread(self.fd, len(self._tail) + count, self.position - len(self._tail))
+        content = self._bytes(len(self._tail) + count, self.position - len(self._tail))
         if not content.startswith(self._tail):
             raise Rewritten(f"{self.path} was rewritten before {self.position}")
         return content[len(self._tail) :]
@@ -275,7 +292,7 @@ class Follower:
 
     def _scan(self, line: _LongLine, final: bool) -> Window | None:
         """A further look for the end of a long line."""
-        content = os.pread(self.fd, _SCAN, self.position + line.length)
+        content = self._bytes(_SCAN, self.position + line.length)
         end = content.find(b"\n") + 1
         line.add(content[: end or len(content)])
         if not end and len(content) == _SCAN:
@@ -301,7 +318,7 @@ class Follower:
             tail = self._before(window.to)
             lines = 1
         if self._prefix.length < PREFIX:
-            self._prefix = Mark.of(os.pread(self.fd, PREFIX, 0))
+            self._prefix = Mark.of(self._bytes(PREFIX, 0))
         self.position, self._tail = window.to, tail
         self._pending.append(_Pending(window.to, tail, lines))
         self._tally.lines_read += lines

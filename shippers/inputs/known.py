@@ -42,6 +42,18 @@ class Known:
                 return saved
         return None
 
+    def claim_source(self, source: str) -> Saved | None:
+        """The position of a segment of a spool, whose name tells its source; it is known no longer."""
+        saved = next((saved for saved in self if saved.source == source), None)
+        if saved is not None:
+            self._remove(saved)
+        return saved
+
+    def forget(self, glob: str) -> None:
+        """Drop all that were met by `glob`."""
+        for saved in [saved for saved in self if saved.glob == glob]:
+            self._remove(saved)
+
     def has(self, inode: Inode, path: str) -> bool:
         """Whether this file was there before, be it as it was or rewritten."""
         return bool(self._candidates(inode, path))

@@ -1,47 +1,77 @@
 """What people are told about files: what cannot be read, and what is not there, once each.
 
-In comes the outcome of each scan, out go events when something begins or ends.
+In comes the outcome of each scan, out go events when something begins or ends. What begins in one scan is one event,
+however many files it is true of: a fresh machine has few of the files that are looked for.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, GLOB_EMPTY, GLOB_MATCHED, Condition
+from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, GLOB_EMPTY, GLOB_MATCHED
 from shippers.inputs.discovery import Discovery
 from shippers.inputs.identity import shown
+
+_NAMED = 5
+"""So many names are all said; of more the first few, and how many there are."""
+
+_DENIED = os.strerror(errno.EACCES)
 
 
 class Notices:
     """The troubles that hold now."""
 
     def __init__(self, globs: Iterable[str]) -> None:
-        self._empty = {glob: Condition(GLOB_EMPTY, GLOB_MATCHED) for glob in globs}
-        self._unreadable: dict[str, Condition] = {}
-        self._failed: set[str] = set()
+        self._awaited = sorted(globs)
+        self._is_first = True
+        self._unreadable: set[str] = set()
+        self._failed: dict[str, str] = {}
 
     @property
     def unreadable(self) -> list[str]:
         """The files and directories that cannot be read now."""
-        return sorted(self._unreadable)
+        return sorted(self._unreadable | self._failed.keys())
 
     def failed(self, path: str, reason: object) -> None:
-        """A file or directory could not be opened or read."""
-        self._failed.add(path)
-        condition = self._unreadable.setdefault(path, Condition(FILE_UNREADABLE, FILE_READABLE))
-        condition.begin(path=shown(path), reason=reason)
+        """A file or directory could not be opened or read; it is said when the scan is over."""
+        self._failed[path] = str(reason)
 
     def scanned(self, discovery: Discovery) -> None:
         """A scan is over: what did not fail in it is well again, or gone."""
-        for path, reason in discovery.unreadable.items():
-            self.failed(path, reason)
-        for path in self._unreadable.keys() - self._failed:
-            condition = self._unreadable.pop(path)
+        self._failed |= discovery.unreadable
+        by_reason: dict[str, list[str]] = {}
+        for path in sorted(self._failed.keys() - self._unreadable):
+            by_reason.setdefault(self._failed[path], []).append(shown(path))
+        for reason, paths in by_reason.items():
+            FILE_UNREADABLE.happened(reason=reason.lower(), paths=named(paths, "files"), remedy=_remedy(reason))
+        for path in sorted(self._unreadable - self._failed.keys()):
             if os.path.lexists(path):
-                condition.end(path=shown(path))
+                FILE_READABLE.happened(path=shown(path))
+        self._unreadable = set(self._failed)
         self._failed.clear()
-        for glob in self._empty.keys() & discovery.matched:
-            self._empty.pop(glob).end(glob=glob)
-        for glob, condition in self._empty.items():
-            condition.begin(glob=glob)
+        self._look_for_missing(discovery.matched)
+
+    def _look_for_missing(self, matched: set[str]) -> None:
+        found = [glob for glob in self._awaited if glob in matched]
+        for glob in found:
+            self._awaited.remove(glob)
+            if not self._is_first:
+                GLOB_MATCHED.happened(glob=glob)
+        if self._is_first and self._awaited:
+            GLOB_EMPTY.happened(globs=named(self._awaited, "patterns"))
+        self._is_first = False
+
+
+def named(names: Sequence[str], what: str) -> str:
+    """The names for people: `a, b`, or `a, b, c, d, ... (9 patterns)`."""
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMED - 1])}, ... ({len(names)} {what})"
+
+
+def _remedy(reason: str) -> str:
+    if reason == _DENIED and os.geteuid() != 0:
+        return "run as root, or add this user to group adm"
+    return "trying again"

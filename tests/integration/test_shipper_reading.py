@@ -2,15 +2,17 @@
 
 import os
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from shipping import Reader, add, lines
+from shipping import Reader, add, arrived, lines, records, routing, shipping
 
+from logrouter.broker import connect
 from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, LINE_CUT
-from logrouter.record import decode_lines
+from logrouter.record import decode_lines, original
 from shippers.inputs.files import GRACE
-from shippers.windows import Input, parts
+from shippers.windows import MAX_PARTS, Input, parts
 
 GB = 1 << 30
 
@@ -202,3 +204,20 @@ def test_a_name_that_is_no_text_is_followed(tmp_path: Path) -> None:
     path.rename(f"{path}.1")
     reader.turn()
     assert reader.contents == [lines(0, 20)]
+
+
+async def test_a_file_of_more_programs_than_a_window_may_have_parts(tmp_path: Path) -> None:
+    log = tmp_path / "syslog"
+    content = b"".join(b"Nov 22 10:00:00 h program%d[1]: line %d\n" % (number % 300, number) for number in range(3000))
+    log.write_bytes(content)
+    broker = connect("embedded", tmp_path / "state")
+    agent = shipping(broker, [Input("", (str(log),), "h")], tmp_path / "shipper")
+    async with routing(broker) as taken, agent as running:
+        await arrived(taken, 3000)
+        assert running.progress()[0].lines_read == 3000
+    assert max(len(part.keys) for part in taken) == MAX_PARTS
+    in_order = sorted(records(taken), key=lambda record: record.pos)
+    assert b"".join(map(original, in_order)) == content
+    assert [record.service for record in in_order] == [f"program{number % 300}" for number in range(3000)]
+    windows = sorted({(part.from_, part.to) for part in taken})
+    assert all(before[1] == after[0] for before, after in pairwise(windows))

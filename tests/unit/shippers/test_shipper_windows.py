@@ -17,6 +17,7 @@ from logrouter.record import Record, decode_lines, original
 from shippers.inputs import follower as follower_module
 from shippers.inputs.discovery import Origin
 from shippers.inputs.follower import Follower, Tally
+from shippers.services import Services
 from shippers.windows import Cut, Input, Window, parts
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
@@ -170,3 +171,24 @@ def test_the_defaults_of_an_input_label_what_a_line_does_not_say() -> None:
     record = only(b"plain\n", severity="debug")
     assert (record.severity, record.severity_from, record.service, record.host) == ("debug", "default", "app", "web-1")
     assert record.ts == "2026-11-22T13:00:00.000000Z"
+
+
+def test_without_a_service_each_line_goes_by_its_program() -> None:
+    settings = Input("", ("/x",), "h", services=Services({"postfix": "mail"}))
+    data = (
+        b"Nov 22 14:00:00 host postfix/smtpd[12]: connect\r\n"
+        b"Nov 22 14:00:01 host myapp: ERROR \xff\n"
+        b"no header\n"
+        b"Nov 22 14:00:02 host postfix/qmgr[13]: ERROR\n"
+    )
+    found = parts(Window("s", 0, 0, len(data), data), settings, NOW)
+    assert [part.key for part in found] == ["mail.h.info", "myapp.h.error", "system.h.info", "mail.h.error"]
+    assert all(part.keys == found[0].keys for part in found)
+    records = sorted((record for part in found for record in decode_lines(part.body)), key=lambda record: record.pos)
+    assert [(record.app, record.pid) for record in records] == [
+        ("postfix/smtpd", "12"),
+        ("myapp", None),
+        (None, None),
+        ("postfix/qmgr", "13"),
+    ]
+    assert b"".join(original(record) for record in records) == data

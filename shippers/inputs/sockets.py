@@ -1,0 +1,86 @@
+"""Where syslog is listened for: sockets that are bound, ready and non-blocking.
+
+In come addresses and paths, out go sockets, or OSError where one is taken or not permitted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from pathlib import Path
+
+from shippers.windows import Address
+
+_RECEIVE_BUFFER = 16 << 20
+"""Bytes that the kernel is to hold for us: what comes between two turns of a busy loop."""
+
+_SO_RCVBUFFORCE = 33
+"""Linux: beyond the limit that rmem_max sets, for root; Python has no name for it."""
+
+
+def open_inet(kind: socket.SocketKind, address: Address) -> socket.socket:
+    """A datagram or listening stream socket on host and port."""
+    family, _, _, _, place = socket.getaddrinfo(address[0] or None, address[1], type=kind, flags=socket.AI_PASSIVE)[0]
+    opened = socket.socket(family, kind)
+    try:
+        if kind == socket.SOCK_STREAM:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return _ready(opened, place)
+    except OSError:
+        opened.close()
+        raise
+
+
+def open_unix(kind: socket.SocketKind, path: str) -> socket.socket:
+    """A socket at `path` that every program may write to; a socket file that nobody listens at is replaced."""
+    _remove_stale(kind, path)
+    opened = socket.socket(socket.AF_UNIX, kind)
+    try:
+        ready = _ready(opened, path)
+        Path(path).chmod(0o666)
+    except OSError:
+        opened.close()
+        raise
+    return ready
+
+
+def kernel_drops(opened: socket.socket) -> int:
+    """Datagrams that the kernel has dropped on a UDP socket since it was opened: its buffer was full."""
+    table = "/proc/net/udp6" if opened.family == socket.AF_INET6 else "/proc/net/udp"
+    inode = str(os.fstat(opened.fileno()).st_ino)
+    with contextlib.suppress(OSError):  # not Linux, or no /proc: the count stays 0
+        for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+            columns = line.split()
+            if columns[9] == inode:
+                return int(columns[-1])
+    return 0
+
+
+def _ready(opened: socket.socket, place: object) -> socket.socket:
+    opened.bind(place)  # type: ignore[arg-type]  # as getaddrinfo gives it, or a path
+    if opened.type == socket.SOCK_STREAM:
+        opened.listen(128)
+    else:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        with contextlib.suppress(OSError):  # not root: as much as rmem_max allows
+            opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+    opened.setblocking(False)
+    return opened
+
+
+def _remove_stale(kind: socket.SocketKind, path: str) -> None:
+    try:
+        if not stat.S_ISSOCK(Path(path).lstat().st_mode):
+            raise FileExistsError(errno.EEXIST, "there is a file that is no socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, kind) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink(missing_ok=True)
+            return
+    raise OSError(errno.EADDRINUSE, "another process listens there")

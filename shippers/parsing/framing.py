@@ -1,0 +1,122 @@
+"""A byte stream of syslog messages -> the messages, by RFC 6587: counted octets, or ended by a newline. Pure.
+
+Each message is told apart by itself: digits, a space and `<` begin a counted one. However the stream is cut into reads,
+the messages are the same, and no more than `limit` bytes of one are ever held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+_COUNT = re.compile(rb"([1-9]\d{0,6}) <")
+_PERHAPS_COUNT = re.compile(rb"[1-9]\d{0,6}(?: ?)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A message. length, sha256: of the whole, in bytes and hex, where `content` is only its beginning."""
+
+    content: bytes
+    length: int = 0
+    sha256: str = ""
+
+
+@dataclass(slots=True)
+class _Long:
+    """The beginning of a message that is longer than the limit, and what is known of the rest."""
+
+    content: bytes
+    length: int
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def add(self, rest: bytes) -> None:
+        self.length += len(rest)
+        self.digest.update(rest)
+
+    def frame(self) -> Frame:
+        return Frame(self.content, self.length, self.digest.hexdigest())
+
+
+class Frames:
+    """One stream. `ends`: the bytes that end a message without a count."""
+
+    def __init__(self, limit: int, ends: bytes = b"\n") -> None:
+        self._limit = limit
+        self._end = re.compile(b"[" + re.escape(ends) + b"]")
+        self._held = b""
+        self._searched = 0
+        self._long: _Long | None = None
+        self._missing = 0
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The messages that are whole now. Empty ones are left out."""
+        frames: list[Frame] = []
+        self._held += data
+        while self._held and (self._rest(frames) if self._long else self._next(frames)):
+            pass
+        return frames
+
+    def end(self) -> list[Frame]:
+        """What is left when the stream is over: an unended message is one."""
+        frames = [self._long.frame()] if self._long else [Frame(self._held)] if self._held else []
+        self._held, self._long = b"", None
+        return frames
+
+    def _next(self, frames: list[Frame]) -> bool:
+        """Take one message from what is held; false if more is needed for it."""
+        count = _COUNT.match(self._held)
+        if count is not None:
+            return self._counted(frames, count.end() - 1, int(count[1]))
+        if _PERHAPS_COUNT.match(self._held):
+            return False
+        found = self._end.search(self._held, self._searched)
+        if found is None and len(self._held) <= self._limit:
+            self._searched = len(self._held)
+            return False
+        if found is None or found.start() > self._limit:
+            self._begin_long(0, 0)
+            return True
+        if found.start():
+            frames.append(Frame(self._held[: found.start()]))
+        self._drop(found.end())
+        return True
+
+    def _counted(self, frames: list[Frame], begin: int, count: int) -> bool:
+        if count > self._limit:
+            if len(self._held) < begin + self._limit:
+                return False
+            self._begin_long(begin, count)
+            return True
+        if len(self._held) < begin + count:
+            return False
+        frames.append(Frame(self._held[begin : begin + count]))
+        self._drop(begin + count)
+        return True
+
+    def _begin_long(self, begin: int, count: int) -> None:
+        """The first bytes of a long message are here; `count` is its length, or 0 where its end is to be found."""
+        kept = self._held[begin : begin + self._limit]
+        self._long = _Long(kept, 0)
+        self._long.add(kept)
+        self._missing = count and count - self._limit
+        self._drop(begin + self._limit)
+
+    def _rest(self, frames: list[Frame]) -> bool:
+        """Take more of a long message; true if that was its end."""
+        assert self._long is not None
+        found = None if self._missing else self._end.search(self._held)
+        taken = min(self._missing, len(self._held)) if self._missing else found.start() if found else len(self._held)
+        self._long.add(self._held[:taken])
+        ended = found is not None or taken == self._missing
+        self._missing = max(0, self._missing - taken)
+        self._drop(found.end() if found else taken)
+        if ended:
+            frames.append(self._long.frame())
+            self._long = None
+        return ended
+
+    def _drop(self, count: int) -> None:
+        self._held = self._held[count:]
+        self._searched = 0

@@ -1,0 +1,31 @@
+"""Programs -> the service that a line belongs to, where its input names none. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_PART = re.compile(r"[/(]")
+_FACILITIES = {"mail": "mail", "auth": "auth", "authpriv": "auth", "cron": "cron", "kern": "kern"}
+
+UNKNOWN = "system"
+"""The service of a line that names no program."""
+
+
+@dataclass(frozen=True, eq=False)
+class Services:
+    """`programs`: the service of each program that is known."""
+
+    programs: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, app: str | None, facility: str | None = None) -> str:
+        """The service: by the program, whole or up to its first `/` or `(`; by facility; else the program itself."""
+        if app:
+            known = self.programs.get(app) or self.programs.get(_PART.split(app, 1)[0])
+            if known:
+                return known
+        return _FACILITIES.get(facility or "") or app or UNKNOWN
+
+
+NONE_KNOWN = Services()

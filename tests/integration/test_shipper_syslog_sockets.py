@@ -1,0 +1,260 @@
+"""Syslog over real sockets -> a broker: every message once, however it comes, and what was dropped is counted."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shipping import FaultyBroker, contents, records, routing, shipping
+
+from logrouter.broker.embedded import EmbeddedBroker
+from logrouter.observe.events import LISTEN_BEGUN, LISTEN_FAILED
+from logrouter.observe.metrics import KERNEL_DROPS
+from logrouter.record import Record, original
+from shippers.agent import Agent
+from shippers.inputs import sockets as sockets_module
+from shippers.inputs import syslog as syslog_module
+from shippers.windows import Address, Input, Syslog
+
+LAST = b"<22>Nov 22 13:00:00 mx postfix[1]: last\n"
+
+
+def free(kind: socket.SocketKind, host: str = "127.0.0.1") -> Address:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+        probe.bind((host, 0))
+        return host, probe.getsockname()[1]
+
+
+def udp() -> Address:
+    return free(socket.SOCK_DGRAM)
+
+
+def tcp() -> Address:
+    return free(socket.SOCK_STREAM)
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    tmp_path: Path, broker: FaultyBroker | EmbeddedBroker, *, count: int = 1, **places: Any
+) -> AsyncIterator[Agent]:
+    """An agent that listens at `count` places by now."""
+    before = LISTEN_BEGUN.count()
+    feed = Syslog(**places)
+    async with shipping(broker, [Input("", severity="notice", feed=feed)], tmp_path / "state") as agent:
+        while LISTEN_BEGUN.count() < before + count:
+            await asyncio.sleep(0.01)
+        yield agent
+
+
+async def taken(broker: FaultyBroker, count: int) -> list[Record]:
+    while len(found := records(broker.parts)) < count:
+        await asyncio.sleep(0.01)
+    return found
+
+
+async def connect(address: Address) -> socket.socket:
+    client = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+    client.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(client, address)
+    return client
+
+
+async def test_a_datagram_is_a_message(tmp_path: Path) -> None:
+    broker, address = FaultyBroker(), udp()
+    async with listening(tmp_path, broker, udp=(address,)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(b"<22>Nov 22 13:00:00 mx1 postfix/smtpd[9]: two\nlines\xff", address)
+            client.sendto(b"", address)
+            client.sendto(b"plain", address)
+        first, second = await taken(broker, 2)
+    assert (first.host, first.app, first.severity, first.facility) == ("mx1", "postfix/smtpd", "info", "mail")
+    assert original(first) == b"<22>Nov 22 13:00:00 mx1 postfix/smtpd[9]: two\nlines\xff\n"
+    assert (second.host, second.message, second.severity) == ("web-1", "plain", "notice")
+
+
+async def test_a_burst_of_datagrams_is_received_or_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets_module, "_RECEIVE_BUFFER", 64 << 10)  # so that the kernel has to drop some
+    monkeypatch.setattr(syslog_module, "_DROPS_EVERY", 0.05)
+    broker, address = FaultyBroker(), udp()
+    counter = KERNEL_DROPS.labels(f"udp 127.0.0.1:{address[1]}")
+    async with listening(tmp_path, broker, udp=(address,)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            for number in range(10_000):
+                client.sendto(b"<13>burst %d" % number, address)
+                if number % 1000 == 0:
+                    await asyncio.sleep(0)
+        while sum(part.count for part in broker.parts) + counter._value.get() < 10_000:
+            await asyncio.sleep(0.01)
+    found = {record.message for record in records(broker.parts)}
+    assert len(found) + counter._value.get() == 10_000
+    assert counter._value.get() > 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 11, 1000])
+async def test_frames_over_tcp_however_they_are_split(tmp_path: Path, size: int) -> None:
+    broker, address = FaultyBroker(), tcp()
+    stream = b"12 <13>one\ntwo!<14>three\n7 <15>7 xlast"
+    async with listening(tmp_path, broker, tcp=(address,)):
+        client = await connect(address)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(stream), size):
+            await asyncio.get_running_loop().sock_sendall(client, stream[at : at + size])
+        client.close()
+        found = await taken(broker, 4)
+    assert [original(record) for record in found] == [b"<13>one\ntwo!\n", b"<14>three\n", b"<15>7 x\n", b"last\n"]
+
+
+async def test_ipv6(tmp_path: Path) -> None:
+    broker = FaultyBroker()
+    try:
+        address = free(socket.SOCK_STREAM, "::1")
+    except OSError:
+        pytest.skip("no IPv6 here")
+    async with listening(tmp_path, broker, tcp=(address,)):
+        client = await connect(address)
+        client.sendall(b"<13>six\n")
+        (record,) = await taken(broker, 1)
+        client.close()
+    assert (record.message, record.host) == ("six", "web-1")
+
+
+async def test_a_message_over_the_limit_is_cut_and_says_so(tmp_path: Path) -> None:
+    broker, address, datagrams = FaultyBroker(), tcp(), udp()
+    async with listening(tmp_path, broker, count=2, tcp=(address,), udp=(datagrams,), max_line=100):
+        client = await connect(address)
+        client.sendall(b"<13>" + b"x" * 500 + b"\n<13>next\n")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.sendto(b"<13>" + b"\0" * 200, datagrams)
+        found = await taken(broker, 3)
+        client.close()
+    lengths = {record.message[:1]: (record.fields or {}).get("cut", {}).get("length") for record in found}
+    assert lengths == {"x": 504, "n": None, "": 204}
+
+
+async def test_nothing_more_is_read_from_a_stream_before_it_is_safe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, address = FaultyBroker(), tcp()
+    full = True
+    write = os.write
+
+    def refuse(fd: int, content: bytes) -> int:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, content)
+
+    monkeypatch.setattr("shippers.spool.os.write", refuse)
+    message = b"<13>" + b"x" * 995 + b"\n"
+    async with listening(tmp_path, broker, tcp=(address,)):
+        client = await connect(address)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10)
+        sending = asyncio.create_task(asyncio.get_running_loop().sock_sendall(client, message * 20_000))
+        await asyncio.sleep(1)
+        assert not sending.done()
+        full = False
+        await sending
+        client.close()
+        assert len(await taken(broker, 20_000)) == 20_000
+
+
+@pytest.mark.parametrize("kind", ["unix", "unix_stream"])
+async def test_unix_sockets_also_over_a_stale_file(tmp_path: Path, kind: str) -> None:
+    path = str(tmp_path / "log")
+    socket_kind = socket.SOCK_DGRAM if kind == "unix" else socket.SOCK_STREAM
+    stale = socket.socket(socket.AF_UNIX, socket_kind)
+    stale.bind(path)
+    stale.close()
+    broker = FaultyBroker()
+    places: dict[str, Any] = {kind: (path,)}
+    async with listening(tmp_path, broker, **places):
+        assert os.access(path, os.W_OK)
+        with socket.socket(socket.AF_UNIX, socket_kind) as client:
+            client.connect(path)
+            client.sendall(b"<38>Nov 22 13:00:00 sshd[1]: by unix\0")
+        (record,) = await taken(broker, 1)
+    assert (record.message, record.app, record.host) == ("by unix", "sshd", "web-1")
+
+
+@pytest.mark.parametrize("obstacle", ["port", "socket", "file"])
+async def test_an_address_that_is_taken_is_said_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, obstacle: str
+) -> None:
+    monkeypatch.setattr(syslog_module, "_FIRST_PAUSE", 0.01)
+    said, broker, path = LISTEN_FAILED.count(), FaultyBroker(), tmp_path / "log"
+    address = tcp()
+    holder = socket.socket(socket.AF_INET if obstacle == "port" else socket.AF_UNIX)
+    if obstacle == "file":
+        path.write_text("not ours")
+    else:
+        holder.bind(address if obstacle == "port" else str(path))
+        holder.listen()
+    feed = Syslog(tcp=(address,)) if obstacle == "port" else Syslog(unix_stream=(str(path),))
+    begun = LISTEN_BEGUN.count()
+    async with shipping(broker, [Input("", feed=feed)], tmp_path / "state"):
+        while LISTEN_FAILED.count() == said:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        assert (LISTEN_FAILED.count(), LISTEN_BEGUN.count()) == (said + 1, begun)
+        holder.close()
+        if obstacle == "file":
+            assert path.read_text() == "not ours"
+            path.unlink()
+        while LISTEN_BEGUN.count() == begun:
+            await asyncio.sleep(0.01)
+
+
+async def test_where_no_more_connections_can_be_taken_those_that_are_there_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, address, said = FaultyBroker(), tcp(), LISTEN_FAILED.count()
+    loop = asyncio.get_running_loop()
+    accept, is_full = loop.sock_accept, asyncio.Event()
+
+    async def refuse(listener: socket.socket) -> tuple[socket.socket, object]:
+        if is_full.is_set():
+            raise OSError(errno.EMFILE, "Too many open files")
+        connection = await accept(listener)
+        if LISTEN_FAILED.count() == said:
+            is_full.set()
+        return connection
+
+    monkeypatch.setattr(loop, "sock_accept", refuse)
+    async with listening(tmp_path, broker, tcp=(address,)):
+        first = await connect(address)
+        second = await connect(address)
+        while LISTEN_FAILED.count() == said:
+            await asyncio.sleep(0.01)
+        first.sendall(b"<13>first\n")
+        second.sendall(b"<13>second\n")
+        assert [record.message for record in await taken(broker, 1)] == ["first"]
+        is_full.clear()
+        assert [record.message for record in await taken(broker, 2)] == ["first", "second"]
+        first.close()
+        second.close()
+    assert LISTEN_FAILED.count() == said + 1
+
+
+async def test_with_the_broker_down_the_spool_holds_it_and_then_it_is_exact(tmp_path: Path) -> None:
+    broker, address = EmbeddedBroker(tmp_path / "broker"), tcp()
+    sent = b"".join(b"<22>Nov 22 13:00:00 mx postfix[1]: message %d\n" % number for number in range(5000))
+    async with listening(tmp_path, broker, tcp=(address,)) as agent:  # no router has been here: it holds
+        client = await connect(address)
+        await asyncio.get_running_loop().sock_sendall(client, sent)
+        client.close()
+        while not agent.progress() or agent.progress()[0].bytes_behind < len(sent):
+            await asyncio.sleep(0.01)
+    async with routing(broker) as parts, listening(tmp_path, broker, tcp=(address,)) as agent:
+        client = await connect(address)
+        await asyncio.get_running_loop().sock_sendall(client, LAST)
+        client.close()
+        while sum(part.count for part in parts) < 5001:
+            await asyncio.sleep(0.01)
+        assert await agent.drain() == []
+    assert sum(part.count for part in parts) == 5001
+    assert {(part.service, part.host, part.severity) for part in parts} == {("mail", "mx", "info")}
+    assert b"".join(contents(parts)) in (sent + LAST, LAST + sent)

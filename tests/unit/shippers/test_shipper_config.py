@@ -1,0 +1,85 @@
+"""shippers/*.yaml -> inputs, or every mistake with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from logrouter.config.mistakes import ConfigError
+from logrouter.config.shippers import load_inputs
+from shippers.settings import from_models
+from shippers.windows import Syslog
+
+SHIPPED = Path(__file__).parents[3] / "shippers"
+
+GOOD = """\
+services: {mail: [postfix], web: [nginx]}
+inputs:
+  - {files: [/var/log/syslog]}
+  - syslog: {udp: ["127.0.0.1:5514", "[::1]:5514"], tcp: ":601", unix: /run/x.sock, unix_stream: [/run/y.sock]}
+    host: r1
+    max_line: 2 KiB
+"""
+
+BAD = """\
+services: {mail: [postfix, nginx], web: [nginx], db: postgres}
+inputs:
+  - {files: [/var/log/syslog], syslog: {udp: "127.0.0.1:5514"}}
+  - {syslog: {udp: localhost}}
+  - {syslog: {udp: "127.0.0.1:5514", sctp: "127.0.0.1:5514"}}
+  - {syslog: {tcp: "127.0.0.1:70000"}, severity: warn}
+  - {syslog: {unix: x.sock}, sevice: x}
+  - {syslog: {}}
+"""
+
+
+def test_what_can_be_said(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    files, syslog = from_models(load_inputs([tmp_path], SHIPPED / "20-services.yaml"))
+    assert (files.service, files.services.programs) == ("", {"postfix": "mail", "nginx": "web"})
+    assert syslog.feed == Syslog(
+        (("127.0.0.1", 5514), ("::1", 5514)), (("", 601),), ("/run/x.sock",), ("/run/y.sock",), "r1", 2048
+    )
+    assert syslog.severity == "notice"
+
+
+def test_the_shipped_map_stands_in_where_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("files: [/x]")
+    (settings,) = from_models(load_inputs([tmp_path / "a.yaml"], SHIPPED / "20-services.yaml"))
+    assert settings.services.of("postfix/smtpd") == "mail"
+
+
+def test_the_shipped_files() -> None:
+    shipped = from_models(load_inputs([SHIPPED]))
+    (syslog,) = [settings for settings in shipped if settings.feed]
+    assert syslog.feed == Syslog(udp=(("127.0.0.1", 5514),), tcp=(("127.0.0.1", 5514),))
+    assert {syslog.services.of(app) for app in ("sshd", "sudo", "su(pam_unix)")} == {"auth"}
+
+
+def test_every_mistake_has_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(BAD)
+    with pytest.raises(ConfigError) as error:
+        load_inputs([path])
+    said = str(error.value)
+    for mistake in (
+        "1:54: this should be a valid list",
+        "3:6: both `files` and `syslog`",
+        "4:20: 'localhost' is no address",
+        "5:38: `sctp` is no key here",
+        "6:20: '127.0.0.1:70000' is no address",
+        "7:21: 'x.sock' is not an absolute path",
+        "7:30: `sevice` is no key here\n    did you mean `service`?",
+        "8:14: `syslog` names no address",
+    ):
+        assert f"{path}:{mistake}" in said
+    assert "did you mean `warning`?" in said
+
+
+def test_a_program_twice_shows_both_places(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("services: {mail: [postfix, nginx]}")
+    (tmp_path / "b.yaml").write_text("services: {web: [nginx]}")
+    with pytest.raises(ConfigError) as error:
+        load_inputs([tmp_path])
+    assert f"{tmp_path}/b.yaml:1:18: program `nginx` is here twice\n    the first is at {tmp_path}/a.yaml:1:28" in str(
+        error.value
+    )

@@ -1,0 +1,235 @@
+"""Syslog messages -> what they state: the usual forms in full, and any bytes at all without loss."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logrouter.record import Record, decode_lines, original
+from shippers.envelopes import Envelope, seal, unseal
+from shippers.parsing.syslog import FACILITIES, Message, parse, program
+from shippers.services import Services
+from shippers.windows import Input, Syslog, Window, parts
+
+NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
+VECTORS = Path(__file__).parents[4] / "shared" / "data" / "syslog_vectors.json"
+SERVICES = Services({"postfix": "mail", "su": "auth", "CRON": "cron"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '<165>1 2003-08-24T05:14:15.000003-07:00 h.example.org app/x 87 ID [a@1 k="v\\"\\]\\\\" l=""][b] hello',
+            Message(
+                "hello",
+                "rfc5424",
+                "notice",
+                "local4",
+                1,
+                "2003-08-24T05:14:15.000003-07:00",
+                "h.example.org",
+                "app/x",
+                "87",
+                "ID",
+                {"a@1": {"k": 'v"]\\', "l": ""}, "b": {}},
+            ),
+        ),
+        ("<0>1 - - - - - -", Message("", "rfc5424", "emerg", "kern", 1)),
+        ("<13>1 - - - - - - \ufeffBOM", Message("BOM", "rfc5424", "notice", "user", 1)),
+        (
+            "<34>Oct 11 22:14:15 mymachine su[7]: 'su root' failed",
+            Message("'su root' failed", "rfc3164", "crit", "auth", None, "Oct 11 22:14:15", "mymachine", "su", "7"),
+        ),
+        (
+            "<30>Nov  2 14:00:00 systemd[1]: Started.",
+            Message("Started.", "rfc3164", "info", "daemon", None, "Nov  2 14:00:00", None, "systemd", "1"),
+        ),
+        (
+            "<22>2026-11-22T13:00:00.123456+01:00 mx1 postfix/smtpd[99]: connect",
+            Message(
+                "connect",
+                "rfc3164",
+                "info",
+                "mail",
+                None,
+                "2026-11-22T13:00:00.123456+01:00",
+                "mx1",
+                "postfix/smtpd",
+                "99",
+            ),
+        ),
+        (
+            "<13>Feb  5 17:32:18 10.0.0.99 Use the BFG!",
+            Message("Use the BFG!", "rfc3164", "notice", "user", None, "Feb  5 17:32:18", "10.0.0.99"),
+        ),
+        ("<13>logger: no time", Message("no time", "rfc3164", "notice", "user", app="logger")),
+        ("<13>no header at all", Message("no header at all", "", "notice", "user")),
+        ("no: pri", Message("no: pri")),
+        ("<192>1 - - - - - -", Message("<192>1 - - - - - -")),
+        ("<007>1 - - - - - -", Message("<007>1 - - - - - -")),
+        ("<13>1 - - - - - [a", Message("1 - - - - - [a", "", "notice", "user")),
+        ("", Message("")),
+    ],
+)
+def test_what_a_message_states(text: str, expected: Message) -> None:
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Nov 22 14:00:00 host postfix/smtpd[12]: connect", ("postfix/smtpd", "12")),
+        ("2026-11-22T14:00:00.123456+00:00 host sudo: root", ("sudo", None)),
+        ("<13>1 2026-11-22T14:00:00Z host app 3 - - text", ("app", "3")),
+        ("Nov 22 14:00:00 host -- MARK --", (None, None)),
+        ("no header: at all", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_the_program_of_a_line_in_a_file(line: str, expected: tuple[str | None, str | None]) -> None:
+    assert program(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("app", "facility", "service"),
+    [
+        ("postfix/smtpd", "daemon", "mail"),
+        ("su(pam_unix)", None, "auth"),
+        ("CRON", None, "cron"),
+        ("unheard", "authpriv", "auth"),
+        ("unheard", "local0", "unheard"),
+        (None, "kern", "kern"),
+        (None, "user", "system"),
+        (None, None, "system"),
+    ],
+)
+def test_the_service_of_a_program(app: str | None, facility: str | None, service: str) -> None:
+    assert SERVICES.of(app, facility) == service
+
+
+def received(*lines: bytes, settings: Input | None = None) -> list[Record]:
+    """The records of these spool lines."""
+    settings = settings or Input("", host="here", feed=Syslog(), services=SERVICES, severity="notice")
+    data = b"".join(lines)
+    found = parts(Window("s", 100, 100, 100 + len(data), data), settings, NOW)
+    records = sorted((record for part in found for record in decode_lines(part.body)), key=lambda record: record.pos)
+    assert [record.pos for record in records] == [100, *(record.end for record in records[:-1])]
+    assert not records or records[-1].end == 100 + len(data)
+    return records
+
+
+def test_a_message_becomes_a_record() -> None:
+    sent = b"<21>Nov 22 12:59:58 mx.1 postfix/qmgr[5]: removed\n"
+    (record,) = received(seal(sent, NOW, "192.0.2.7"))
+    assert (record.service, record.host, record.severity, record.severity_from) == ("mail", "mx.1", "notice", "stated")
+    assert (record.facility, record.app, record.pid, record.message) == ("mail", "postfix/qmgr", "5", "removed")
+    assert record.ts.startswith("2026-11-22T")
+    assert original(record) == sent
+
+
+def test_where_a_message_says_nothing() -> None:
+    by_peer, by_machine = received(seal(b"plain ERROR text", NOW, "192.0.2.7"), seal(b"\xff", NOW, ""))
+    assert (by_peer.host, by_peer.service, by_peer.severity) == ("192.0.2.7", "system", "error")
+    assert by_peer.raw is None
+    assert (by_machine.host, by_machine.severity, by_machine.severity_from) == ("here", "notice", "default")
+    assert original(by_machine) == b"\xff\n"
+
+
+def test_the_settings_of_the_input_come_first() -> None:
+    settings = Input("routers", host="here", feed=Syslog(host="r1"))
+    (record,) = received(seal(b"<21>Nov 22 12:59:58 mx1 postfix[5]: x", NOW, "192.0.2.7"), settings=settings)
+    assert (record.service, record.host, record.app) == ("routers", "r1", "postfix")
+
+
+def test_a_time_far_off_is_filed_by_its_reception() -> None:
+    data = seal(b"<13>1 1999-01-01T00:00:00Z h a - - - x", NOW, "")
+    (part,) = parts(Window("s", 0, 0, len(data), data), Input("", feed=Syslog()), 0.0)
+    (record,) = decode_lines(part.body)
+    assert (record.ts, record.received) == ("1999-01-01T00:00:00Z", "2026-11-22T13:00:00.000000Z")
+    assert part.first == part.last == int(NOW * 1000)
+
+
+def test_a_line_that_a_crash_has_torn_is_a_record() -> None:
+    whole = seal(b"<13>hello", NOW, "")
+    records = received(whole, whole[:20])
+    assert [original(record) for record in records] == [b"<13>hello\n", whole[:20]]
+
+
+@given(st.lists(st.binary(max_size=80), min_size=1, max_size=8), st.text(max_size=5))
+def test_any_bytes_make_a_record(messages: list[bytes], peer: str) -> None:
+    records = received(*(seal(message, NOW, peer) for message in messages))
+    expected = [message if message.endswith(b"\n") else message + b"\n" for message in messages]
+    assert [original(record) for record in records] == expected
+
+
+_pieces = st.sampled_from(
+    ["<13>", "<", ">", "1 ", "- ", "-", "[a", ' b="', '"', "]", "\\", "Nov 22 14:00:00 ", "host ", "x[1]:", ": ", "\n"]
+)
+
+
+@given(st.lists(st.one_of(_pieces, st.text(max_size=3)), max_size=30).map("".join))
+def test_nothing_raises_and_the_message_ends_the_text(text: str) -> None:
+    said = parse(text)
+    assert text.endswith(said.message)
+    assert (said.severity is None) == (said.facility is None)
+
+
+@given(st.binary(max_size=200), st.floats(0, 4e9), st.text(max_size=20))
+def test_an_envelope_gives_back_what_was_sealed(content: bytes, when: float, peer: str) -> None:
+    line = seal(content, when, peer)
+    assert line.count(b"\n") == 1
+    envelope = unseal(line, 0.0)
+    assert (envelope.content, envelope.received, envelope.peer) == (content, when, peer)
+
+
+@given(st.binary(max_size=60))
+def test_any_line_of_a_spool_is_an_envelope(line: bytes) -> None:
+    assert isinstance(unseal(line, NOW), Envelope)
+    assert unseal(b'{"received":1,"base64":"!"}', NOW).content == b'{"received":1,"base64":"!"}'
+    assert base64.b64decode(unseal(b"\xff", NOW).base64) == b"\xff"
+
+
+@pytest.mark.skipif(not VECTORS.exists(), reason="the public vectors are not here")
+def test_the_public_vectors() -> None:
+    """Of RFC 5424 and 3164; structured data is unescaped as section 6.3.3 says, where one source's tests do not."""
+    wrong = [case["input"] for case in json.loads(VECTORS.read_text()) if not _agrees(case)]
+    assert [text for text in wrong if "\\" not in text] == []
+
+
+def _agrees(case: dict[str, object]) -> bool:
+    expected = case["expected"]
+    assert isinstance(expected, dict)
+    assert isinstance(case["input"], str)
+    if "protocol" not in expected:
+        return True  # framing, which has tests of its own
+    said = parse(case["input"])
+    if "invalid" in str(case["kind"]):
+        return said.form != "rfc5424" or not _is_utf8(case["input"].encode("latin-1"))
+    given = {
+        "hostname": said.host,
+        "appname": said.app,
+        "procid": said.pid,
+        "msgid": said.msgid,
+        "sd": said.sd,
+        "msg": said.message,
+        "facility": FACILITIES.index(said.facility) if said.facility else None,
+    }
+    same = [_or_none(given[name]) == _or_none(expected.get(name)) for name in given]
+    return all(same) and said.form == expected["protocol"]
+
+
+def _or_none(value: object) -> object:
+    """One source's tests write what is not there as `-` or as nothing in it."""
+    return None if value in ("", "-", {}) else value
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False  # a record all the same, with its bytes in `raw`
+    return True
