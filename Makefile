@@ -1,9 +1,10 @@
-# The two commands: `make up` follows this machine's logs, `make test` runs every test. Both set up what they need.
+# `make up` follows this machine's logs, `make demo` made-up ones, `make test` runs every test. All set up what they need.
 
 .PHONY: help up demo test lint clean
 
 help:
 	@echo 'make up      follow this machine'"'"'s logs, route and archive them, until Ctrl-C'
+	@echo 'make demo    the same with lively made-up logs, to see everything at work'
 	@echo 'make test    run every test; sets up what the tests need'
 	@echo 'make lint    ruff, mypy and import-linter'
 	@echo 'make clean   remove the virtual environment and caches'
@@ -11,6 +12,10 @@ help:
 up:
 	@scripts/venv.sh
 	@.venv/bin/logrouter up
+
+demo:
+	@scripts/venv.sh
+	@.venv/bin/logrouter up --demo
 
 test:
 	@scripts/venv.sh dev

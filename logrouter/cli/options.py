@@ -131,6 +131,11 @@ def rules_path(chosen: Path | None) -> Path:
     for directory in (Path("rules"), Path("/etc/logrouter/rules")):
         if any(directory.glob("*.y*ml")):
             return directory
+    return shipped_rules()
+
+
+def shipped_rules() -> Path:
+    """The rules that came with the program."""
     shipped = _PACKAGE / "shipped" / "rules"
     return shipped if shipped.is_dir() else _PACKAGE.parent / "rules"
 
@@ -144,6 +149,14 @@ def inputs_path(chosen: Path | None) -> Path:
     if chosen is not None:
         raise UserError(f"there are no *.yaml files in {chosen}", "--config with a file or directory of inputs")
     return _PACKAGE.parent / "shippers"
+
+
+def refuse_given(context: click.Context, why: str, *names: str) -> None:
+    """Raise a usage error for options on the command line that do not go with another."""
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = next(param.opts[0] for param in context.command.params if param.name == name)
+            raise click.UsageError(f"{option} does not go with {why}", context)
 
 
 def refuse_embedded(url: str, command: str) -> None:

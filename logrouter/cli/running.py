@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -14,11 +13,9 @@ import uvloop
 T = TypeVar("T")
 
 
-def run(main: Callable[[asyncio.Event], Awaitable[T]]) -> T:
-    """Run `main` to its end; SIGTERM and SIGINT set the event that it is given."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
-    )
+def run(main: Callable[[asyncio.Event], Awaitable[T]], handler: logging.Handler | None = None) -> T:
+    """Run `main` to its end; SIGTERM and SIGINT set the event that it is given. `handler`: another for log lines."""
+    log_to(handler or logging.StreamHandler())
 
     async def with_signals() -> T:
         stop = asyncio.Event()
@@ -27,3 +24,10 @@ def run(main: Callable[[asyncio.Event], Awaitable[T]]) -> T:
         return await main(stop)
 
     return uvloop.run(with_signals())
+
+
+def log_to(handler: logging.Handler) -> None:
+    """Send what is logged there, unless it goes somewhere already."""
+    logging.basicConfig(
+        handlers=[handler], level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
+    )

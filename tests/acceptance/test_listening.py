@@ -58,7 +58,7 @@ def test_tail_shows_what_passes_through_a_running_up(
 ) -> None:
     (tmp_path / "web.log").write_text("INFO before\n")
     up = start("up", "--file", "web=web.log", "--host", "h1")
-    wait_for(up, "router.here")
+    wait_for(up, "input.following")
     tail = start("tail", "--json", "--severity", "warning", "web.#", "backup.*.*")
     wait_for(tail, "listening.begun")
     with (tmp_path / "web.log").open("a") as log:

@@ -1,0 +1,79 @@
+"""The demo's logs as files: written like those of real programs, and rotated by rename, one after the other.
+
+In comes a directory, out go `HOST/FILE` below it, and the inputs that follow them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from pathlib import Path
+from random import Random
+
+from logrouter.cli.demo.scenes import LOGS, TICK, Log, happenings
+from logrouter.waiting import wait
+from shippers.windows import Input
+
+_ROTATE_TICKS = 100
+"""So often one file is rotated; of each only the one before is kept, so that they stay small."""
+
+
+def demo_inputs(directory: Path) -> list[Input]:
+    """What follows the demo's files."""
+    return [
+        Input(service=log.service, globs=(str(_path(directory, log)),), host=log.host, severity=log.severity)
+        for log in LOGS
+    ]
+
+
+class Writer:
+    """Writes below `directory`. Raises OSError where that is not possible."""
+
+    def __init__(self, directory: Path, random: Random) -> None:
+        self._directory = directory
+        self._random = random
+        self._ticks = 0
+        self._turns = cycle(LOGS)
+        for log in LOGS:
+            _path(directory, log).parent.mkdir(parents=True, exist_ok=True)
+            _path(directory, log).touch()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write until `stop` is set."""
+        while not stop.is_set():
+            self.write(datetime.now(UTC))
+            if self._ticks % _ROTATE_TICKS == 0:
+                self.rotate()
+            await wait(stop, TICK)
+
+    def write_past(self, ticks: int) -> None:
+        """Write what would have happened in that many moments until now."""
+        now = datetime.now(UTC)
+        for left in reversed(range(ticks)):
+            self.write(now - timedelta(seconds=left * TICK))
+
+    def write(self, at: datetime) -> None:
+        """Write what happens at this moment, in local time as most programs do."""
+        lines: dict[Log, list[str]] = {}
+        for log, line in happenings(self._random, at.astimezone(), self._ticks * TICK):
+            lines.setdefault(log, []).append(line)
+        for log, texts in lines.items():
+            _append(_path(self._directory, log), texts)
+        self._ticks += 1
+
+    def rotate(self) -> None:
+        """Rotate the next file, by rename."""
+        path = _path(self._directory, next(self._turns))
+        path.rename(path.with_name(f"{path.name}.1"))
+        path.touch()
+
+
+def _append(path: Path, lines: Sequence[str]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def _path(directory: Path, log: Log) -> Path:
+    return directory / log.host / log.file

@@ -1,0 +1,151 @@
+"""Shipper, broker and router put together in one process, with what is seen of them; run to their end or drained."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from rich.console import Console
+
+from logrouter.broker import connect
+from logrouter.broker.contract import Broker
+from logrouter.broker.socket.server import serve
+from logrouter.cli import banner, live, options, running, shipping
+from logrouter.cli.configured import rule_set
+from logrouter.cli.demo.writer import Writer
+from logrouter.cli.figures import Figures, places
+from logrouter.cli.finding import socket_path
+from logrouter.cli.routing import open_routing
+from logrouter.cli.summary import Places
+from logrouter.errors import LogrouterError
+from logrouter.observe import events
+from logrouter.router.router import route
+from logrouter.router.serving import Routing
+from logrouter.waiting import wait
+from shippers.agent import Agent
+from shippers.windows import Input
+
+_PAST_TICKS = 300
+"""What a drained demo has: a minute."""
+
+_LOOK_SECONDS = 0.1
+_FIRST_LOOK_SECONDS = 2.0
+"""For the first files to be found: then it is said what is followed."""
+
+_QUIET_SECONDS = 10.0
+"""After so long without a line it is said what was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to run. state: its own directory.
+
+    drain: seconds, None to run for ever.
+    demo_logs: where the demo writes its logs, None for no demo.
+    """
+
+    broker: str
+    state: Path
+    rules: Path
+    instance: str
+    inputs: Sequence[Input]
+    host: str
+    drain: float | None
+    demo_logs: Path | None
+
+    @property
+    def archives(self) -> Path:
+        """Where archives go that name no directory of their own."""
+        return options.archive_directory(self.state)
+
+
+def run(plan: Plan) -> None:
+    """Run until a signal, or drained. Raises what its parts raise."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    draws = plan.drain is None and live.can_draw(console)
+    rules = rule_set(plan.rules)
+    with open_routing(rules, plan.state, plan.archives, plan.instance) as routing:
+        where = places(rules.config, plan.state, plan.archives, f"{banner.invocation('tail', plan.state)} '#'")
+        show: live.Show = live.close_only
+        if plan.drain is None:
+            show = live.drawer(console) if draws else live.log
+            for line in _banner(plan, len(rules.config.rules), where):
+                console.print(line, soft_wrap=True)
+        handler = live.ConsoleHandler(console) if draws else None
+        running.run(lambda stop: _serve(plan, routing, show, where, stop), handler)
+
+
+def _banner(plan: Plan, rules: int, where: Places) -> list[str]:
+    demo = banner.demo_lines(plan.state, plan.demo_logs, plan.rules) if plan.demo_logs is not None else []
+    return banner.lines(plan.rules, rules, where) + demo
+
+
+async def _serve(plan: Plan, routing: Routing, show: live.Show, where: Places, stop: asyncio.Event) -> None:
+    reached = connect(plan.broker, plan.state)
+    agent = shipping.build_agent(
+        reached, plan.inputs, plan.state, host=plan.host, instance=plan.instance, excluded=(plan.archives,)
+    )
+    figures, over = Figures(agent), asyncio.Event()
+    beside = [asyncio.create_task(show(figures.take, where, over)), asyncio.create_task(_tell(plan, figures, over))]
+    if plan.demo_logs is not None:  # begun before the shipper, which then finds the files at once
+        beside.append(asyncio.create_task(_write_demo(plan.demo_logs, stop, past=plan.drain is not None)))
+    try:
+        async with serve(reached, socket_path(plan.state)) if plan.broker == "embedded" else nullcontext():
+            await _follow_and_route(reached, agent, routing, plan.drain, stop)
+    finally:
+        stop.set()
+        over.set()
+        await asyncio.gather(*beside)
+
+
+async def _write_demo(logs: Path, stop: asyncio.Event, *, past: bool) -> None:
+    """Write the demo's logs: of the past minute, or from now on."""
+    try:
+        writer = Writer(logs, Random())  # noqa: S311  # made-up logs
+        if past:
+            writer.write_past(_PAST_TICKS)
+        else:
+            await writer.run(stop)
+    except OSError as error:
+        stop.set()
+        raise LogrouterError(f"the demo cannot write its logs under {logs}: {error.strerror}") from error
+
+
+async def _follow_and_route(
+    reached: Broker, agent: Agent, routing: Routing, drain: float | None, stop: asyncio.Event
+) -> None:
+    routed, drained = asyncio.Event(), asyncio.Event()
+    router = asyncio.create_task(route(reached, routing, routed, drained))
+    shipper = asyncio.create_task(shipping.ship(agent, stop, drain))
+    try:
+        await asyncio.wait({router, shipper}, return_when=asyncio.FIRST_COMPLETED)
+        if shipper.done() and drain is not None:
+            drained.set()
+            await asyncio.wait({router}, timeout=drain)
+    finally:
+        stop.set()
+        await asyncio.wait({shipper})
+        routed.set()
+        await asyncio.wait({router})
+    for task in (router, shipper):
+        task.result()
+
+
+async def _tell(plan: Plan, figures: Figures, over: asyncio.Event) -> None:
+    """Say what is followed, and when nothing at all arrives."""
+    if plan.drain is not None:
+        return
+    looks = 0.0
+    while not figures.files() and looks < _FIRST_LOOK_SECONDS and not over.is_set():
+        await wait(over, _LOOK_SECONDS)
+        looks += _LOOK_SECONDS
+    if not over.is_set():
+        events.FOLLOWING.happened(what=banner.following(figures.files()))
+    await wait(over, _QUIET_SECONDS - looks)
+    if not (over.is_set() or any(figures.take().work)):
+        remedy = "`make demo`, or `logrouter up --demo`"
+        events.QUIET.happened(seconds=_QUIET_SECONDS, what=banner.looked_for(plan.inputs), remedy=remedy)
