@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from pathlib import Path
 from typing import Any
 
+from logrouter import statement
 from logrouter.batch import Part, from_message
 from logrouter.broker.contract import EXCHANGE, Broker, Queue, QueueKind
 from logrouter.errors import SessionLost
@@ -166,6 +167,7 @@ class FaultyBroker:
     def __init__(self, answer: Callable[[Message], Exception | Awaitable[None] | None] = lambda _: None) -> None:
         self.answer = answer
         self.published: list[Message] = []
+        self.statements: list[statement.Statement] = []
         self.exchanges = {marker("main")}
         self.sessions = 0
         self._lost: asyncio.Future[str] | None = None
@@ -193,7 +195,13 @@ class FaultyBroker:
         assert self._lost is not None
         return await asyncio.shield(self._lost)
 
+    async def declare_exchange(self, name: str) -> None:
+        self.exchanges.add(name)
+
     def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Awaitable[None]:
+        if exchange == statement.EXCHANGE:
+            self.statements.append(statement.from_message(message))
+            return asyncio.sleep(0)
         assert exchange == EXCHANGE
         assert mandatory
         assert self._lost is not None

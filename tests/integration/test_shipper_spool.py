@@ -151,7 +151,7 @@ async def test_many_segments_are_sent_in_order_and_deleted(
             await asyncio.sleep(0.01)
     sent = [record for part in broker.parts for record in records([part])]
     assert b"".join(original(record) for record in sent) == lines(0, 50_000) + b"no newline"
-    assert len({part.source for part in broker.parts}) > 3
+    assert len({part.source for part in broker.parts}) > 1
 
 
 async def test_a_later_start_sends_what_an_earlier_one_left(tmp_path: Path, stdin: int) -> None:

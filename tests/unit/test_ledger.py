@@ -1,5 +1,6 @@
 """The ledger: an entry is there wholly or not at all, survives its process, and belongs to one."""
 
+import resource
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from logrouter.errors import StateError
 from logrouter.ledger.ledger import INGRESS, Counted, Entry, FileState, Ledger
+from logrouter.state import Lock
 
 
 @pytest.fixture
@@ -93,3 +95,24 @@ def test_it_is_private(tmp_path: Path) -> None:
     Ledger(tmp_path / "state").close()
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
     assert (tmp_path / "state" / "main.ledger").stat().st_mode & 0o077 == 0
+
+
+def test_a_disk_that_refuses_is_named_and_the_ledger_goes_on(ledger: Ledger) -> None:
+    ledger.commit(entry((0, 10)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(sqlite3.Error, match="disk"):
+            ledger.commit(entry(*((start, start + 1) for start in range(20, 2000, 2))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(ledger.extents(INGRESS, "a")) == [(0, 10)]
+    ledger.commit(entry((10, 20)))
+    assert list(ledger.extents(INGRESS, "a")) == [(0, 20)]
+
+
+def test_a_file_that_is_no_ledger_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "main.ledger").write_bytes(b"no database at all " * 100)
+    with pytest.raises(StateError, match=r"main\.ledger cannot be opened: file is not a database"):
+        Ledger(tmp_path)
+    Lock(tmp_path / "main.lock").release()

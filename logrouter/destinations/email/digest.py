@@ -29,6 +29,9 @@ MAX_NAME = 255
 """Characters kept of the name of a service or host."""
 
 _TIME = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
+MAX_KEPT = 100_000
+"""Characters of all messages in a mail: many servers take no more than 10 MB, and each stands there twice."""
+
 _UNKNOWN = len(RANK)
 
 
@@ -55,16 +58,21 @@ class Group(msgspec.Struct):
         """Records whose message is not among those kept."""
         return self.count - sum(told.count for told in self.messages.values())
 
-    def add(self, record: Record, at: str) -> None:
-        """Count a record, said at that time, and keep its message if it is among the first distinct ones."""
+    def add(self, record: Record, at: str, room: int) -> int:
+        """Count a record, said at that time; keep its message if it is among the first distinct ones and has room.
+
+        Returns the characters that are newly kept, `room` at most.
+        """
         self.count += 1
-        text = record.message[:MAX_TEXT]
+        text = record.message[: min(MAX_TEXT, room)]
         told = self.messages.get(text)
         if told is not None:
             told.count += 1
             told.first, told.last = _earlier(told.first, at), max(told.last, at)
-        elif len(self.messages) < MAX_MESSAGES:
+        elif len(self.messages) < MAX_MESSAGES and room:
             self.messages[text] = Told(text, at, at)
+            return len(text)
+        return 0
 
 
 class Digest(msgspec.Struct):
@@ -72,7 +80,7 @@ class Digest(msgspec.Struct):
 
     opened: Unix time of the first batch.   first, last: times of all records (RFC 3339), '' for unknown.
     rules: records by the rule that sent them.   other: records beyond MAX_GROUPS.
-    identity: a hash that is equal for equal batches, in whatever order they came.
+    identity: a hash that is equal for equal batches, in whatever order they came.   room: characters that may be kept.
     """
 
     opened: float
@@ -83,6 +91,7 @@ class Digest(msgspec.Struct):
     rules: dict[str, int] = msgspec.field(default_factory=dict)
     other: int = 0
     identity: str = "0"
+    room: int = MAX_KEPT
 
     def add(self, identity: str, rule: str, records: Sequence[Record]) -> None:
         """Take the records of one batch."""
@@ -97,7 +106,7 @@ class Digest(msgspec.Struct):
             if group is None:
                 self.other += 1
             else:
-                group.add(record, at)
+                self.room -= group.add(record, at, self.room)
 
     def by_severity(self) -> list[Group]:
         """The groups, the worst first, of equal ones the most frequent."""

@@ -50,8 +50,9 @@ def save(directory: Path, files: list[Saved], machine: str = "m") -> None:
 def test_what_was_saved_comes_back(files: list[Saved]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         save(Path(directory), files)
-        state = reopened(Path(directory)).state
-        assert state == State(files, ["/a/*", "/b"], 1.5, "m")
+        again = reopened(Path(directory))
+        assert again.reporter
+        assert again.state == State(files, ["/a/*", "/b"], 1.5, "m", again.reporter)
 
 
 def test_nobody_else_can_read_the_state(tmp_path: Path) -> None:
