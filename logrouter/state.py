@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from logrouter.errors import StateError
+from logrouter.faultpoint import reach
 
 
 class Lock:
@@ -39,12 +40,17 @@ class Lock:
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path`, mode 0600: after a crash there is the old content or the new, never a mixture."""
     temporary = path.with_name(path.name + ".new")
+    reach("state.write.before")
     with open(temporary, "wb", opener=_private) as file:
         file.write(content)
         file.flush()
+        reach("state.sync.before")
         os.fsync(file.fileno())
+    reach("state.rename.before")
     temporary.replace(path)
+    reach("state.rename.after")
     sync_directory(path.parent)
+    reach("state.saved")
 
 
 def _private(path: str, flags: int) -> int:

@@ -28,6 +28,7 @@ from shippers.inputs.spooled import Spools
 from shippers.positions import Positions
 from shippers.publisher import Publisher
 from shippers.spool import Segment
+from shippers.statements import Reporter, Statements, config_hash
 from shippers.windows import Input, parts
 
 _SCAN_SECONDS = 1.0
@@ -105,6 +106,8 @@ class Agent:
         spools.turn(files, time.monotonic())
         files.forget_segments()
         checkpoint = Checkpoint(files, positions)
+        config = config_hash([*self._inputs, *self._spooled])
+        self._reporter = Reporter(positions.reporter, self._host, config)
         try:
             await self._work(files, spools, checkpoint, stop)
         finally:
@@ -222,6 +225,8 @@ class Agent:
 
     async def _publish(self, session: Session, files: Files, stop: asyncio.Event) -> None:
         publisher = Publisher(session, self._broker.name, self._changed)
+        statements = Statements(session, files, self._reporter)
+        stating = asyncio.create_task(statements.keep(stop))
         try:
             while not stop.is_set():
                 publisher.check()
@@ -229,7 +234,9 @@ class Agent:
                 if not await self._lap(publisher, files, stop):
                     await wait(self._changed, TICK)
             await publisher.finish(_STOP_SECONDS)
+            await statements.last()
         finally:
+            stating.cancel()
             publisher.abandon()
 
     async def _lap(self, publisher: Publisher, files: Files, stop: asyncio.Event) -> bool:

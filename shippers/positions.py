@@ -30,12 +30,14 @@ class State:
 
     globs: the patterns that have been looked at before; what appears under them is new, and read from its start.
     looked_at: when directories were last looked at, Unix time; 0 for never.
+    reporter: the id under which this directory's shipper makes statements.
     """
 
     files: list[Saved] = field(default_factory=list)
     globs: list[str] = field(default_factory=list)
     looked_at: float = 0.0
     machine: str = ""
+    reporter: str = ""
     version: int = VERSION
 
 
@@ -43,6 +45,7 @@ class Positions:
     """The state directory of one shipper, held until `close`.
 
     path: the file.   state: what was saved last.   lost: it was there and could not be read.
+    reporter: this directory's id.
     Raises StateError when another process holds the directory, or a newer version wrote it.
     """
 
@@ -56,12 +59,14 @@ class Positions:
         except StateError:
             self._lock.release()
             raise
+        self.reporter = self.state.reporter or token_hex(8)
         if self.state.machine != self._machine:
+            self.reporter = token_hex(8)
             self._rename_sources()
 
     def save(self, state: State) -> None:
         """Make this state durable. Raises OSError when it cannot; then the last one stands."""
-        self.state = replace(state, machine=self._machine, version=VERSION)
+        self.state = replace(state, machine=self._machine, reporter=self.reporter, version=VERSION)
         replace_file(self.path, json.dumps(msgspec.to_builtins(self.state)).encode())
 
     def close(self) -> None:
@@ -100,5 +105,5 @@ class Positions:
         """Go on under new names in a copy of another machine's state: two hosts with one source would lose lines."""
         if self.state.files:
             STATE_CLONED.happened(path=self.path)
-        files = [replace(file, source=token_hex(8), start=file.confirmed) for file in self.state.files]
+        files = [replace(file, source=token_hex(8), start=file.confirmed, lines=0) for file in self.state.files]
         self.save(replace(self.state, files=files))

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from prometheus_client import Counter
-
 from logrouter.cli.routing import mail_directory
 from logrouter.cli.summary import Places, Rate, Snapshot
 from logrouter.config.email import EmailModel, Security
@@ -35,16 +33,16 @@ class Figures:
         """The numbers now. The rate is that since the last few calls."""
         now = self._clock()
         progress = self._agent.progress()
-        lines = by_label(metrics.ROUTED)
+        lines = metrics.by_label(metrics.ROUTED)
         return Snapshot(
             uptime=now - self._begun,
             lines=lines,
-            destinations=by_label(metrics.DECIDED),
-            repeated=sum(by_label(metrics.SUPPRESSED).values()),
+            destinations=metrics.by_label(metrics.DECIDED),
+            repeated=sum(metrics.by_label(metrics.SUPPRESSED).values()),
             rate=self._rate.at(now, sum(lines.values())),
             behind=sum(each.bytes_behind for each in progress),
             in_hand=sum(each.lines_read - each.lines_confirmed for each in progress),
-            mails=sum(by_label(metrics.MAILS).values()),
+            mails=sum(metrics.by_label(metrics.MAILS).values()),
         )
 
     def files(self) -> Mapping[str, int]:
@@ -55,16 +53,6 @@ class Figures:
                 name = each.service or "several services"
                 counts[name] = counts.get(name, 0) + each.files
         return counts
-
-
-def by_label(counter: Counter) -> dict[str, int]:
-    """The values of a counter by its one label ('' if it has none), without zeros."""
-    return {
-        next(iter(sample.labels.values()), ""): int(sample.value)
-        for metric in counter.collect()
-        for sample in metric.samples
-        if sample.name.endswith("_total") and sample.value
-    }
 
 
 def mail_place(config: RuleConfig, state: Path) -> str:

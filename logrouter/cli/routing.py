@@ -46,6 +46,7 @@ def open_routing(rules: RuleSet, state: Path, archives: Path, instance: str) -> 
             )
             for destination in build_notifying(rules.config, instance, mail_directory(state))
         )
-        yield Routing(RouterSettings(instance), ledger, Commits(ledger, inline, instance), rules, severity, outlets)
+        commits = Commits(ledger, inline, instance)
+        yield Routing(RouterSettings(instance), ledger, commits, rules, severity, outlets, rules.config.hash)
     finally:
         ledger.close()

@@ -118,7 +118,7 @@ async def _write_demo(logs: Path, stop: asyncio.Event, *, past: bool) -> None:
 async def _follow_and_route(
     reached: Broker, agent: Agent, routing: Routing, drain: float | None, stop: asyncio.Event
 ) -> None:
-    routed, drained = asyncio.Event(), asyncio.Event()
+    routed, drained, drained_in_time = asyncio.Event(), asyncio.Event(), True
     router = asyncio.create_task(route(reached, routing, routed, drained))
     shipper = asyncio.create_task(shipping.ship(agent, stop, drain))
     try:
@@ -126,6 +126,7 @@ async def _follow_and_route(
         if shipper.done() and drain is not None:
             drained.set()
             await asyncio.wait({router}, timeout=drain)
+            drained_in_time = router.done()
     finally:
         stop.set()
         await asyncio.wait({shipper})
@@ -133,6 +134,8 @@ async def _follow_and_route(
         await asyncio.wait({router})
     for task in (router, shipper):
         task.result()
+    if not drained_in_time:
+        raise LogrouterError(f"not drained after {drain:g} s: the router has not settled everything")
 
 
 async def _tell(plan: Plan, figures: Figures, over: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ In come paths, out goes what the files say as frozen data, each piece with its p
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from logrouter.keys import split_words
 
 DISCARD = "discard"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_TAKEN = {"dead", "ready", "retry"}
+_TAKEN = {"dead", "ready", "reports", "retry"}
 """Words that stand in queues' names for something else."""
 
 MAX_HASHES = 2
@@ -83,6 +84,12 @@ class RuleConfig:
     default: tuple[str, ...]
     timezone: ZoneInfo
     places: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """Differs where rules or destinations do."""
+        said = repr((self.destinations, self.rules, self.default, self.timezone))
+        return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def load_rules(paths: Sequence[Path]) -> RuleConfig:

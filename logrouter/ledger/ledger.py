@@ -15,10 +15,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from logrouter.errors import StateError
 from logrouter.extents import Extents
 from logrouter.faultpoint import reach
 from logrouter.state import Lock
+from logrouter.statement import Statement
 
 INGRESS = ""
 """The stage of the router's own queue; a destination that drains a queue of its own is a stage by its name."""
@@ -39,6 +42,10 @@ CREATE INDEX files_by_state ON files (state);
 ALTER TABLE foreign_ids RENAME TO seen;
 ALTER TABLE seen RENAME COLUMN seen TO at;
 CREATE TABLE notes (destination TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE statements (reporter TEXT, started REAL, at REAL NOT NULL, statement TEXT NOT NULL,
+    PRIMARY KEY (reporter, started)) WITHOUT ROWID;
+CREATE TABLE stated (source TEXT PRIMARY KEY, reporter TEXT NOT NULL, at REAL NOT NULL, confirmed INT NOT NULL,
+    statement TEXT NOT NULL) WITHOUT ROWID;
 """,
 )
 """What makes a ledger of each version from the one before."""
@@ -89,6 +96,7 @@ class Entry:
     """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen.
 
     seen: ids of messages that come in no windows, and the Unix time.   notes: what a destination must not forget.
+    statements: what processes said of themselves.
     """
 
     decided: dict[tuple[str, str], Extents] = field(default_factory=dict)
@@ -98,6 +106,7 @@ class Entry:
     files: list[FileState] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
 
     def add_decided(self, stage: str, source: str, ranges: Iterable[tuple[int, int]]) -> None:
         """These ranges of `source` are decided with this entry."""
@@ -109,13 +118,20 @@ class Entry:
 class Ledger:
     """An open ledger, locked by this process. Methods block on the disk; `commit` belongs into a thread.
 
-    Raises StateError when another process has it, or a newer version wrote it.
+    Raises StateError when another process has it, a newer version wrote it, or it cannot be read and written.
     """
 
     def __init__(self, directory: Path, instance: str = "main") -> None:
         self._lock = Lock(directory / f"{instance}.lock")
         self._writing = threading.Lock()
         self._path = directory / f"{instance}.ledger"
+        try:
+            self._open()
+        except (OSError, sqlite3.Error) as error:
+            self._lock.release()
+            raise StateError(f"{self._path} cannot be opened: {error}") from error
+
+    def _open(self) -> None:
         self._path.touch(mode=0o600)
         self._writer = self._connect()
         version = self._writer.execute("PRAGMA user_version").fetchone()[0]
@@ -163,10 +179,12 @@ class Ledger:
             )
             cursor.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", entry.seen.items())
             cursor.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", entry.notes.items())
+            _write_statements(cursor, entry.statements)
             reach("ledger.commit.within")
             cursor.execute("COMMIT")
         except BaseException:
-            cursor.execute("ROLLBACK")
+            if self._writer.in_transaction:  # after a failure of the disk SQLite has taken it back already
+                cursor.execute("ROLLBACK")
             raise
 
     def _write_sources(self, cursor: sqlite3.Cursor, entry: Entry) -> None:
@@ -235,6 +253,26 @@ class Ledger:
         """Drop the ids of messages that were settled before that time. Raises sqlite3.Error."""
         with self._writing:
             self._writer.execute("DELETE FROM seen WHERE at < ?", (before,))
+
+
+def _write_statements(cursor: sqlite3.Cursor, statements: Iterable[Statement]) -> None:
+    """Keep the last of each process, and of each source the one that says most: a shipper may start from behind."""
+    for each in statements:
+        own = msgspec.json.encode(msgspec.structs.replace(each, sources=[])).decode()
+        cursor.execute(
+            "INSERT INTO statements VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at,"
+            " statement = excluded.statement WHERE excluded.at >= at",
+            (each.reporter, each.started, each.at, own),
+        )
+        cursor.executemany(
+            "INSERT INTO stated VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET reporter = excluded.reporter,"
+            " at = excluded.at, confirmed = excluded.confirmed, statement = excluded.statement"
+            " WHERE excluded.confirmed >= confirmed",
+            [
+                (source.source, each.reporter, each.at, source.confirmed, msgspec.json.encode(source).decode())
+                for source in each.sources
+            ],
+        )
 
 
 def _read_extents(cursor: sqlite3.Cursor, stage: str, source: str) -> Extents:

@@ -34,6 +34,12 @@ class Event:
         return float(_counted.labels(self.name)._value.get())  # noqa: SLF001  # the client has no public reader
 
 
+def counts() -> dict[str, float]:
+    """How often each event has happened in this process, by name; those that never did are left out."""
+    samples = (sample for metric in _counted.collect() for sample in metric.samples)
+    return {each.labels["event"]: each.value for each in samples if each.name.endswith("_total") and each.value}
+
+
 class Condition:
     """A state that lasts: said when it begins and when it ends, not each time it is noticed in between."""
 

@@ -13,3 +13,13 @@ UNREAD = Counter("logrouter_unread_bytes_total", "Bytes of files that were there
 MAILS = Counter("logrouter_mails_total", "Mails delivered", ["destination"])
 ROUTED = Counter("logrouter_routed_records_total", "Records decided, each once, by service", ["service"])
 KERNEL_DROPS = Counter("logrouter_kernel_drops_total", "Datagrams dropped before they were read", ["address"])
+
+
+def by_label(counter: Counter) -> dict[str, int]:
+    """The values of a counter in this process by its one label ('' if it has none), without zeros."""
+    return {
+        next(iter(sample.labels.values()), ""): int(sample.value)
+        for metric in counter.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and sample.value
+    }

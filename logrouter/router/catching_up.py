@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 
-from logrouter.broker.contract import Consumer, Delivery, Session
+from logrouter.broker.contract import Session
 from logrouter.destinations.contract import Window
 from logrouter.errors import Retry
 from logrouter.faultpoint import reach
 from logrouter.router.aside import Windows
 from logrouter.router.commit import Commits
+from logrouter.router.deliveries import some
 from logrouter.waiting import wait
 
 _PREFETCH = 64
@@ -37,7 +37,7 @@ async def catch_up(session: Session, name: str, commits: Commits, stop: asyncio.
     idle = 0.0
     try:
         while not stop.is_set():
-            deliveries = await _next(coming, consumer)
+            deliveries = await some(coming, consumer, _PATIENCE)
             taken = [windows.add(delivery) for delivery in deliveries]
             settled = [delivery for _, settled in taken for delivery in settled]
             await _write(name, [window for window, _ in taken if window], commits, stop)
@@ -53,14 +53,6 @@ async def catch_up(session: Session, name: str, commits: Commits, stop: asyncio.
                 return
     finally:
         await consumer.close()
-
-
-async def _next(coming: AsyncIterator[Delivery], consumer: Consumer) -> list[Delivery]:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return [await anext(coming), *consumer.drain()]
-    except TimeoutError:
-        return []
 
 
 async def _write(name: str, windows: list[Window], commits: Commits, stop: asyncio.Event) -> None:

@@ -74,7 +74,9 @@ class Handoff:
     def message(self, piece: Slice, rule: str) -> Message:
         """The records of a slice for the destination; equal slices get equal ids, so that repeats are known."""
         first, last = piece.places[0], piece.places[-1]
-        identity = token_hex(8) if piece.is_foreign else f"{piece.source}:{first.pos}-{last.end}:{piece.key}"
+        identity = (
+            token_hex(8) if piece.is_foreign else f"{piece.source}:{first.pos}-{last.end}:{len(piece)}:{piece.key}"
+        )
         return self._message([piece], 0, {RULE: rule}, identity)
 
     def window(self, window: Sequence[Slice]) -> list[Message]:

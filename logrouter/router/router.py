@@ -9,8 +9,9 @@ from logrouter.broker.contract import Broker, Session
 from logrouter.observe import events
 from logrouter.router.catching_up import catch_up
 from logrouter.router.notifying import notify
+from logrouter.router.reporting import Reporter, report
 from logrouter.router.serving import Routing, Serving
-from logrouter.router.sessions import on_sessions
+from logrouter.router.sessions import Work, on_sessions
 from logrouter.router.topology import declare
 from logrouter.waiting import wait_for_any
 
@@ -33,14 +34,10 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
             declared.set()
             drained.set()
 
-    async def serve_outlets() -> None:
-        """Each on a session of its own: what holds one up holds up nothing else."""
+    async def beside(work: Work) -> None:
+        """On a session of its own, once all is declared: what holds one up holds up nothing else."""
         await declared.wait()
-        work = (
-            partial(notify, outlet=outlet, ledger=routing.ledger, stop=stop, drain=drained)
-            for outlet in routing.outlets
-        )
-        await asyncio.gather(*(on_sessions(broker, each, stop, unreachable) for each in work))
+        await on_sessions(broker, work, stop, unreachable)
 
     async def keep_inline(name: str, stuck: asyncio.Event) -> None:
         """Let a destination that is set aside catch up, whenever one is."""
@@ -51,8 +48,13 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
                 await on_sessions(broker, work, stop, unreachable)
 
     await routing.commits.recover()
+    reporter = Reporter(routing.settings.instance, routing.config)
+    reports = partial(report, reporter=reporter, ledger=routing.ledger, stop=stop, drain=drained)
+    outlets = [
+        partial(notify, outlet=outlet, ledger=routing.ledger, stop=stop, drain=drained) for outlet in routing.outlets
+    ]
     inline = (keep_inline(name, stuck) for name, stuck in routing.commits.aside.stuck.items())
-    tasks = {asyncio.create_task(work) for work in (serve_ingress(), serve_outlets(), *inline)}
+    tasks = {asyncio.create_task(each) for each in (serve_ingress(), *map(beside, (reports, *outlets)), *inline)}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:

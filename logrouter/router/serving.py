@@ -53,7 +53,7 @@ class RouterSettings:
 class Routing:
     """What stays the same from session to session. read_severity is for foreign messages alone.
 
-    outlets: the destinations that have queues of their own.
+    outlets: the destinations that have queues of their own.   config: a hash of the rules.
     """
 
     settings: RouterSettings
@@ -62,6 +62,7 @@ class Routing:
     decide: Decide
     read_severity: ReadSeverity
     outlets: tuple[Outlet, ...] = ()
+    config: str = ""
 
     @property
     def handoffs(self) -> list[Handoff]:

@@ -12,13 +12,14 @@ from logrouter.errors import BrokerError, Retry
 from logrouter.observe.events import COMMIT_FAILING, Condition
 from logrouter.waiting import wait
 
+Work = Callable[[Session], Awaitable[None]]
+"""What is done on one session: returns when it is done for good, raises when the session is of no more use."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 """Seconds between two tries to reach the broker."""
 
 
-async def on_sessions(
-    broker: Broker, work: Callable[[Session], Awaitable[None]], stop: asyncio.Event, unreachable: Condition
-) -> None:
+async def on_sessions(broker: Broker, work: Work, stop: asyncio.Event, unreachable: Condition) -> None:
     """Run `work` on one session after another until it returns, or `stop` is set.
 
     unreachable: said while there is none; several works may share it.

@@ -12,6 +12,8 @@ from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
 from logrouter.keys import marker
 from logrouter.router.aside import depth
 from logrouter.router.handoff import Handoff
+from logrouter.router.reporting import Reporter
+from logrouter.statement import EXCHANGE as REPORTS
 
 ALL = ("#",)
 
@@ -29,14 +31,18 @@ def dead(instance: str) -> str:
 async def declare(session: Session, instance: str, bind: Sequence[str] = ALL, handoffs: Sequence[Handoff] = ()) -> None:
     """Declare everything; harmless when it is there already. The marker comes last: it promises the rest."""
     await session.declare_exchange(EXCHANGE)
+    await session.declare_exchange(REPORTS)
+    reports = Reporter(instance).queue
     queues = [
         *(queue for handoff in handoffs for queue in handoff.queues()),
+        reports,
         Queue(dead(instance), QueueKind.DEAD),
         Queue(ingress(instance), QueueKind.INGRESS),
     ]
     is_new = None in [await depth(session, queue.name) for queue in queues]
     for queue in queues:
         await session.declare_queue(queue)
+    await session.bind(reports.name, REPORTS, "#")
     for pattern in bind:
         await session.bind(ingress(instance), EXCHANGE, pattern)
     if is_new:

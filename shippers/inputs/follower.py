@@ -96,7 +96,7 @@ class Follower:
         self.failing = False
         self.source = ""
         self.saved = False
-        self.start = self.position = self.confirmed = 0
+        self.start = self.position = self.confirmed = self.lines = 0
         self.grown_at = now
         self.left_at: float | None = None
         self.due = now
@@ -112,6 +112,7 @@ class Follower:
         """Go on as the incarnation that it was recognised as."""
         self.source, self.saved, self._prefix = saved.source, True, saved.prefix
         self.start, self.position, self.confirmed = saved.start, saved.confirmed, saved.confirmed
+        self.lines = saved.lines
         self._tail = self._confirmed_tail = self._before(saved.confirmed)
 
     def begin_as_set(self) -> None:
@@ -148,7 +149,15 @@ class Follower:
         """What is to be saved of it."""
         tail = Mark.of(self._confirmed_tail)
         return Saved(
-            self.source, self.path, *self.inode, self.start, self.confirmed, self.origin.glob, self._prefix, tail
+            self.source,
+            self.path,
+            *self.inode,
+            self.start,
+            self.confirmed,
+            self.origin.glob,
+            self._prefix,
+            tail,
+            lines=self.lines,
         )
 
     @property
@@ -215,6 +224,7 @@ class Follower:
         if self.segment is not None:
             self.segment.confirmed = oldest.to
         self.confirmed, self._confirmed_tail = oldest.to, oldest.tail
+        self.lines += oldest.lines
         self._tally.lines_confirmed += oldest.lines
 
     def rewind(self, due: float) -> bool:

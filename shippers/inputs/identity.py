@@ -39,6 +39,7 @@ class Saved:
     glob: what met it.                          path: where that was.
     prefix, tail: of its beginning, and of what stands just before `confirmed`.
     done: it was read to its end and let go, or looked for in vain.
+    lines: records between `start` and `confirmed`.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Saved:
     prefix: Mark = Mark()
     tail: Mark = Mark()
     done: bool = False
+    lines: int = 0
 
     def __post_init__(self) -> None:
         """Raises ValueError for positions that cannot be."""

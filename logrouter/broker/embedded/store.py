@@ -19,6 +19,7 @@ import msgspec
 
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.errors import BrokerError, PublishRefused, StateError
+from logrouter.faultpoint import reach
 from logrouter.message import Message
 
 VERSION = 1
@@ -229,7 +230,9 @@ class Store:
         database.execute("BEGIN IMMEDIATE")
         try:
             results = [change(database) for change in changes]
+            reach("broker.commit.before")
             database.execute("COMMIT")
+            reach("broker.commit.after")
         except BaseException:
             if database.in_transaction:
                 database.execute("ROLLBACK")

@@ -1,0 +1,100 @@
+"""What a shipper says of itself: how far each source is, and what it had to give up.
+
+In comes the state of its files, out go statements on the exchange of reports: all sources when a session begins, then
+each minute those that have changed, and a last one at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from logrouter import __version__
+from logrouter.broker.contract import Session
+from logrouter.errors import BrokerError, PublishRefused, Unroutable
+from logrouter.keys import word
+from logrouter.observe import events, metrics
+from logrouter.statement import EXCHANGE, SHIPPER, SourceStatement, Statement, to_message
+from logrouter.waiting import wait
+from shippers.inputs.files import Files
+from shippers.windows import Input
+
+_EVERY = 60.0
+"""Seconds between two statements."""
+
+_LAST_SECONDS = 5.0
+"""For the last one to be confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who makes statements. identity: of the state directory.   started: Unix time of the process."""
+
+    identity: str
+    host: str
+    config: str
+    started: float = field(default_factory=time.time)
+
+
+def config_hash(inputs: Sequence[Input]) -> str:
+    """Differs where shippers were told to follow different things."""
+    return hashlib.sha256(repr(inputs).encode(errors="surrogateescape")).hexdigest()[:12]
+
+
+def _amounts() -> dict[str, float]:
+    """What is counted by more than how often it happened."""
+    found = {"unread bytes": metrics.UNREAD, "kernel drops": metrics.KERNEL_DROPS}
+    return {name: float(sum(metrics.by_label(counter).values())) for name, counter in found.items()}
+
+
+class Statements:
+    """The statements of one session."""
+
+    def __init__(self, session: Session, files: Files, reporter: Reporter) -> None:
+        self._session = session
+        self._files = files
+        self._reporter = reporter
+        self._stated: dict[str, SourceStatement] = {}
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Make statements until `stop` is set, or the session is lost."""
+        while not stop.is_set() and await self._publish(final=False):
+            await wait(stop, _EVERY)
+
+    async def last(self) -> None:
+        """Make the last one."""
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self._publish(final=True)
+        except TimeoutError:
+            return  # the next process says the same
+
+    async def _publish(self, *, final: bool) -> bool:
+        """Whether there may be another."""
+        standings = {each.source: each for each in self._files.standings()}
+        changed = [each for each in standings.values() if self._stated.get(each.source) != each]
+        statement = Statement(
+            kind=SHIPPER,
+            reporter=self._reporter.identity,
+            host=self._reporter.host,
+            version=__version__,
+            config=self._reporter.config,
+            started=self._reporter.started,
+            at=time.time(),
+            final=final,
+            sources=changed,
+            counted=events.counts() | _amounts(),
+        )
+        try:
+            await self._session.declare_exchange(EXCHANGE)
+            await self._session.publish(EXCHANGE, to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}"))
+        except (Unroutable, PublishRefused):
+            return True  # nobody listens now: the next one says all of it again
+        except BrokerError:
+            return False
+        self._stated = standings
+        self._files.forget_gone(standings)
+        return True
