@@ -13,7 +13,7 @@ import click
 from logrouter import __version__
 from logrouter.errors import LogrouterError, UserError
 
-COMMANDS = ("up", "tail", "cat", "publish", "ship", "run", "check", "explain")
+COMMANDS = ("up", "tail", "cat", "publish", "ship", "run", "check", "explain", "audit")
 """In the order in which a new user meets them."""
 
 

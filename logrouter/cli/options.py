@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -182,6 +183,14 @@ def state_directory(chosen: Path | None) -> Path:
 def archive_directory(state: Path) -> Path:
     """Where archives go that name no directory of their own."""
     return Path("/var/log/central") if os.geteuid() == 0 and state == Path("/var/lib/logrouter") else state / "archive"
+
+
+def check_day(ctx: click.Context, param: click.Parameter, text: str) -> str:
+    """A click callback: a day such as 2026-11-22, or '' for none."""
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day; write one such as 2026-11-22", ctx, param) from None
 
 
 def _split_files(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, str]]:

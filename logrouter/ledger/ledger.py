@@ -23,6 +23,9 @@ from logrouter.faultpoint import reach
 from logrouter.state import Lock
 from logrouter.statement import Statement
 
+DECIDED = ""
+"""In place of a destination: what is counted once for each record, wherever it goes."""
+
 INGRESS = ""
 """The stage of the router's own queue; a destination that drains a queue of its own is a stage by its name."""
 
@@ -41,6 +44,7 @@ CREATE INDEX files_by_state ON files (state);
     """
 ALTER TABLE foreign_ids RENAME TO seen;
 ALTER TABLE seen RENAME COLUMN seen TO at;
+ALTER TABLE files ADD COLUMN crc INT NOT NULL DEFAULT -1;
 CREATE TABLE notes (destination TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE statements (reporter TEXT, started REAL, at REAL NOT NULL, statement TEXT NOT NULL,
     PRIMARY KEY (reporter, started)) WITHOUT ROWID;
@@ -72,6 +76,7 @@ class FileState:
     length: bytes of the file up to the end of the last commit, without the member's trailer.
     member_crc, member_size: CRC-32 and length of what the last member holds uncompressed: they close it at any commit.
     size: uncompressed bytes of the whole file.   records, commits: how many are in it.
+    crc: CRC-32 of the whole file uncompressed, -1 where an older version did not note it.
     """
 
     destination: str
@@ -85,6 +90,7 @@ class FileState:
     size: int = 0
     records: int = 0
     commits: int = 0
+    crc: int = 0
 
 
 _FILE_COLUMNS = ", ".join(column.name for column in fields(FileState))
@@ -115,6 +121,11 @@ class Entry:
             extents.add(start, end)
 
 
+def ledger_path(directory: Path, instance: str) -> Path:
+    """Where the ledger of an instance is."""
+    return directory / f"{instance}.ledger"
+
+
 class Ledger:
     """An open ledger, locked by this process. Methods block on the disk; `commit` belongs into a thread.
 
@@ -124,7 +135,7 @@ class Ledger:
     def __init__(self, directory: Path, instance: str = "main") -> None:
         self._lock = Lock(directory / f"{instance}.lock")
         self._writing = threading.Lock()
-        self._path = directory / f"{instance}.ledger"
+        self._path = ledger_path(directory, instance)
         try:
             self._open()
         except (OSError, sqlite3.Error) as error:

@@ -70,6 +70,9 @@ BROKER_UNBLOCKED = Event("broker.unblocked", _info, "{broker} takes messages aga
 BROKER_STORE_FAILED = Event("broker.store_failed", _error, "{reason}; delayed messages wait, trying again")
 
 ARCHIVE_TORN = Event("archive.torn", _info, "{path} was cut back to its last commit; the bytes behind it are in .torn")
+ARCHIVE_UNMENDED = Event(
+    "archive.unmended", _warning, "{path} cannot be cut back to its last commit now ({reason}); the next write will"
+)
 ARCHIVE_DAMAGED = Event("archive.damaged", _error, "{path} is not as long as committed ({reason}); see logrouter audit")
 
 COMMIT_FAILING = Event("commit.failing", _error, "records cannot be written ({reason}); trying again, none is lost")

@@ -18,7 +18,7 @@ from logrouter.broker.contract import Session
 from logrouter.destinations.contract import Inline, Window
 from logrouter.errors import Retry
 from logrouter.faultpoint import reach
-from logrouter.ledger.ledger import Entry, FileState, Ledger
+from logrouter.ledger.ledger import DECIDED, Counted, Entry, FileState, Ledger
 from logrouter.observe import events, metrics
 from logrouter.router.aside import Aside
 from logrouter.router.group import Group
@@ -77,10 +77,7 @@ class Commits:
                 if name in self._hung or time.monotonic() - began >= self._set_aside_after:
                     await self.aside.begin(session, name, failures[name])
         self._failing.end()
-        for counted, records in group.entry.counts.items():
-            metrics.DECIDED.labels(counted.destination).inc(records)
-        for service, records in group.records.items():
-            metrics.ROUTED.labels(service).inc(records)
+        _count(group.entry.counts)
 
     async def commit_aside(self, name: str, windows: Sequence[Window]) -> None:
         """Write windows that come from a destination's own queue, each record once. Raises Retry, sqlite3.Error."""
@@ -146,6 +143,14 @@ class Commits:
         for name, destination in self._inline.items():
             if name not in self._hung:
                 await destination.close()
+
+
+def _count(counts: Mapping[Counted, int]) -> None:
+    for counted, records in counts.items():
+        if counted.destination == DECIDED:
+            metrics.ROUTED.labels(counted.service).inc(records)
+        else:
+            metrics.DECIDED.labels(counted.destination).inc(records)
 
 
 def _answer(writing: asyncio.Task[list[FileState]]) -> list[FileState] | Retry:

@@ -7,12 +7,13 @@ others, the ledger's entry, and the deliveries to acknowledge once all that is d
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from logrouter.broker.contract import Delivery
-from logrouter.ledger.ledger import INGRESS, Counted, Entry
+from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry
 from logrouter.message import Message
 from logrouter.router.assembly import Release
 from logrouter.router.handoff import Handoff
@@ -25,7 +26,6 @@ class Group:
     """What the next commit will hold. `size` is bytes of records.
 
     handoffs: the destinations that are not inline.   outgoing: messages, each under its queue's name as key.
-    records: how many, by service.
     """
 
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
@@ -33,7 +33,6 @@ class Group:
     entry: Entry = field(default_factory=Entry)
     outgoing: list[Message] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
-    records: dict[str, int] = field(default_factory=dict)
     size: int = 0
 
     def add(self, release: Release[Delivery], decide: Decide) -> None:
@@ -57,19 +56,31 @@ class Group:
         for whole in slices:
             for piece, targets in decide(whole):
                 self.size += len(piece.body)
-                self.records[piece.service] = self.records.get(piece.service, 0) + len(piece)
+                self._count(piece, (DECIDED, *(target.destination for target in targets)))
                 for name, rule in targets:
                     if handoff := self.handoffs.get(name):
                         self.outgoing.append(handoff.message(piece, rule))
                     else:
                         windows.setdefault(name, []).append(piece)
-                    counted = Counted(piece.source, name, _day(piece.first), piece.service, piece.host)
-                    self.entry.counts[counted] = self.entry.counts.get(counted, 0) + len(piece)
         for name, window in windows.items():
             self.windows.setdefault(name, []).append(window)
 
+    def _count(self, piece: Slice, destinations: tuple[str, ...]) -> None:
+        for day, records in _by_day(piece):
+            for name in destinations:
+                counted = Counted(piece.source, name, day, piece.service, piece.host)
+                self.entry.counts[counted] = self.entry.counts.get(counted, 0) + records
+
     def __bool__(self) -> bool:
         return bool(self.deliveries)
+
+
+def _by_day(piece: Slice) -> Iterable[tuple[str, int]]:
+    """The days (UTC) under which records are filed, and how many are on each."""
+    day = _day(piece.first)
+    if day == _day(piece.last):
+        return ((day, len(piece)),)
+    return Counter(time[:10] for time in piece.filed_at()).items()
 
 
 def _day(milliseconds: int) -> str:

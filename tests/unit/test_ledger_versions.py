@@ -34,7 +34,7 @@ def test_a_ledger_of_version_1(tmp_path: Path) -> None:
         ledger = Ledger(tmp_path / "state")
         assert list(ledger.extents(INGRESS, "a")) == [(0, 10), (20, 30)]
         assert ledger.counts() == {Counted("a", "archive", "2026-11-22", "web", "h"): 7}
-        file = FileState("archive", "web/h/x.gz", 1, "open", "2026-11-22", 10, 1, 2, 3, 4, 5)
+        file = FileState("archive", "web/h/x.gz", 1, "open", "2026-11-22", 10, 1, 2, 3, 4, 5, crc=-1)
         assert list(ledger.files("archive", "open")) == [file]
         assert ledger.seen("id", since=1000)
         assert not ledger.seen("id", since=1001)

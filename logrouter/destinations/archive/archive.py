@@ -19,6 +19,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
+from logrouter.destinations.archive.codec import Damaged
 from logrouter.destinations.archive.directory import Directory
 from logrouter.destinations.archive.filing import Filed, Filing
 from logrouter.destinations.archive.finishing import is_due, is_expired, make_final
@@ -84,6 +85,8 @@ class Archive:
                     events.ARCHIVE_TORN.happened(path=name)
             except (FileNotFoundError, EOFError) as error:
                 self._lose(state.path, error)
+            except OSError as error:
+                events.ARCHIVE_UNMENDED.happened(path=name, reason=error)
 
     def _lose(self, path: str, error: BaseException) -> None:
         """Give up an open file that is not what was committed: say so, and let the next write begin a new segment."""
@@ -162,15 +165,14 @@ class Archive:
             if segment := self._segments.pop(path, None):
                 segment.close()
             self._ending.append(self._open.pop(path))
-        while self._ending:
-            moved.append(await self._finish(self._ending.pop()))
+        ending, self._ending = self._ending, []
+        for state in ending:
+            moved += await self._finish(state)
         for state in self._ledger.files(self.name, "finishing"):
-            await self._in_pool(self._directory.remove, open_name(state.path, state.segment))
-            moved.append(replace(state, state="finished"))
+            moved += await self._remove(open_name(state.path, state.segment), replace(state, state="finished"))
         if self.settings.keep_days:
             for state in self._ledger.files(self.name, "expiring"):
-                await self._in_pool(self._directory.remove, final_name(state.path, state.segment))
-                moved.append(replace(state, state="removed"))
+                moved += await self._remove(final_name(state.path, state.segment), replace(state, state="removed"))
             finished = self._ledger.files(self.name, "finished")
             expired = (state for state in finished if is_expired(state, today, self.settings.keep_days))
             moved += [replace(state, state="expiring") for state in expired]
@@ -193,12 +195,26 @@ class Archive:
             and (state.size >= self.settings.rotate_size or self._written_at.get(path, rested) <= rested)
         ]
 
-    async def _finish(self, state: FileState) -> FileState:
+    async def _finish(self, state: FileState) -> list[FileState]:
+        """The file with its final name; nothing if the disk fails, and the next call is to try again."""
         try:
-            return await self._in_pool(make_final, self._directory, state)
-        except (OSError, EOFError) as error:
+            return [await self._in_pool(make_final, self._directory, state)]
+        except (FileNotFoundError, EOFError, Damaged) as error:
             events.ARCHIVE_DAMAGED.happened(path=open_name(state.path, state.segment), reason=error)
-            return replace(state, state="damaged")
+            return [replace(state, state="damaged")]
+        except OSError as error:
+            events.TIDY_FAILED.happened(reason=error)
+            self._ending.append(state)
+            return []
+
+    async def _remove(self, name: str, removed: FileState) -> list[FileState]:
+        """`removed`, once the file of that name is; nothing if the disk fails."""
+        try:
+            await self._in_pool(self._directory.remove, name)
+        except OSError as error:
+            events.TIDY_FAILED.happened(reason=error)
+            return []
+        return [removed]
 
     async def close(self) -> None:
         """Close every file; each is whole as it is."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol
 
 import zstandard
 from isal import igzip, isal_zlib
@@ -18,6 +18,36 @@ from isal import igzip, isal_zlib
 _GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])
 _EMPTY_FINAL_DEFLATE_BLOCK = b"\x03\x00"
 _EMPTY_FINAL_ZSTD_BLOCK = b"\x01\x00\x00"
+
+
+_BUFFER = 1 << 17
+
+
+class Damaged(OSError):
+    """A file does not hold what was written to it."""
+
+
+class _Reading(io.RawIOBase):
+    """Decompressed content; each library has errors of its own for the same thing."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    @classmethod
+    def of(cls, content: Any) -> BinaryIO:
+        """A library's reader, buffered."""
+        return io.BufferedReader(cls(content), _BUFFER)
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """See RawIOBase. Raises Damaged, EOFError, OSError."""
+        try:
+            return int(self._content.readinto(buffer))
+        except (igzip.BadGzipFile, isal_zlib.error, zstandard.ZstdError) as error:  # type: ignore[misc]  # isal's stub takes its class for an instance
+            raise Damaged(str(error)) from error
 
 
 class Stream(Protocol):
@@ -40,7 +70,7 @@ class Codec(Protocol):
         """What closes a synced member whose content has this CRC-32 and length."""
 
     def reader(self, file: BinaryIO) -> BinaryIO:
-        """The content of all members of `file`. Reading raises OSError or EOFError where they are damaged."""
+        """The content of all members of `file`. Reading raises Damaged or EOFError where they are; OSError."""
 
 
 class Gzip:
@@ -55,8 +85,8 @@ class Gzip:
         return _EMPTY_FINAL_DEFLATE_BLOCK + struct.pack("<II", crc, size & 0xFFFFFFFF)
 
     def reader(self, file: BinaryIO) -> BinaryIO:
-        """Raises igzip.BadGzipFile (an OSError) for a wrong CRC, EOFError for a missing trailer."""
-        return cast("BinaryIO", igzip.IGzipFile(fileobj=file, mode="rb"))  # type: ignore[no-untyped-call]  # isal has no types here
+        """Raises EOFError for a missing trailer."""
+        return _Reading.of(igzip.IGzipFile(fileobj=file, mode="rb"))  # type: ignore[no-untyped-call]  # isal has no types here
 
 
 class _GzipStream:
@@ -85,7 +115,7 @@ class Zstd:
 
     def reader(self, file: BinaryIO) -> BinaryIO:
         """All frames of the file."""
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
+        return _Reading.of(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
 
 
 class _ZstdStream:

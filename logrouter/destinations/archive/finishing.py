@@ -68,8 +68,8 @@ def _compress_again(old: BinaryIO, new: BinaryIO, state: FileState) -> FileState
         length += new.write(stream.write(chunk))
         crc, size = isal_zlib.crc32(chunk, crc), size + len(chunk)
     length += new.write(stream.sync())
-    if size != state.size:
-        raise EOFError(f"{state.path} holds {size} bytes, the ledger says {state.size}")
-    packed = replace(state, length=length, member_crc=crc, member_size=size, commits=1)
+    if size != state.size or state.crc not in (crc, -1):
+        raise EOFError(f"{state.path} holds {size} bytes, CRC {crc:08x}; the ledger says {state.size}, {state.crc:08x}")
+    packed = replace(state, length=length, member_crc=crc, member_size=size, commits=1, crc=crc)
     new.write(trailer(packed))
     return packed

@@ -49,9 +49,10 @@ class Segment:
         if self._stream is None:
             state = begin_member(state)
             self._stream = self._codec.begin()
-        crc, size, output = state.member_crc, 0, []
+        crc, whole_crc, size, output = state.member_crc, state.crc, 0, []
         for chunk in chunks:
             crc = isal_zlib.crc32(chunk, crc)
+            whole_crc = isal_zlib.crc32(chunk, whole_crc) if whole_crc >= 0 else whole_crc
             size += len(chunk)
             output.append(self._stream.write(chunk))
         output.append(self._stream.sync())
@@ -64,6 +65,7 @@ class Segment:
             size=state.size + size,
             records=state.records + records,
             commits=state.commits + 1,
+            crc=whole_crc,
         )
         reach("archive.write.before")
         write_fully(self._fd, packed + trailer(self.written), state.length)

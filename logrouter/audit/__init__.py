@@ -1,0 +1,1 @@
+"""Is every line accounted for? What was read, decided and archived, held against each other."""

@@ -1,0 +1,79 @@
+"""All that a ledger holds at one moment, read while its router goes on writing.
+
+In comes a state directory, out goes frozen data; nothing is locked and nothing written.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import msgspec
+
+from logrouter.errors import StateError
+from logrouter.extents import Extents
+from logrouter.ledger.ledger import INGRESS, VERSION, Counted, FileState, ledger_path
+from logrouter.statement import SourceStatement, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDecided:
+    """What the router decided of a source. repeated: records that came again.   late: windows out of their order."""
+
+    extents: Extents
+    repeated: int
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A ledger. sources, stated: by source.   statements: the last of each process, oldest first."""
+
+    sources: Mapping[str, SourceDecided]
+    counts: Mapping[Counted, int]
+    files: tuple[FileState, ...]
+    stated: Mapping[str, SourceStatement]
+    reporters: Mapping[str, str]
+    statements: tuple[Statement, ...]
+
+
+def read_snapshot(directory: Path, instance: str) -> Snapshot:
+    """The ledger of an instance as it is now. Raises StateError where there is none, or one of another version."""
+    path = ledger_path(directory, instance)
+    if not path.exists():
+        raise StateError(f"there is no ledger {path}; give the --state and --instance of the router")
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != VERSION:
+            raise StateError(f"{path} is of version {version}, this logrouter reads {VERSION}; start its router once")
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("BEGIN")  # one moment for all of it
+        return _read(connection)
+    except sqlite3.Error as error:
+        raise StateError(f"{path} cannot be read: {error}") from error
+    finally:
+        connection.close()
+
+
+def _read(connection: sqlite3.Connection) -> Snapshot:
+    sources = connection.execute("SELECT source, extents, repeated, late FROM sources WHERE stage = ?", (INGRESS,))
+    counts = connection.execute("SELECT source, destination, day, service, host, records FROM counts")
+    names = ", ".join(column.name for column in fields(FileState))
+    files = connection.execute(f"SELECT {names} FROM files ORDER BY destination, path, segment")  # noqa: S608  # our own columns
+    stated = connection.execute("SELECT source, reporter, statement FROM stated").fetchall()
+    statements = connection.execute("SELECT statement FROM statements ORDER BY started")
+    return Snapshot(
+        sources={
+            source: SourceDecided(Extents(json.loads(ranges)), repeated, late)
+            for source, ranges, repeated, late in sources
+        },
+        counts={Counted(*row[:-1]): row[-1] for row in counts},
+        files=tuple(FileState(*row) for row in files),
+        stated={source: msgspec.json.decode(text, type=SourceStatement) for source, _, text in stated},
+        reporters={source: reporter for source, reporter, _ in stated},
+        statements=tuple(msgspec.json.decode(text, type=Statement) for (text,) in statements),
+    )
