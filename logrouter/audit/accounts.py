@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from logrouter.audit.contents import Contents, Held
 from logrouter.audit.selection import Selection
+from logrouter.destinations.email.pacing import gathered
 from logrouter.extents import Extents
 from logrouter.ledger.ledger import DECIDED
 from logrouter.ledger.snapshot import Snapshot, SourceDecided
@@ -65,6 +66,7 @@ class Report:
 
     archived: records found in each archive.   removed: records that its `keep` removed.   files: how many were read.
     exceptions: what shippers counted, by name.   queues_known: whether the broker was asked.
+    gathered: records that a destination keeps in the ledger until it tells of them.
     """
 
     sources: tuple[SourceReport, ...]
@@ -76,6 +78,7 @@ class Report:
     queued: Mapping[str, int]
     queues_known: bool
     exceptions: Mapping[str, float]
+    gathered: Mapping[str, int]
     findings: tuple[Finding, ...] = field(default=())
 
     @property
@@ -124,6 +127,7 @@ def audit(
         queued=queued or {},
         queues_known=queued is not None,
         exceptions=_exceptions(snapshot),
+        gathered={name: records for name, note in snapshot.notes.items() if (records := gathered(note))},
         findings=findings,
     )
 

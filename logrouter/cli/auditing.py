@@ -82,6 +82,8 @@ def in_words(report: Report) -> str:
     ]
     for name, records in report.destinations.items():
         rows.append((f"  to {name}", records, ""))
+        if name in report.gathered:
+            rows.append(("    gathered", report.gathered[name], "of these, to be told later"))
         if name in report.archived:
             rows.append(("    found", report.archived[name], f"in {report.files[name]} files"))
             if report.removed[name]:

@@ -30,7 +30,10 @@ class SourceDecided:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A ledger. sources, stated: by source.   statements: the last of each process, oldest first."""
+    """A ledger. sources, stated: by source.   statements: the last of each process, oldest first.
+
+    notes: what destinations keep, by name.
+    """
 
     sources: Mapping[str, SourceDecided]
     counts: Mapping[Counted, int]
@@ -38,6 +41,7 @@ class Snapshot:
     stated: Mapping[str, SourceStatement]
     reporters: Mapping[str, str]
     statements: tuple[Statement, ...]
+    notes: Mapping[str, str]
 
 
 def read_snapshot(directory: Path, instance: str) -> Snapshot:
@@ -75,5 +79,6 @@ def _read(connection: sqlite3.Connection) -> Snapshot:
         files=tuple(FileState(*row) for row in files),
         stated={source: msgspec.json.decode(text, type=SourceStatement) for source, _, text in stated},
         reporters={source: reporter for source, reporter, _ in stated},
+        notes=dict(connection.execute("SELECT destination, note FROM notes").fetchall()),
         statements=tuple(msgspec.json.decode(text, type=Statement) for (text,) in statements),
     )

@@ -46,6 +46,12 @@ class Memory(msgspec.Struct):
     withheld: Withheld | None = None
 
 
+def gathered(note: str) -> int:
+    """Records that a destination with this note has taken and not told of yet."""
+    memory = msgspec.json.decode(note, type=Memory) if note else Memory()
+    return (memory.open.total if memory.open else 0) + (memory.withheld.total if memory.withheld else 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A mail that is to go out: a digest, what was withheld before it, or both.
