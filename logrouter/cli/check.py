@@ -18,6 +18,7 @@ def command(paths: tuple[Path, ...]) -> None:
     logrouter check rules/
     """
     from logrouter.cli.configured import checked_rules
+    from logrouter.cli.summary import counted
     from logrouter.config.document import yaml_files
     from logrouter.rules import checks
 
@@ -28,6 +29,6 @@ def command(paths: tuple[Path, ...]) -> None:
         click.echo(f"warning: {warning}")
     examples = sum(len(entry.matching) + len(entry.missing) for entry in rules.config.rules)
     click.echo(
-        f"{len(list(yaml_files(chosen)))} files: {len(rules.config.rules)} rules, "
+        f"{counted(len(list(yaml_files(chosen))), 'file')}: {len(rules.config.rules)} rules, "
         f"{len(rules.config.destinations)} destinations, {examples} examples hold, {len(warnings)} warnings"
     )

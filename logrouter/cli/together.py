@@ -146,7 +146,7 @@ async def _tell(plan: Plan, figures: Figures, over: asyncio.Event) -> None:
     while not figures.files() and looks < _FIRST_LOOK_SECONDS and not over.is_set():
         await wait(over, _LOOK_SECONDS)
         looks += _LOOK_SECONDS
-    if not over.is_set():
+    if not over.is_set() and any(each.globs for each in plan.inputs):
         events.FOLLOWING.happened(what=banner.following(figures.files()))
     await wait(over, _QUIET_SECONDS - looks)
     if not (over.is_set() or any(figures.take().work)):

@@ -198,6 +198,15 @@ class Ledger:
                 cursor.execute("ROLLBACK")
             raise
 
+    def renounce(self) -> None:
+        """Make sure that a commit which failed is not there after all. Raises sqlite3.Error: then it may be.
+
+        Where the log's sync fails SQLite forgets the transaction, but the log has it, and whoever opens the ledger
+        after a crash would find it. The next transaction takes its place; this one changes nothing.
+        """
+        with self._writing:
+            self._writer.execute(f"PRAGMA user_version = {VERSION}")
+
     def _write_sources(self, cursor: sqlite3.Cursor, entry: Entry) -> None:
         for stage, source in entry.decided.keys() | entry.repeated.keys() | entry.late.keys():
             extents = _read_extents(cursor, stage, source)

@@ -47,6 +47,8 @@ class Commits:
         self._inline = inline
         self._set_aside_after = set_aside_after
         self._hung: dict[str, asyncio.Task[list[FileState]]] = {}
+        self._doubtful: set[str] = set()
+        self._clearing = asyncio.Lock()
         self._tidy_at = 0.0
         self._failing = events.Condition(events.COMMIT_FAILING, events.COMMIT_RESUMED)
 
@@ -89,6 +91,10 @@ class Commits:
 
     async def _try(self, windows: Mapping[str, Sequence[Window]], entry: Entry) -> dict[str, Exception]:
         """Write and commit once. What failed, by destination ('' is the ledger); if anything did, nothing remains."""
+        try:
+            await self._clear_doubt()
+        except sqlite3.Error as error:
+            return {"": error}
         outcomes = dict(zip(windows, await asyncio.gather(*map(self._write, windows, windows.values())), strict=True))
         failures: dict[str, Exception] = {name: each for name, each in outcomes.items() if isinstance(each, Retry)}
         written = [file for outcome in outcomes.values() if not isinstance(outcome, Retry) for file in outcome]
@@ -96,11 +102,24 @@ class Commits:
             if not failures:
                 await asyncio.to_thread(self._ledger.commit, replace(entry, files=written))
         except sqlite3.Error as error:
-            failures[""] = error
+            self._doubtful |= windows.keys()
+            return {"": error}
         for name in windows.keys() - self._hung.keys():
             destination = self._inline[name]
             await (destination.undo() if failures else destination.committed())
         return failures
+
+    async def _clear_doubt(self) -> None:
+        """Undo what a commit of the ledger left behind that failed. Raises sqlite3.Error while that cannot be done.
+
+        Until the ledger has renounced it, a crash could bring the failed commit back: then the files must be there.
+        """
+        async with self._clearing:
+            if self._doubtful:
+                await asyncio.to_thread(self._ledger.renounce)
+                for name in self._doubtful:
+                    await self._inline[name].undo()
+                self._doubtful.clear()
 
     async def _write(self, name: str, windows: Sequence[Window]) -> list[FileState] | Retry:
         """What a destination answers; one that does not is left alone until it does."""
@@ -131,7 +150,7 @@ class Commits:
         self._tidy_at = now + _TIDY_SECONDS
         try:
             for name, destination in self._inline.items():
-                if name not in self.aside and (files := await destination.tidy()):
+                if name not in self.aside and name not in self._doubtful and (files := await destination.tidy()):
                     await asyncio.to_thread(self._ledger.commit, Entry(files=files))
             await asyncio.to_thread(self._ledger.forget_seen, int(time.time()) - SEEN_SECONDS)
             self.aside.forget()

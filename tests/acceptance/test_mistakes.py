@@ -73,7 +73,7 @@ def test_check_and_explain(logrouter: Command, tmp_path: Path) -> None:
     result = logrouter("check")
     assert result.returncode == 0
     assert "rules/a.yaml:4:5: rule `late`: `err` is no severity" in result.stdout
-    assert "1 files: 2 rules" in result.stdout
+    assert "1 file: 2 rules" in result.stdout
     explained = logrouter("explain", "mail.mx1.debug", "--line", "x")
     assert "yes  noise  (rules/a.yaml:3:5): matches" in explained.stdout
     assert explained.stdout.endswith("mail.mx1.debug goes to discard\n")

@@ -152,7 +152,11 @@ class Archive:
         """Forget what was written; the files are cut back when they are next opened."""
         for path, segment in self._touched.items():
             self._segments.pop(path, None)
-            await self._in_pool(segment.abandon)
+            try:
+                await self._in_pool(segment.abandon)
+            except OSError as error:
+                name = open_name(path, segment.committed.segment)
+                events.ARCHIVE_UNMENDED.happened(path=name, reason=error)
         self._touched.clear()
 
     async def tidy(self) -> list[FileState]:
