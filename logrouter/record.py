@@ -66,6 +66,13 @@ def encode_lines(records: Iterable[Record]) -> bytes:
     return _encoder.encode_lines(records)
 
 
+def split_lines(body: bytes) -> list[bytes]:
+    """The lines of an NDJSON body, newline included. Only a newline ends one: JSON may hold a carriage return."""
+    lines = [line + b"\n" for line in body.split(b"\n")]
+    rest = lines.pop()[:-1]
+    return [*lines, rest] if rest else lines
+
+
 def decode_lines(body: bytes) -> list[Record]:
     """The records of an NDJSON body. Raises WireError naming what does not decode."""
     return _decode(_records, body)

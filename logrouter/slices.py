@@ -6,6 +6,7 @@ each made only when somebody asks. Most records pass from the broker into an arc
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ import msgspec
 
 from logrouter.batch import Part
 from logrouter.errors import WireError
-from logrouter.record import Place, Record, decode_lines, decode_places, encode_lines
+from logrouter.record import Place, Record, decode_lines, decode_places, encode_lines, rfc3339, split_lines
 
 FOREIGN = "-"
 """The source of records that have none: foreign messages come in no windows."""
@@ -56,15 +57,49 @@ class Slice:
 
     def lines(self) -> list[bytes]:
         """Each record's NDJSON line, newline included."""
-        return self.body.splitlines(keepends=True)
+        return split_lines(self.body)
 
     def records(self) -> list[Record]:
-        """Each record, decoded."""
-        return decode_lines(self.body)
+        """Each record, decoded; one whose fields are not what they should be is its own line as a message."""
+        try:
+            return decode_lines(self.body)
+        except WireError:
+            return [self._readable(line, place) for line, place in zip(self.lines(), self.places, strict=True)]
 
     def filed_at(self) -> list[str]:
-        """The filing time of each record, RFC 3339: `received` where it has one, else `ts`."""
-        return [times.received or times.ts for times in _times.decode_lines(self.body)]
+        """The filing time of each record, RFC 3339: `received` where it has one, else `ts`; `first` if neither is."""
+        try:
+            times = [times.received or times.ts for times in _times.decode_lines(self.body)]
+            for time in times:
+                milliseconds(time)
+        except (msgspec.DecodeError, ValueError, OverflowError):
+            times = [self._filed_at(line) for line in self.lines()]
+        return times
+
+    def _readable(self, line: bytes, place: Place) -> Record:
+        try:
+            return decode_lines(line)[0]
+        except WireError:
+            text = line.decode(errors="replace").rstrip("\n")
+            return Record(
+                ts=rfc3339(self.first / 1000),
+                service=self.service,
+                host=self.host,
+                severity=self.severity,
+                message=text,
+                source=self.source,
+                pos=place.pos,
+                end=place.end,
+                raw=base64.b64encode(line).decode(),
+            )
+
+    def _filed_at(self, line: bytes) -> str:
+        try:
+            times = _times.decode(line)
+            milliseconds(times.received or times.ts)
+        except (msgspec.DecodeError, ValueError, OverflowError):
+            return rfc3339(self.first / 1000)
+        return times.received or times.ts
 
     def select(self, keep: Sequence[bool]) -> Slice | None:
         """The records at which `keep` is true; this very slice for all of them, None for none."""
@@ -87,6 +122,27 @@ def from_part(part: Part) -> Slice:
     return Slice(
         part.key, part.source, part.service, part.host, part.severity, part.first, part.last, part.body, places
     )
+
+
+def salvage(part: Part) -> tuple[Slice | None, bytes]:
+    """What can be kept of a part whose body is not what its headers say, and the lines of it that cannot."""
+    places, kept, left = [], [], []
+    before = part.from_
+    for line in split_lines(part.body):
+        try:
+            (place,) = decode_places(line)
+        except (WireError, ValueError):
+            left.append(line)
+            continue
+        if line.endswith(b"\n") and before <= place.pos <= place.end <= part.to:
+            places.append(place)
+            kept.append(line)
+            before = place.end
+        else:
+            left.append(line)
+    body = b"".join(kept)
+    piece = Slice(part.key, part.source, part.service, part.host, part.severity, part.first, part.last, body, places)
+    return piece if places else None, b"".join(left)
 
 
 def from_record(key: str, record: Record) -> Slice:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from logrouter.batch import Part
 from logrouter.keys import routing_key
-from logrouter.record import Record, encode_lines, rfc3339
+from logrouter.record import Record, encode_lines, rfc3339, split_lines
 from shippers.envelopes import unseal
 from shippers.parsing.severity import STATED, severities, severity
 from shippers.parsing.syslog import parse, program
@@ -196,7 +196,7 @@ def _envelopes(window: Window, settings: Input, now: float) -> dict[Label, _Grou
     """The records of a window of a syslog spool."""
     groups: dict[Label, _Group] = {}
     pos = window.from_
-    for line in window.data.splitlines(keepends=True):
+    for line in split_lines(window.data):
         record, filed = _message(line, settings, now, (window.source, pos))
         label = (record.service, record.host, record.severity)
         if len(groups) == MAX_PARTS and label not in groups:

@@ -121,7 +121,7 @@ def audit(
         sources=sources,
         decided=_total(counts, DECIDED),
         destinations={name: _total(counts, name) for name in sorted({each for _, each in counts} - {DECIDED})},
-        archived={name: contents.records + contents.unread for name, contents in archives.items()},
+        archived={name: contents.records + contents.odd + contents.unread for name, contents in archives.items()},
         removed={name: contents.removed for name, contents in archives.items()},
         files={name: contents.files for name, contents in archives.items()},
         queued=queued or {},
@@ -202,7 +202,7 @@ def _archive(
     for source, held in contents.sources.items():
         yield from _held(name, source, held, snapshot)
     decided = sum(records for (_, destination), records in counts.items() if destination == name)
-    found = contents.records + contents.unread + contents.removed
+    found = contents.records + contents.odd + contents.unread + contents.removed
     is_aside = queued is None or any(queue.endswith(f".{name}") for queue in queued)
     if found < decided:
         text = f"{name}: {decided - found} of the records that were decided for it are not in its files"
@@ -210,7 +210,7 @@ def _archive(
     elif found > decided and not contents.unread and not contents.removed:
         text = f"{name}: its files hold {found - decided} records more than were decided for it"
         yield Finding(TWICE, found - decided, text)
-    if not (contents.wrong or contents.removed or contents.unread or is_aside):
+    if not (contents.wrong or contents.removed or contents.unread or contents.odd or is_aside):
         yield from _by_source(contents, counts)
 
 

@@ -7,7 +7,7 @@ positions they take, what stands there twice or out of order, and which files ar
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from logrouter.destinations.archive.codec import codec_for
 from logrouter.destinations.archive.naming import final_name, open_name
 from logrouter.extents import Extents
 from logrouter.ledger.ledger import FileState
+from logrouter.record import split_lines
 
 _CHUNK = 4 << 20
 
@@ -56,7 +57,8 @@ class Contents:
     """An archive.
 
     wrong: files that are not what was committed, with the reason.   removed: records in files that are kept no longer.
-    unread: records in files of plain text, known by the ledger alone.
+    unread: records in files of plain text, known by the ledger alone.   odd: records that say nothing of themselves:
+    whoever published them as ours did not keep to the wire format, and they were archived as they came.
     """
 
     destination: str
@@ -65,6 +67,7 @@ class Contents:
     records: int = 0
     removed: int = 0
     unread: int = 0
+    odd: int = 0
     wrong: dict[str, str] = field(default_factory=dict)
 
 
@@ -84,9 +87,13 @@ def read_contents(
             for body in _committed(directory, state):
                 if is_text:
                     continue
-                for record in _records.decode_lines(body):
-                    records += 1
-                    _take(contents, record, selection, last, state.path)
+                located = _located(body)
+                records += len(located)
+                for record in located:
+                    if record is None:
+                        contents.odd += 1
+                    else:
+                        _take(contents, record, selection, last, state.path)
             if is_text:
                 contents.unread += state.records
             elif records != state.records:
@@ -96,6 +103,21 @@ def read_contents(
         if state.state == "damaged":
             contents.wrong.setdefault(_name(state), "it was found damaged before")
     return contents
+
+
+def _located(body: bytes) -> Sequence[_Located | None]:
+    """Each record, None for those that are odd. Raises msgspec.DecodeError for what is no JSON."""
+    try:
+        return _records.decode_lines(body)
+    except msgspec.ValidationError:
+        return [_located_line(line) for line in split_lines(body)]
+
+
+def _located_line(line: bytes) -> _Located | None:
+    try:
+        return _records.decode(line)
+    except msgspec.ValidationError:
+        return None
 
 
 def _take(

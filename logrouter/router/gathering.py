@@ -20,9 +20,9 @@ from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
-from logrouter.record import decode_lines
 from logrouter.router.commit import SEEN_SECONDS
 from logrouter.router.handoff import RULE, Handoff, sent_to
+from logrouter.slices import from_part
 from logrouter.waiting import wait
 
 PREFETCH = 400
@@ -99,7 +99,7 @@ class Gatherer:
             metrics.SUPPRESSED.inc()
             return
         try:
-            records = decode_lines(from_message(message).body)
+            records = from_part(from_message(message)).records()
         except WireError as error:
             self._set_aside(message, error)
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from logrouter.batch import Part, from_message, is_batch
 from logrouter.broker.contract import Consumer, Delivery, Session
@@ -27,7 +27,7 @@ from logrouter.router.handoff import Handoff, sent_to
 from logrouter.router.notifying import Outlet
 from logrouter.router.topology import ALL, dead, ingress
 from logrouter.rules.decision import Decide
-from logrouter.slices import Slice, from_part
+from logrouter.slices import Slice, from_part, salvage
 from logrouter.waiting import wait
 
 ReadSeverity = Callable[[str], tuple[str, str]]
@@ -142,12 +142,13 @@ class Serving:
             self._set_aside(message, delivery, error)
 
     def _read_body(self, part: Part, message: Message) -> Slice | None:
-        """The records of a part; None if they do not decode, so that the rest of its window need not wait for it."""
+        """The records of a part; those that do not decode are laid among the dead letters, and the rest is taken."""
         try:
             return from_part(part)
         except WireError as error:
-            self._set_aside(message, None, error)
-            return None
+            piece, left = salvage(part)
+            self._set_aside(replace(message, body=left or part.body, content_encoding=""), None, error)
+            return piece
 
     def _take_foreign(self, delivery: Delivery) -> None:
         message, now = delivery.message, time.time()

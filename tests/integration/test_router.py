@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,8 +14,9 @@ import zstandard
 from corpus import read_archive
 from parts import part
 
-from logrouter.batch import TYPE, to_message
+from logrouter.batch import TYPE, Part, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
+from logrouter.config.rules import load_rules
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.ledger.ledger import Ledger
 from logrouter.message import Message
@@ -23,7 +25,13 @@ from logrouter.record import original
 from logrouter.router.commit import Commits
 from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
-from logrouter.rules.decision import Decision, Target
+from logrouter.rules.decision import Decide, Decision, Target
+from logrouter.rules.ruleset import RuleSet
+from logrouter.slices import Slice
+
+
+def to_archive(piece: Slice) -> list[Decision]:
+    return [Decision(piece, (Target("archive", "test"),))]
 
 
 class Bench:
@@ -35,7 +43,7 @@ class Bench:
         self.instance = instance
 
     @asynccontextmanager
-    async def routing(self, hold: float = 60.0) -> AsyncIterator[Session]:
+    async def routing(self, hold: float = 60.0, decide: Decide = to_archive) -> AsyncIterator[Session]:
         """A router that runs, and a session to publish on; at the end all that is there is settled."""
         ledger = Ledger(self.directory / "state", self.instance)
         archive = Archive("archive", ArchiveSettings(self.directory / "archive"), ledger)
@@ -45,7 +53,7 @@ class Bench:
             settings,
             ledger,
             commits,
-            lambda piece: [Decision(piece, (Target("archive", "test"),))],
+            decide,
             lambda text: ("error", "guessed"),
         )
         stop, drain = asyncio.Event(), asyncio.Event()
@@ -192,3 +200,57 @@ async def test_a_zstd_body_is_archived_like_any_other(bench: Bench) -> None:
     async with bench.routing() as session:
         await send(session, packed)
     assert bench.archived() == lines(0, 10)
+
+
+def odd(body: bytes) -> Part:
+    """A part that says it has three lines, and has these."""
+    return dataclasses.replace(part(0, 3), body=body)
+
+
+def line(number: int) -> bytes:
+    return part(number, number + 1).body
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param(b"{not JSON}\n", id="no JSON"),
+        pytest.param(b'{"ts": "2026-11-22T10:00:00Z"}\n', id="no position"),
+        pytest.param(line(7), id="outside its window"),
+        pytest.param(b"\xff\xfe\n", id="no UTF-8"),
+    ],
+)
+async def test_a_poison_record_is_a_dead_letter_alone(bench: Bench, second: bytes) -> None:
+    async with bench.routing() as session:
+        await send(session, to_message(odd(line(0) + second + line(2))), to_message(part(3, 5)))
+        dead = await session.consume(f"logrouter.{bench.instance}.dead", prefetch=10)
+        async with asyncio.timeout(20):
+            delivery = await anext(aiter(dead))
+        await dead.ack([delivery])
+        await dead.close()
+        assert delivery.message.body == second
+        assert delivery.message.headers["x-logrouter-reason"]
+    assert bench.archived() == ["line 0000", "line 0002", "line 0003", "line 0004"]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param(b'{"pos": 10, "end": 20}\n', id="nothing but a place"),
+        pytest.param(b'{"pos": 10, "end": 20, "ts": 5, "message": [], "source": "src"}\n', id="fields of other types"),
+        pytest.param(b'{"pos": 10,\r"end": 20, "message": "a carriage return"}\n', id="carriage return in the JSON"),
+        pytest.param(b'{"pos": 10, "end": 20, "ts": "yesterday", "source": "src"}\n', id="no time"),
+    ],
+)
+async def test_an_odd_record_is_archived_as_it_came(bench: Bench, second: bytes) -> None:
+    """Whoever looks into it (a rule, a filing by day) sees its line as a message; the archive has its bytes."""
+    across_days = dataclasses.replace(odd(line(0) + second + line(2)), last=1795341600000 + 86_400_000)
+    rules = bench.directory / "rules.yaml"
+    rules.write_text(
+        "destinations: {archive: {type: archive}}\n"
+        "rules: [{name: looks, when: {message: {contains: zebra}}, to: discard}]\n"
+    )
+    async with bench.routing(decide=RuleSet(load_rules([rules]))) as session:
+        await send(session, to_message(across_days))
+    (path,) = (bench.directory / "archive").rglob("*.gz")
+    assert gzip.decompress(path.read_bytes()) == across_days.body
