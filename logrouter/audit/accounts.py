@@ -210,7 +210,7 @@ def _archive(
     elif found > decided and not contents.unread and not contents.removed:
         text = f"{name}: its files hold {found - decided} records more than were decided for it"
         yield Finding(TWICE, found - decided, text)
-    if not (contents.wrong or contents.removed or contents.unread or contents.odd or is_aside):
+    elif not (contents.wrong or contents.removed or contents.unread or contents.odd):
         yield from _by_source(contents, counts)
 
 
@@ -237,7 +237,7 @@ def _by_source(contents: Contents, counts: Mapping[tuple[str, str], int]) -> Ite
         if destination == contents.destination and records > (held.records if held else 0):
             short = records - (held.records if held else 0)
             text = f"{contents.destination}: source {source}: {short} of {records} records are not in its files"
-            yield Finding(MISSING, 0, text)
+            yield Finding(MISSING, short, text)
 
 
 def _exceptions(snapshot: Snapshot) -> dict[str, float]:
