@@ -51,5 +51,6 @@ def _syslog(model: SyslogModel, services: Services) -> Input:
         unix_stream=tuple(at.unix_stream),
         host=model.host,
         max_line=model.max_line,
+        max_spool=model.max_spool,
     )
     return Input(service=model.service, severity=model.severity, feed=feed, services=services)

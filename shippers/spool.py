@@ -70,6 +70,11 @@ class Spool:
         """Bytes that are safe here and not confirmed."""
         return sum(segment.synced - segment.confirmed for segment in self.segments)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were put and are not confirmed, safe or not yet."""
+        return self.behind + self._waiting_bytes
+
     def put(self, content: bytes) -> asyncio.Future[None]:
         """Append; the result is there when the content is safe, however long the disk refuses."""
         promise = asyncio.get_running_loop().create_future()

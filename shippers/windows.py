@@ -41,6 +41,7 @@ class Syslog:
 
     host: what records carry whatever the messages say; '' is the host that they name, or else come from.
     max_line: bytes of a message; of a longer one so much is kept, and it is marked as cut.
+    max_spool: bytes that may wait for the broker; above that senders wait, and of datagrams the mildest are left out.
     """
 
     udp: tuple[Address, ...] = ()
@@ -49,6 +50,7 @@ class Syslog:
     unix_stream: tuple[str, ...] = ()
     host: str = ""
     max_line: int = 1 << 20
+    max_spool: int = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)

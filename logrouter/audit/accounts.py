@@ -30,6 +30,7 @@ EXCEPTIONS = (
     "state.cloned",
     "kernel drops",
     "unread bytes",
+    "shed",
 )
 """What shippers count because nobody could promise it."""
 

@@ -99,6 +99,7 @@ class SyslogModel(Strict):
     host: str = ""
     severity: str = "notice"
     max_line: Size = 1 << 20
+    max_spool: Size = 1 << 30
 
     _severity = field_validator("severity")(_checked_severity)
 

@@ -140,4 +140,8 @@ UDP_DROPPED = Event("input.dropped", _warning, "the kernel dropped {count} datag
 STDIN_FAILED = Event("stdin.failed", _error, "standard input cannot be read ({reason}); taken as its end")
 SPOOL_FAILING = Event("spool.failing", _error, "{path} cannot be written ({reason}); inputs wait, trying again")
 SPOOL_RESUMED = Event("spool.resumed", _info, "{path} is written again")
+SHEDDING = Event(
+    "input.shedding", _warning, "the spool {path} is nearly full: the mildest messages are left out, and counted"
+)
+SHED_OVER = Event("input.shed_over", _info, "the spool {path} has room again; nothing is left out")
 SPOOL_LOST = Event("spool.lost", _error, "{path} could not be written to the last: {count} bytes are lost")

@@ -12,6 +12,7 @@ DEAD = Counter("logrouter_dead_messages_total", "Messages sent to the dead lette
 UNREAD = Counter("logrouter_unread_bytes_total", "Bytes of files that were there and were gone before they were read")
 MAILS = Counter("logrouter_mails_total", "Mails delivered", ["destination"])
 ROUTED = Counter("logrouter_routed_records_total", "Records decided, each once, by service", ["service"])
+SHED = Counter("logrouter_shed_records_total", "Messages left out since a spool was nearly full", ["severity"])
 KERNEL_DROPS = Counter("logrouter_kernel_drops_total", "Datagrams dropped before they were read", ["address"])
 
 

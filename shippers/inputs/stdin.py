@@ -7,20 +7,26 @@ import os
 import select
 
 from logrouter.observe.events import STDIN_FAILED
+from shippers.inputs.shedding import Shedding
 from shippers.spool import Spool
 
 _AT_ONCE = 256 << 10
+_LIMIT = 1 << 30
+"""Bytes that may wait for the broker; above that whoever writes waits."""
+
 _LOOK_SECONDS = 0.25
 """For which a thread waits for input: it cannot be interrupted, and a program that is told to stop should."""
 
 
 async def copy(fd: int, spool: Spool) -> None:
     """Take what comes until the end of input, then close the segment; a last line without newline is whole."""
+    shedding = Shedding(spool, _LIMIT)
     while (content := await asyncio.to_thread(_read, fd)) != b"":
         if content is not None:
             safe = spool.put(content)
             if spool.is_full:
                 await safe
+            await shedding.room()
     await spool.put(b"")
     spool.end()
 

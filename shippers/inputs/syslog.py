@@ -18,6 +18,7 @@ from functools import partial
 from logrouter.observe.events import LISTEN_BEGUN, LISTEN_FAILED, UDP_DROPPED, Condition
 from logrouter.observe.metrics import KERNEL_DROPS
 from shippers.envelopes import seal
+from shippers.inputs.shedding import Shedding
 from shippers.inputs.sockets import kernel_drops, open_inet, open_unix
 from shippers.parsing.framing import Frame, Frames
 from shippers.spool import Spool
@@ -39,18 +40,19 @@ _DROPS_EVERY = 1.0
 async def listen(settings: Syslog, spool: Spool) -> None:
     """Take messages until cancelled."""
     stream, datagram = socket.SOCK_STREAM, socket.SOCK_DGRAM
+    shedding = Shedding(spool, settings.max_spool)
     async with asyncio.TaskGroup() as group:
         for address in settings.udp:
-            take = partial(_datagrams, spool, settings, counted_as=f"udp {shown(address)}")
+            take = partial(_datagrams, spool, shedding, settings.max_line, counted_as=f"udp {shown(address)}")
             group.create_task(_keep(f"udp {shown(address)}", partial(open_inet, datagram, address), take))
         for address in settings.tcp:
-            take = partial(_streams, spool, settings, b"\n")
+            take = partial(_streams, spool, shedding, settings.max_line, b"\n")
             group.create_task(_keep(f"tcp {shown(address)}", partial(open_inet, stream, address), take))
         for path in settings.unix:
-            take = partial(_datagrams, spool, settings)
+            take = partial(_datagrams, spool, shedding, settings.max_line)
             group.create_task(_keep(path, partial(open_unix, datagram, path), take))
         for path in settings.unix_stream:
-            take = partial(_streams, spool, settings, b"\n\0")
+            take = partial(_streams, spool, shedding, settings.max_line, b"\n\0")
             group.create_task(_keep(path, partial(open_unix, stream, path), take))
 
 
@@ -81,14 +83,13 @@ async def _keep(
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-async def _datagrams(spool: Spool, settings: Syslog, opened: socket.socket, counted_as: str = "") -> None:
+async def _datagrams(spool: Spool, shedding: Shedding, limit: int, opened: socket.socket, counted_as: str = "") -> None:
     """Take datagrams; `counted_as` is the address whose drops the kernel counts."""
     dropped, due = 0, time.monotonic() + _DROPS_EVERY
     while True:
         await _readable(opened, _DROPS_EVERY)
-        messages = list(_waiting(opened, settings.max_line))
-        if messages:
-            safe = spool.put(b"".join(messages))
+        if messages := shedding.kept(_waiting(opened)):
+            safe = spool.put(b"".join(_sealed_datagram(content, sender, limit) for content, sender in messages))
             if spool.is_full:
                 await safe
         if counted_as and time.monotonic() >= due:
@@ -100,18 +101,23 @@ async def _datagrams(spool: Spool, settings: Syslog, opened: socket.socket, coun
                 dropped = now_dropped
 
 
-def _waiting(opened: socket.socket, limit: int) -> Iterable[bytes]:
-    """The envelopes of datagrams that are there now, so many at most."""
+def _waiting(opened: socket.socket) -> list[tuple[bytes, str]]:
+    """The datagrams that are there now, each with its sender, so many at most."""
+    messages = []
     for _ in range(_BATCH):
         try:
             content, sender = opened.recvfrom(_DATAGRAM)
         except BlockingIOError:
-            return
-        if len(content) > limit:
-            digest = hashlib.sha256(content).hexdigest()
-            yield seal(content[:limit], time.time(), _peer(sender), len(content), digest)
-        elif content:
-            yield seal(content, time.time(), _peer(sender))
+            break
+        if content:
+            messages.append((content, _peer(sender)))
+    return messages
+
+
+def _sealed_datagram(content: bytes, sender: str, limit: int) -> bytes:
+    if len(content) > limit:
+        return seal(content[:limit], time.time(), sender, len(content), hashlib.sha256(content).hexdigest())
+    return seal(content, time.time(), sender)
 
 
 async def _readable(opened: socket.socket, seconds: float) -> None:
@@ -127,7 +133,7 @@ async def _readable(opened: socket.socket, seconds: float) -> None:
         loop.remove_reader(opened)
 
 
-async def _streams(spool: Spool, settings: Syslog, ends: bytes, opened: socket.socket) -> None:
+async def _streams(spool: Spool, shedding: Shedding, limit: int, ends: bytes, opened: socket.socket) -> None:
     """Take connections."""
     loop = asyncio.get_running_loop()
     room = asyncio.Semaphore(_CLIENTS)
@@ -143,11 +149,11 @@ async def _streams(spool: Spool, settings: Syslog, ends: bytes, opened: socket.s
                 await asyncio.sleep(_FIRST_PAUSE)
                 continue
             failing.end(address=opened.getsockname())
-            task = clients.create_task(_stream(spool, Frames(settings.max_line, ends), client, _peer(sender)))
+            task = clients.create_task(_stream(spool, shedding, Frames(limit, ends), client, _peer(sender)))
             task.add_done_callback(lambda _: room.release())
 
 
-async def _stream(spool: Spool, frames: Frames, client: socket.socket, peer: str) -> None:
+async def _stream(spool: Spool, shedding: Shedding, frames: Frames, client: socket.socket, peer: str) -> None:
     loop = asyncio.get_running_loop()
     with client:
         try:
@@ -155,6 +161,7 @@ async def _stream(spool: Spool, frames: Frames, client: socket.socket, peer: str
                 whole = frames.feed(content)
                 if whole:
                     await spool.put(_sealed(whole, peer))
+                    await shedding.room()
         except OSError:
             pass  # a connection that was reset has ended: what came of it is kept
         finally:

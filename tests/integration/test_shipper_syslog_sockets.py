@@ -13,8 +13,8 @@ import pytest
 from shipping import FaultyBroker, contents, records, routing, shipping
 
 from logrouter.broker.embedded import EmbeddedBroker
-from logrouter.observe.events import LISTEN_BEGUN, LISTEN_FAILED
-from logrouter.observe.metrics import KERNEL_DROPS
+from logrouter.observe.events import LISTEN_BEGUN, LISTEN_FAILED, SHED_OVER, SHEDDING
+from logrouter.observe.metrics import KERNEL_DROPS, SHED
 from logrouter.record import Record, original
 from shippers.agent import Agent
 from shippers.inputs import sockets as sockets_module
@@ -258,3 +258,40 @@ async def test_with_the_broker_down_the_spool_holds_it_and_then_it_is_exact(tmp_
     assert sum(part.count for part in parts) == 5001
     assert {(part.service, part.host, part.severity) for part in parts} == {("mail", "mx", "info")}
     assert b"".join(contents(parts)) in (sent + LAST, LAST + sent)
+
+
+async def test_a_full_spool_sheds_datagrams_by_severity_and_makes_streams_wait(tmp_path: Path) -> None:
+    """The broker takes nothing for a while: what came is kept up to the limit, and all of it arrives in the end."""
+    answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    broker = FaultyBroker(lambda _: asyncio.shield(answered))
+    datagrams, stream = udp(), tcp()
+    before, begun, over = SHED.labels("debug")._value.get(), SHEDDING.count(), SHED_OVER.count()
+    async with listening(tmp_path, broker, count=2, udp=(datagrams,), tcp=(stream,), max_spool=100_000):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            sent = 0
+            while SHED.labels("debug")._value.get() < before + 10:
+                client.sendto(b"<15>" + b"d" * 1000, datagrams)
+                sent += 1
+                await asyncio.sleep(0)
+            for _ in range(3):
+                client.sendto(b"<11>error", datagrams)
+        writer = await connect(stream)
+        lines_sent = b"".join(b"<14>%05d%s\n" % (number, b"s" * 1000) for number in range(2000))
+        sending = asyncio.create_task(asyncio.get_running_loop().sock_sendall(writer, lines_sent))
+        while not any(b"error" in path.read_bytes() for path in (tmp_path / "state").rglob("*.spool")):
+            await asyncio.sleep(0.01)
+        assert not sending.done() or sum(map(os.path.getsize, (tmp_path / "state").rglob("*.spool"))) < 1_000_000
+        answered.set_result(None)
+        await sending
+        writer.close()
+        while SHED_OVER.count() == over:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.sendto(b"<11>again", datagrams)
+            await asyncio.sleep(0.02)
+        shed = SHED.labels("debug")._value.get() - before
+        found = await taken(broker, int(sent - shed) + 3 + 2000)
+    assert SHEDDING.count() == begun + 1
+    messages = [record.message for record in found]
+    assert sum(message.startswith("d") for message in messages) == sent - shed
+    assert messages.count("error") == 3
+    assert len({message for message in messages if message.endswith("s" * 1000)}) == 2000
