@@ -3,7 +3,7 @@
 # missing; those tests are then skipped, with one line, or fail where CI=true.
 set -eu
 server=/usr/lib/rabbitmq/bin/rabbitmq-server
-if [ -e "$server" ] && command -v zstd openssl >/dev/null; then exit 0; fi
+if [ -e "$server" ] && command -v zstd >/dev/null && command -v openssl >/dev/null && command -v strace >/dev/null; then exit 0; fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing rabbitmq-server by apt-get, for the tests that need a broker (about a minute; it is not started)"
     if ! [ -e /usr/sbin/policy-rc.d ]; then
@@ -13,7 +13,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     fi
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends rabbitmq-server zstd openssl >/dev/null
+    apt-get install -y -qq --no-install-recommends rabbitmq-server zstd openssl strace >/dev/null
 else
-    echo "RabbitMQ is not installed; the tests that need it are skipped. Try:  sudo apt-get install rabbitmq-server zstd openssl" >&2
+    echo "RabbitMQ is not installed; the tests that need it are skipped. Try:  sudo apt-get install rabbitmq-server zstd openssl strace" >&2
 fi
