@@ -1,11 +1,13 @@
 # `make up` follows this machine's logs, `make demo` made-up ones, `make test` runs every test. All set up what they need.
 
-.PHONY: help up demo test lint clean
+.PHONY: help up demo test faults lint clean
 
 help:
 	@echo 'make up      follow this machine'"'"'s logs, route and archive them, until Ctrl-C'
 	@echo 'make demo    the same with lively made-up logs, to see everything at work'
 	@echo 'make test    run every test; sets up what the tests need'
+	@echo 'make faults  break everything that can break while logs flow, then compare every line; for SECONDS=600 in each'
+	@echo '             mode; SEED=n replays a schedule, MODE=embedded, amqp or points runs one mode alone'
 	@echo 'make lint    ruff, mypy and import-linter'
 	@echo 'make clean   remove the virtual environment and caches'
 
@@ -21,6 +23,14 @@ test:
 	@scripts/venv.sh dev
 	@scripts/test-needs.sh
 	@.venv/bin/python -m pytest
+
+SECONDS = 600
+MODE = all
+
+faults:
+	@scripts/venv.sh dev
+	@scripts/test-needs.sh
+	@PYTHONPATH=tests .venv/bin/python -m faults --mode $(MODE) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 lint:
 	@scripts/venv.sh dev

@@ -1,5 +1,6 @@
 """The archive on real files: what is committed is there once and readable by zcat, what is not leaves no trace."""
 
+import errno
 import gzip
 import os
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from logrouter.batch import Part
 from logrouter.destinations.archive import archive as archive_module
+from logrouter.destinations.archive import segment as segment_module
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.errors import Retry
 from logrouter.ledger.ledger import Entry, Ledger
@@ -346,3 +348,80 @@ async def test_a_disk_that_fills_up_is_said_once_and_so_is_its_relief(
         monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: (100, 100 - free, free))
         await station.tidy()
         assert (events.DISK_NEARLY_FULL.count() - full, events.DISK_ROOMY.count() - roomy) == expected
+
+
+async def test_a_disk_that_is_full_at_the_start_is_waited_for(
+    make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make()
+    await station.write([piece([0])])
+    with (station.directory / OPEN).open("ab") as file:
+        file.write(b"torn")
+    monkeypatch.setattr(os, "fdatasync", _fail)
+    before = events.ARCHIVE_UNMENDED.count()
+    await station.restart()
+    assert events.ARCHIVE_UNMENDED.count() == before + 1
+    with pytest.raises(Retry):
+        await station.write([piece([1])])
+    monkeypatch.undo()
+    await station.write([piece([1])])
+    assert station.lines(OPEN) == ["line  0", "line  1"]
+
+
+async def test_a_file_that_cannot_be_taken_back_now_is_put_aside_by_the_next_write(
+    make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make()
+    monkeypatch.setattr(os, "fdatasync", _fail)
+    monkeypatch.setattr(os, "unlink", _fail)
+    for _ in range(2):
+        with pytest.raises(Retry):
+            await station.write([piece([0])], [piece([0], service="mail")])
+    monkeypatch.undo()
+    await station.write([piece([0])], [piece([0], service="mail")])
+    assert station.lines(OPEN) == station.lines(OPEN.replace("web", "mail")) == ["line  0"]
+
+
+@pytest.mark.parametrize("records", [1, 3000])
+async def test_a_file_that_cannot_be_finished_now_is_finished_later(
+    make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch, records: int
+) -> None:
+    """Of one small commit it is compressed again, of one large commit it is linked."""
+    monkeypatch.setattr(archive_module, "_GRACE", 0.0)
+    station = make()
+    await station.write([piece(range(records), "2026-11-20T12:00:00Z")])
+    monkeypatch.setattr(os, "fsync", _fail)
+    before = events.ARCHIVE_DAMAGED.count()
+    for _ in range(2):
+        await station.tidy()
+    assert station.files() != ["web/h1/2026-11-20.jsonl.gz"]
+    monkeypatch.undo()
+    await station.tidy()
+    assert station.files() == ["web/h1/2026-11-20.jsonl.gz"]
+    assert len(station.lines("web/h1/2026-11-20.jsonl.gz")) == records
+    assert events.ARCHIVE_DAMAGED.count() == before
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+async def test_a_flipped_bit_is_named_at_the_end_and_the_file_left_as_it_is(
+    make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(archive_module, "_GRACE", 0.0)
+    station = make(template="{service}.jsonl" + suffix)
+    await station.write([piece([0])])
+    (path,) = station.directory.iterdir()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = bytes(255 - byte for byte in content[len(content) // 2 :])
+    state = next(station.ledger.files("archive", "open"))
+    end = segment_module.trailer(state)
+    path.write_bytes(content[: state.length] + end)
+    monkeypatch.setattr(archive_module, "is_due", lambda *_: True)
+    before = events.ARCHIVE_DAMAGED.count()
+    await station.tidy()
+    assert events.ARCHIVE_DAMAGED.count() == before + 1
+    assert [file.state for file in station.ledger.files("archive", "damaged")] == ["damaged"]
+    assert path.read_bytes() == content[: state.length] + end
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -1,0 +1,177 @@
+"""What a campaign comes to: the table that is printed and written, and whether it is good."""
+
+from __future__ import annotations
+
+import signal
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from faults.oracle import Place, Verdict
+from faults.processes import Process
+from faults.schedule import Fault, points
+
+_SHOWN = 5
+"""Places of each kind of damage that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A fault as it was: from when to when (Unix time), and whether it came to pass."""
+
+    fault: Fault
+    began: float
+    ended: float
+    came_to_pass: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What `logrouter audit` says afterwards: its status, 1 for something wrong, and its words."""
+
+    status: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """arrived: whether all was there in time.   swallowed: lines in the windows of copytruncate.
+
+    repeated: lines that came again and were dropped.   steps: when lines were archived.   times: of the writing, by
+    incarnation.
+    """
+
+    mode: str
+    seed: int
+    seconds: float
+    lines: int
+    verdict: Verdict
+    arrived: bool
+    swallowed: int
+    repeated: int
+    fired: Sequence[Fired]
+    steps: Sequence[float]
+    processes: Sequence[Process]
+    spool: int
+    mails: int
+    audit: Audit
+    times: Mapping[str, Sequence[tuple[int, float]]]
+
+    @property
+    def crashes(self) -> Counter[str]:
+        """Ends of processes that nobody asked for and no armed point explains."""
+        return Counter(
+            {
+                f"{process.name} with {status}": number
+                for process in self.processes
+                for status, number in process.exits.items()
+                if status != -signal.SIGKILL
+            }
+        )
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the promise held, and nothing failed in a way that nobody had thought of."""
+        return self.verdict.is_clean and self.arrived and self.audit_agrees and not self.tracebacks
+
+    @property
+    def audit_agrees(self) -> bool:
+        """Whether the audit found something wrong if, and only if, something is; mail may wait, and it may say so."""
+        return self.audit.status in ((0, 3) if self.verdict.is_clean else (1,))
+
+    @property
+    def tracebacks(self) -> int:
+        """Failures that were not expected."""
+        return sum(process.said().count("Traceback (most recent call last)") for process in self.processes)
+
+    def text(self) -> str:
+        """The table."""
+        audit = [] if self.audit.status == 0 else ["", self.audit.words]
+        return "\n".join([*self._summary(), "", *self._table(), "", *self._deaths(), "", *self._places(), *audit])
+
+    def _summary(self) -> Iterator[str]:
+        verdict = self.verdict
+        judgement = "GOOD" if self.is_good else "BAD"
+        yield f"campaign: {self.mode}, seed {self.seed}, {self.seconds:g} s of faults: {judgement}"
+        yield f"lines written          {self.lines:,}, of which {verdict.written:,} were to be archived"
+        for kind, places in verdict.wrong.items():
+            yield f"{kind:22} {len(places):,}"
+        yield f"{'late, as counted':22} {verdict.late:,}"
+        yield f"{'in copytruncate windows':22} {self.swallowed:,} (counted, not promised)"
+        yield f"{'all there in time':22} {'yes, and a fresh line from each log' if self.arrived else 'NO'}"
+        yield f"{'duplicates suppressed':22} {self.repeated:,}"
+        says = {0: "whole", 1: "not whole", 3: "not settled yet"}.get(self.audit.status, f"status {self.audit.status}")
+        yield f"{'the audit says':22} {says}{'' if self.audit_agrees else ', AND IS WRONG'}"
+        yield f"{'mails taken':22} {self.mails:,}"
+        times = sorted({second for fired in self.fired if (second := self._recovery(fired)) is not None})
+        if times:  # of each moment at which nothing was broken any more
+            p50, p95 = times[len(times) // 2], times[min(len(times) - 1, len(times) * 95 // 100)]
+            yield f"{'recovery p50/p95/max':22} {p50:.1f} / {p95:.1f} / {times[-1]:.1f} s"
+        for process in self.processes:
+            yield f"{'peak memory of ' + process.name:22} {process.peak / 1024:.0f} MB, in {process.lives} lives"
+        yield f"{'unexpected failures':22} {self.tracebacks}"
+        yield f"{'peak of the spool':22} {self.spool:,} bytes"
+        for crash, number in self.crashes.items():
+            yield f"{'ended by itself':22} {crash}, {number} times"
+
+    def _table(self) -> Iterator[str]:
+        """By kind of fault: how often, and what became of lines written between its beginning and the recovery."""
+        yield _row("fault", "tried", "fired", *self.verdict.wrong, "median s")
+        kinds: dict[str, list[Fired]] = defaultdict(list)
+        for fired in self.fired:
+            kinds[_kind(fired.fault)].append(fired)
+        for kind, all_fired in sorted(kinds.items()):
+            spans = [(each.began, each.ended + (self._recovery(each) or 0.0)) for each in all_fired]
+            damage = [
+                sum(any(begin <= at <= end for begin, end in spans) for at in map(self._written_at, places))
+                for places in self.verdict.wrong.values()
+            ]
+            times = sorted(second for each in all_fired if (second := self._recovery(each)) is not None)
+            median = f"{times[len(times) // 2]:.1f}" if times else "-"
+            yield _row(kind, len(all_fired), sum(each.came_to_pass for each in all_fired), *damage, median)
+
+    def _deaths(self) -> Iterator[str]:
+        total = sum((process.fired() for process in self.processes), Counter())
+        yield f"faults at named points: {total.total():,}"
+        for point, number in sorted(total.items()):
+            yield f"  {point:40} {number:4}"
+        reached = {name.split()[0] for name in total}
+        yield f"  never: {' '.join(sorted(set(points()) - reached))}"
+
+    def _places(self) -> Iterator[str]:
+        for kind, places in self.verdict.wrong.items():
+            for place in places[:_SHOWN]:
+                near = {_kind(each.fault) for each in self.fired if each.began <= self._written_at(place) <= each.ended}
+                yield f"{kind}: {place.name} at {place.pos}, written during {', '.join(sorted(near)) or 'nothing'}"
+
+    def _recovery(self, fired: Fired) -> float | None:
+        """Seconds to the next line archived from a fault's end, or that of the last fault that overlaps it."""
+        clear = fired.ended
+        for other in sorted(self.fired, key=lambda each: each.began):
+            if other.began <= clear:
+                clear = max(clear, other.ended)
+        index = bisect_right(self.steps, clear)
+        return self.steps[index] - clear if fired.came_to_pass and index < len(self.steps) else None
+
+    def _written_at(self, place: Place) -> float:
+        times = self.times.get(place.name, ())
+        index = bisect_left(times, (place.pos + 1, 0.0))
+        return times[index][1] if index < len(times) else 0.0
+
+
+def _row(name: str, *columns: object) -> str:
+    return f"{name:32}" + "".join(f"{column!s:>13}" for column in columns)
+
+
+def _kind(fault: Fault) -> str:
+    """What faults are counted by: the kind and what was hit."""
+    if fault.kind == "link":
+        return f"link {fault.detail}"
+    if fault.kind == "error":
+        return f"error {fault.detail.rpartition('=')[2]} in {fault.target}"
+    if fault.kind == "mail":
+        return f"mail {fault.detail}"
+    return (
+        f"{fault.kind} {fault.target}" if fault.kind not in ("rules", "broker", "broker pause", "alarm") else fault.kind
+    )
