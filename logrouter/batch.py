@@ -21,6 +21,9 @@ CONTENT_TYPE = "application/x-ndjson"
 MAX_BODY = 64 << 20
 """Bytes that a compressed body may unpack to: far above any batch, far below what would hurt."""
 
+EARLIEST, LATEST = -62_135_510_400_000, 253_402_214_400_000
+"""Filing times, in ms since 1970: a day within what every time zone can show of the years 1 to 9999."""
+
 _PREFIX = "x-logrouter-"
 _FAMILY = "logrouter.batch/"
 
@@ -108,7 +111,9 @@ def from_message(message: Message) -> Part:
         last=_header(message, "last", int),
         body=unpack(message),
     )
-    if not part.source or not 0 <= part.start <= part.from_ < part.to or not 0 <= part.part < len(part.keys):
+    if part.count < 1 or not EARLIEST <= part.first <= part.last <= LATEST:
+        raise WireError(f"impossible records: count {part.count}, first {part.first}, last {part.last}")
+    if not part.source or not 0 <= part.start <= part.from_ < part.to < 1 << 63 or not 0 <= part.part < len(part.keys):
         raise WireError(
             f"impossible window: source {part.source!r}, start {part.start}, [{part.from_}, {part.to}), "
             f"part {part.part} of {len(part.keys)}"

@@ -7,6 +7,7 @@ ignores fields that it does not know.
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -97,7 +98,8 @@ def original(record: Record) -> bytes:
     socket) gets a newline.
     """
     if record.raw is not None:
-        return base64.b64decode(record.raw)
+        with contextlib.suppress(ValueError):  # somebody's `raw` that is not base64: the message says what there is
+            return base64.b64decode(record.raw)
     text = record.message.encode()
     terminator = {0: b"", 2: b"\r\n"}.get(record.end - record.pos - len(text), b"\n")
     return text + terminator

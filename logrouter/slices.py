@@ -14,7 +14,7 @@ from itertools import compress
 
 import msgspec
 
-from logrouter.batch import Part
+from logrouter.batch import EARLIEST, LATEST, Part
 from logrouter.errors import WireError
 from logrouter.record import Place, Record, decode_lines, decode_places, encode_lines, rfc3339, split_lines
 
@@ -116,7 +116,7 @@ def from_part(part: Part) -> Slice:
         raise WireError(f"header count is {part.count}, the body has {len(places)} records")
     before = part.from_
     for place in places:
-        if not before <= place.pos <= place.end <= part.to:
+        if not before <= place.pos < place.end <= part.to:
             raise WireError(f"record [{place.pos}, {place.end}) is out of order or outside [{part.from_}, {part.to})")
         before = place.end
     return Slice(
@@ -134,7 +134,7 @@ def salvage(part: Part) -> tuple[Slice | None, bytes]:
         except (WireError, ValueError):
             left.append(line)
             continue
-        if line.endswith(b"\n") and before <= place.pos <= place.end <= part.to:
+        if line.endswith(b"\n") and before <= place.pos < place.end <= part.to:
             places.append(place)
             kept.append(line)
             before = place.end
@@ -163,4 +163,7 @@ def from_record(key: str, record: Record) -> Slice:
 
 def milliseconds(time: str) -> int:
     """An RFC 3339 time as milliseconds since 1970 UTC. Raises ValueError for anything else."""
-    return int(datetime.fromisoformat(time).timestamp() * 1000)
+    found = int(datetime.fromisoformat(time).timestamp() * 1000)
+    if not EARLIEST <= found <= LATEST:
+        raise ValueError(f"{time} is out of reach")
+    return found

@@ -37,6 +37,21 @@ class Lock:
         os.close(self._fd)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the lock at `path`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path`, mode 0600: after a crash there is the old content or the new, never a mixture."""
     temporary = path.with_name(path.name + ".new")

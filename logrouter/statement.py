@@ -6,6 +6,8 @@ sources that have changed since the last one that was confirmed, so that a host 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from logrouter.errors import WireError
@@ -16,6 +18,9 @@ EXCHANGE = "logrouter.reports"
 """The durable topic exchange that statements are published to, under `shipper.HOST` or `router.INSTANCE`."""
 
 SHIPPER, ROUTER = "shipper", "router"
+
+
+Position = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class SourceStatement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,10 +34,10 @@ class SourceStatement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     source: str
     input: str
     path: str
-    start: int
-    read: int
-    confirmed: int
-    lines: int
+    start: Position
+    read: Position
+    confirmed: Position
+    lines: Position
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -20,6 +20,9 @@ from logrouter.statement import SourceStatement
 
 MISSING, TWICE, ALTERED, DISORDERED, UNRESOLVED = "missing", "twice", "altered", "out of order", "unresolved"
 
+SETTLING = 180.0
+"""Seconds after a statement within which a running router may still have in its hands what it says was confirmed."""
+
 EXCEPTIONS = (
     "file.rewritten",
     "file.gone",
@@ -114,9 +117,9 @@ def audit(
     known = sorted(set(names) | ({*snapshot.stated, *snapshot.sources} if selection.is_all else set()))
     sources = tuple(_source(source, snapshot, archives, counts, names) for source in known)
     findings = (
-        *_waiting(queued),
+        *_waiting(queued, snapshot),
         *_undecided(sources, snapshot, can_wait=queued is None or bool(queued)),
-        *(finding for contents in archives.values() for finding in _archive(contents, snapshot, counts, queued)),
+        *(finding for each in archives.values() for finding in _archive(each, snapshot, counts, selection)),
     )
     return Report(
         sources=sources,
@@ -167,11 +170,13 @@ def _gaps(stated: SourceStatement | None, decided: Extents) -> list[tuple[int, i
     return decided.missing(begin, end)
 
 
-def _waiting(queued: Mapping[str, int] | None) -> Iterator[Finding]:
+def _waiting(queued: Mapping[str, int] | None, snapshot: Snapshot) -> Iterator[Finding]:
     if queued is None:
         yield Finding(UNRESOLVED, 0, "the broker could not be asked what waits in its queues")
     for name, messages in (queued or {}).items():
         yield Finding(UNRESOLVED, 0, f"{messages} messages wait in the queue {name}")
+    for name, state in snapshot.aside.items():
+        yield Finding(UNRESOLVED, 0, f"{state.records} records wait for destination {name}, which is set aside")
 
 
 def _undecided(sources: tuple[SourceReport, ...], snapshot: Snapshot, *, can_wait: bool) -> Iterator[Finding]:
@@ -181,7 +186,10 @@ def _undecided(sources: tuple[SourceReport, ...], snapshot: Snapshot, *, can_wai
             ranges = ", ".join(f"[{start}, {end})" for start, end in source.missing[:3])
             more = f" and {len(source.missing) - 3} more ranges" if len(source.missing) > 3 else ""
             text = f"{_named(source)}: {size} bytes were confirmed and not decided: {ranges}{more}"
-            yield Finding(UNRESOLVED if can_wait else MISSING, size, text)
+            is_settling = (
+                snapshot.is_running and snapshot.taken_at - snapshot.stated_at.get(source.source, 0.0) < SETTLING
+            )
+            yield Finding(UNRESOLVED if can_wait or is_settling else MISSING, size, text)
         stated = snapshot.stated.get(source.source)
         if stated and stated.read > max(stated.confirmed, snapshot_end(snapshot, source.source)):
             size = stated.read - stated.confirmed
@@ -195,23 +203,23 @@ def snapshot_end(snapshot: Snapshot, source: str) -> int:
 
 
 def _archive(
-    contents: Contents, snapshot: Snapshot, counts: Mapping[tuple[str, str], int], queued: Mapping[str, int] | None
+    contents: Contents, snapshot: Snapshot, counts: Mapping[tuple[str, str], int], selection: Selection
 ) -> Iterator[Finding]:
     name = contents.destination
     for path, reason in contents.wrong.items():
         yield Finding(ALTERED, 1, f"{name}: {path}: {reason}")
     for source, held in contents.sources.items():
         yield from _held(name, source, held, snapshot)
-    decided = sum(records for (_, destination), records in counts.items() if destination == name)
     found = contents.records + contents.odd + contents.unread + contents.removed
-    is_aside = queued is None or any(queue.endswith(f".{name}") for queue in queued)
-    if found < decided:
-        text = f"{name}: {decided - found} of the records that were decided for it are not in its files"
-        yield Finding(UNRESOLVED if is_aside and not contents.wrong else MISSING, decided - found, text)
-    elif found > decided and not contents.unread and not contents.removed:
-        text = f"{name}: its files hold {found - decided} records more than were decided for it"
-        yield Finding(TWICE, found - decided, text)
-    elif not (contents.wrong or contents.removed or contents.unread or contents.odd):
+    waiting = snapshot.aside[name].records if name in snapshot.aside else 0
+    short = _total(counts, name) - waiting - found
+    is_by_source = not (contents.removed or contents.unread or contents.odd)
+    if selection.is_all and short > 0:
+        text = f"{name}: {short} of the records that were decided for it are not in its files"
+        yield Finding(MISSING, short, text)
+    elif selection.is_all and short < 0:
+        yield Finding(TWICE, -short, f"{name}: its files hold {-short} records more than were decided for it")
+    elif is_by_source and not (contents.wrong or waiting):
         yield from _by_source(contents, counts)
 
 

@@ -6,10 +6,10 @@ positions they take, what stands there twice or out of order, and which files ar
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from isal import isal_zlib
@@ -156,12 +156,7 @@ def _take(
 
 def _committed(directory: Path, state: FileState) -> Iterator[bytes]:
     """Whole lines of what is committed. Raises OSError, EOFError where the file holds less, or something else."""
-    path = directory / _name(state)
-    if not path.exists() and state.state in ("open", "finishing"):
-        path = directory / final_name(state.path, state.segment)  # it was finished this moment
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size < state.length:
-            raise EOFError(f"it has {os.fstat(file.fileno()).st_size} bytes, {state.length} were committed")
+    with _opened(directory, state) as file:
         content = codec_for(state.path).reader(file)
         crc = size = 0
         rest = b""
@@ -179,6 +174,15 @@ def _committed(directory: Path, state: FileState) -> Iterator[bytes]:
             raise EOFError(f"it holds more than the {state.size} bytes that were committed")
     if state.crc not in (crc, -1):
         raise EOFError(f"its content is altered: CRC {crc:08x}, {state.crc:08x} was committed")
+
+
+def _opened(directory: Path, state: FileState) -> BinaryIO:
+    try:
+        return (directory / _name(state)).open("rb")
+    except FileNotFoundError:
+        if state.state != "open":
+            raise
+        return (directory / final_name(state.path, state.segment)).open("rb")  # it was finished this moment
 
 
 def _name(state: FileState) -> str:

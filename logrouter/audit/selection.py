@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,14 @@ class Selection:
             and (not self.until or day <= self.until)
             and self.host in ("", host)
             and self.service in ("", service)
+        )
+
+    def is_near(self, day: str) -> bool:
+        """Whether a file of that day, in whatever time zone, may hold records that are meant."""
+        around = (date.fromisoformat(day) + timedelta(days) for days in (-1, 0, 1)) if day else ()
+        return not day or any(
+            (not self.since or each.isoformat() >= self.since) and (not self.until or each.isoformat() <= self.until)
+            for each in around
         )
 
     @property

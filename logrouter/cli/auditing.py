@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,11 +18,13 @@ from logrouter.broker.embedded.broker import FILE as EMBEDDED_FILE
 from logrouter.cli import options
 from logrouter.cli.finding import find_broker, socket_path
 from logrouter.config.destinations import ArchiveModel
-from logrouter.config.rules import RuleConfig, load_rules
+from logrouter.config.rules import load_rules
 from logrouter.errors import BrokerError
+from logrouter.ledger.ledger import DECIDED
 from logrouter.ledger.snapshot import Snapshot, read_snapshot
 
 _BROKER_SECONDS = 10.0
+_TRIES = 3
 _SHOWN = 20
 """Findings in words; JSON has them all."""
 
@@ -29,13 +32,18 @@ _SHOWN = 20
 def report(url: str | None, rules: Path, state: Path, instance: str, selection: Selection) -> Report:
     """The report of an instance. Raises ConfigError, StateError."""
     config = load_rules([rules])
-    queued = asyncio.run(_queued(_broker(url, state), instance, config))
-    snapshot = read_snapshot(state, instance)
-    archives = {
-        name: _contents(name, model, snapshot, options.archive_directory(state), selection)
-        for name, model in config.destinations.items()
-        if isinstance(model, ArchiveModel)
-    }
+    for _ in range(_TRIES):
+        snapshot = read_snapshot(state, instance)
+        archives = {
+            name: _contents(name, model, snapshot, options.archive_directory(state), selection)
+            for name, model in config.destinations.items()
+            if isinstance(model, ArchiveModel)
+        }
+        is_wrong = any(each.wrong for each in archives.values())
+        if not is_wrong or read_snapshot(state, instance).files == snapshot.files:
+            break  # else a file that is not what it should be may have been put away meanwhile
+    names = {*config.destinations, *(counted.destination for counted in snapshot.counts)} - {DECIDED}
+    queued = asyncio.run(_queued(_broker(url, state), instance, sorted(names)))
     return audit(snapshot, archives, queued, selection)
 
 
@@ -46,17 +54,17 @@ def _broker(url: str | None, state: Path) -> Broker:
     return find_broker(url, state)
 
 
-async def _queued(broker: Broker, instance: str, config: RuleConfig) -> dict[str, int] | None:
+async def _queued(broker: Broker, instance: str, destinations: Sequence[str]) -> dict[str, int] | None:
     try:
         async with asyncio.timeout(_BROKER_SECONDS), broker.session() as session:
-            return await queue_depths(session, instance, config.destinations)
+            return await queue_depths(session, instance, destinations)
     except (BrokerError, TimeoutError):
         return None
 
 
 def _contents(name: str, model: ArchiveModel, snapshot: Snapshot, default: Path, selection: Selection) -> Contents:
     files = (file for file in snapshot.files if file.destination == name)
-    chosen = [file for file in files if not file.day or selection.takes(file.day, selection.service, selection.host)]
+    chosen = [file for file in files if selection.is_near(file.day)]
     directory = Path(model.dir) if model.dir else default
     return read_contents(name, directory, chosen, selection, is_text=model.format == "text")
 

@@ -27,3 +27,16 @@ def template_problem(template: str) -> str | None:
 def is_dated(template: str) -> bool:
     """Whether the filing day is part of the path."""
     return not DATED.isdisjoint(PLACEHOLDER.findall(template))
+
+
+def may_meet(one: str, other: str) -> bool:
+    """Whether two templates can give the same path: component by component, placeholders standing for any text."""
+    ours, theirs = one.split("/"), other.split("/")
+    return len(ours) == len(theirs) and all(
+        _covers(mine, yours) or _covers(yours, mine) for mine, yours in zip(ours, theirs, strict=True)
+    )
+
+
+def _covers(component: str, other: str) -> bool:
+    pattern = ".+".join(map(re.escape, PLACEHOLDER.split(component)[::2]))
+    return re.fullmatch(pattern, PLACEHOLDER.sub("\0", other)) is not None

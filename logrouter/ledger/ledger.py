@@ -27,7 +27,7 @@ DECIDED = ""
 """In place of a destination: what is counted once for each record, wherever it goes."""
 
 INGRESS = ""
-"""The stage of the router's own queue; a destination that drains a queue of its own is a stage by its name."""
+"""The stage of the router's own queue; the ledger has room for others."""
 
 _STEPS = (
     """
@@ -46,6 +46,8 @@ ALTER TABLE foreign_ids RENAME TO seen;
 ALTER TABLE seen RENAME COLUMN seen TO at;
 ALTER TABLE files ADD COLUMN crc INT NOT NULL DEFAULT -1;
 CREATE TABLE notes (destination TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE aside (destination TEXT PRIMARY KEY, length INT NOT NULL, taken INT NOT NULL, records INT NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE statements (reporter TEXT, started REAL, at REAL NOT NULL, statement TEXT NOT NULL,
     PRIMARY KEY (reporter, started)) WITHOUT ROWID;
 CREATE TABLE stated (source TEXT PRIMARY KEY, reporter TEXT NOT NULL, at REAL NOT NULL, confirmed INT NOT NULL,
@@ -65,6 +67,19 @@ class Counted(NamedTuple):
     day: str
     service: str
     host: str
+
+
+class AsideState(NamedTuple):
+    """The file of a destination that is set aside: bytes committed, bytes taken of these, records that wait."""
+
+    length: int = 0
+    taken: int = 0
+    records: int = 0
+
+    def __add__(self, other: object) -> AsideState:
+        """What it comes to when so much is added."""
+        assert isinstance(other, AsideState)
+        return AsideState(self.length + other.length, self.taken + other.taken, self.records + other.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +117,8 @@ class Entry:
     """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen.
 
     seen: ids of messages that come in no windows, and the Unix time.   notes: what a destination must not forget.
-    statements: what processes said of themselves.
+    statements: what processes said of themselves.   aside: what is added to the files of destinations set aside.
+    inline_again: destinations whose file is to be forgotten.
     """
 
     decided: dict[tuple[str, str], Extents] = field(default_factory=dict)
@@ -113,6 +129,8 @@ class Entry:
     seen: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
+    aside: dict[str, AsideState] = field(default_factory=dict)
+    inline_again: list[str] = field(default_factory=list)
 
     def add_decided(self, stage: str, source: str, ranges: Iterable[tuple[int, int]]) -> None:
         """These ranges of `source` are decided with this entry."""
@@ -135,6 +153,7 @@ class Ledger:
     def __init__(self, directory: Path, instance: str = "main") -> None:
         self._lock = Lock(directory / f"{instance}.lock")
         self._writing = threading.Lock()
+        self.directory = directory
         self._path = ledger_path(directory, instance)
         try:
             self._open()
@@ -191,6 +210,7 @@ class Ledger:
             cursor.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", entry.seen.items())
             cursor.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", entry.notes.items())
             _write_statements(cursor, entry.statements)
+            _write_aside(cursor, entry)
             reach("ledger.commit.within")
             cursor.execute("COMMIT")
         except BaseException:
@@ -228,15 +248,10 @@ class Ledger:
         """What is decided of a source at a stage; empty for one never met."""
         return _read_extents(self._reader.cursor(), stage, source)
 
-    def stage(self, name: str) -> dict[str, Extents]:
-        """What is decided at a stage, by source."""
-        rows = self._reader.execute("SELECT source, extents FROM sources WHERE stage = ?", (name,)).fetchall()
-        return {source: Extents(json.loads(ranges)) for source, ranges in rows}
-
-    def forget_stage(self, name: str, source: str) -> None:
-        """Drop what is known of a source at a stage. Raises sqlite3.Error."""
-        with self._writing:
-            self._writer.execute("DELETE FROM sources WHERE stage = ? AND source = ?", (name, source))
+    def aside(self) -> dict[str, AsideState]:
+        """The destinations for which records wait in a file."""
+        rows = self._reader.execute("SELECT destination, length, taken, records FROM aside").fetchall()
+        return {name: AsideState(*state) for name, *state in rows}
 
     def files(self, destination: str, *states: str) -> Iterator[FileState]:
         """The files of an archive that are in one of `states`."""
@@ -273,6 +288,15 @@ class Ledger:
         """Drop the ids of messages that were settled before that time. Raises sqlite3.Error."""
         with self._writing:
             self._writer.execute("DELETE FROM seen WHERE at < ?", (before,))
+
+
+def _write_aside(cursor: sqlite3.Cursor, entry: Entry) -> None:
+    cursor.executemany(
+        "INSERT INTO aside VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET length = length + excluded.length,"
+        " taken = taken + excluded.taken, records = records + excluded.records",
+        [(name, *added) for name, added in entry.aside.items()],
+    )
+    cursor.executemany("DELETE FROM aside WHERE destination = ?", [(name,) for name in entry.inline_again])
 
 
 def _write_statements(cursor: sqlite3.Cursor, statements: Iterable[Statement]) -> None:

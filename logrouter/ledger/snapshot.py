@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,7 +16,8 @@ import msgspec
 
 from logrouter.errors import StateError
 from logrouter.extents import Extents
-from logrouter.ledger.ledger import INGRESS, VERSION, Counted, FileState, ledger_path
+from logrouter.ledger.ledger import INGRESS, VERSION, AsideState, Counted, FileState, ledger_path
+from logrouter.state import is_locked
 from logrouter.statement import SourceStatement, Statement
 
 
@@ -32,16 +34,20 @@ class SourceDecided:
 class Snapshot:
     """A ledger. sources, stated: by source.   statements: the last of each process, oldest first.
 
-    notes: what destinations keep, by name.
+    stated_at: Unix time of what was stated.   notes: what destinations keep, by name.   taken_at: Unix time.
+    aside: what waits for destinations that are set aside.   is_running: whether a router has the ledger.
     """
 
     sources: Mapping[str, SourceDecided]
     counts: Mapping[Counted, int]
     files: tuple[FileState, ...]
     stated: Mapping[str, SourceStatement]
-    reporters: Mapping[str, str]
+    stated_at: Mapping[str, float]
     statements: tuple[Statement, ...]
     notes: Mapping[str, str]
+    aside: Mapping[str, AsideState]
+    is_running: bool
+    taken_at: float
 
 
 def read_snapshot(directory: Path, instance: str) -> Snapshot:
@@ -56,19 +62,19 @@ def read_snapshot(directory: Path, instance: str) -> Snapshot:
             raise StateError(f"{path} is of version {version}, this logrouter reads {VERSION}; start its router once")
         connection.execute("PRAGMA query_only = ON")
         connection.execute("BEGIN")  # one moment for all of it
-        return _read(connection)
+        return _read(connection, is_running=is_locked(directory / f"{instance}.lock"))
     except sqlite3.Error as error:
         raise StateError(f"{path} cannot be read: {error}") from error
     finally:
         connection.close()
 
 
-def _read(connection: sqlite3.Connection) -> Snapshot:
+def _read(connection: sqlite3.Connection, *, is_running: bool) -> Snapshot:
     sources = connection.execute("SELECT source, extents, repeated, late FROM sources WHERE stage = ?", (INGRESS,))
     counts = connection.execute("SELECT source, destination, day, service, host, records FROM counts")
     names = ", ".join(column.name for column in fields(FileState))
     files = connection.execute(f"SELECT {names} FROM files ORDER BY destination, path, segment")  # noqa: S608  # our own columns
-    stated = connection.execute("SELECT source, reporter, statement FROM stated").fetchall()
+    stated = connection.execute("SELECT source, at, statement FROM stated").fetchall()
     statements = connection.execute("SELECT statement FROM statements ORDER BY started")
     return Snapshot(
         sources={
@@ -78,7 +84,13 @@ def _read(connection: sqlite3.Connection) -> Snapshot:
         counts={Counted(*row[:-1]): row[-1] for row in counts},
         files=tuple(FileState(*row) for row in files),
         stated={source: msgspec.json.decode(text, type=SourceStatement) for source, _, text in stated},
-        reporters={source: reporter for source, reporter, _ in stated},
+        stated_at={source: at for source, at, _ in stated},
+        aside={
+            name: AsideState(*state)
+            for name, *state in connection.execute("SELECT destination, length, taken, records FROM aside").fetchall()
+        },
+        is_running=is_running,
+        taken_at=time.time(),
         notes=dict(connection.execute("SELECT destination, note FROM notes").fetchall()),
         statements=tuple(msgspec.json.decode(text, type=Statement) for (text,) in statements),
     )

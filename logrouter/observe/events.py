@@ -81,7 +81,12 @@ DISK_NEARLY_FULL = Event(
 )
 DISK_ROOMY = Event("disk.roomy", _info, "{free} of the disk of {directory} is free again")
 SET_ASIDE = Event(
-    "destination.aside", _error, "destination {destination} is stuck ({reason}); its records wait in its queue"
+    "destination.aside", _error, "destination {destination} is stuck ({reason}); its records wait in a file"
+)
+ASIDE_ORPHANED = Event(
+    "destination.orphaned",
+    _error,
+    "{records} records wait in {path} for destination {destination}, which the rules do not have any more",
 )
 INLINE_AGAIN = Event("destination.resumed", _info, "destination {destination} has caught up")
 COMMIT_RESUMED = Event("commit.resumed", _info, "records are written again")

@@ -1,163 +1,168 @@
-"""Inline destinations that are stuck: set aside with a queue of their own, until that queue is written off.
+"""Inline destinations that are stuck: what they cannot take waits in a file, until they have taken it.
 
-In come windows that a destination cannot take now, out go messages in its hand-off queue, and from there windows again,
-in the same order. What was written from such a queue is known in the ledger under the destination's own stage, so that
-a window which reaches the destination both ways is written once.
-
-The parts of a window are published one after the other. A window of which some are missing was never committed: it
-comes again from the ingress queue, so what there is of it can be dropped.
+In come windows of a commit, out they go again in the same order. The file's length and how much of it was taken stand
+in the ledger, in the same transactions as what the router decides and what the destination writes: so a crash neither
+loses a window nor writes one twice, and nothing has to be recognised.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import struct
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from logrouter.batch import Part, from_message
-from logrouter.broker.contract import Delivery, Queue, QueueKind, Session
+import msgspec
+
 from logrouter.destinations.contract import Window
-from logrouter.errors import BrokerError, SessionLost
-from logrouter.extents import Extents
+from logrouter.errors import Retry
 from logrouter.faultpoint import reach
-from logrouter.ledger.ledger import INGRESS, Entry, Ledger
+from logrouter.ledger.ledger import AsideState, Ledger
 from logrouter.observe import events
-from logrouter.router.handoff import Handoff
-from logrouter.slices import Slice, from_part
+from logrouter.record import decode_places
+from logrouter.slices import Slice
+from logrouter.state import sync_directory
+
+_HEAD = struct.Struct(">I")
+"""Bytes of the window that follows."""
+
+_AT_ONCE = 8 << 20
+
+
+class _Piece(msgspec.Struct, array_like=True):
+    key: str
+    source: str
+    service: str
+    host: str
+    severity: str
+    first: int
+    last: int
+    body: bytes
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[_Piece])
 
 
 class Aside:
     """Which inline destinations of an instance are set aside. stuck: set for those, by name."""
 
     def __init__(self, ledger: Ledger, instance: str, names: Iterable[str]) -> None:
-        self._ledger = ledger
+        self._directory = ledger.directory / "aside"
         self._instance = instance
+        self._states = dict(ledger.aside())
         self.stuck = {name: asyncio.Event() for name in names}
-        self._locks = {name: asyncio.Lock() for name in self.stuck}
-        self._written = {name: ledger.stage(name) for name in self.stuck}
+        for name, state in self._states.items():
+            if name in self.stuck:
+                events.SET_ASIDE.happened(destination=name, reason=f"{state.records} records wait from before")
+                self.stuck[name].set()
+            else:
+                events.ASIDE_ORPHANED.happened(destination=name, records=state.records, path=self.path(name))
 
-    def handoff(self, name: str) -> Handoff:
-        """The queues of a destination."""
-        return Handoff(self._instance, name)
+    def path(self, name: str) -> Path:
+        """The file of a destination."""
+        return self._directory / f"{self._instance}.{name}"
 
     def __contains__(self, name: str) -> bool:
         return name in self.stuck and self.stuck[name].is_set()
 
-    async def look(self, session: Session) -> None:
-        """Set aside whatever has a queue that is not written off yet: a router before this one left it."""
-        for name, stuck in self.stuck.items():
-            if not stuck.is_set() and await depth(session, self.handoff(name).records):
-                events.SET_ASIDE.happened(destination=name, reason="its queue is not empty yet")
-                stuck.set()
-
-    async def begin(self, session: Session, name: str, reason: object) -> None:
-        """Set a destination aside. Raises BrokerError."""
-        queue = Queue(self.handoff(name).records, QueueKind.HANDOFF)
-        is_new = await depth(session, queue.name) is None
-        await session.declare_queue(queue)
-        if is_new:
-            await session.settle()
+    def begin(self, name: str, reason: object) -> None:
+        """Set a destination aside."""
         events.SET_ASIDE.happened(destination=name, reason=reason)
         self.stuck[name].set()
 
-    async def hand_over(self, session: Session, name: str, windows: Sequence[Window]) -> bool:
-        """Put windows into the destination's queue; false if it takes them itself again. Raises BrokerError."""
-        async with self._locks[name]:
-            if name not in self:
-                return False
-            handoff = self.handoff(name)
-            messages = [message for window in windows for message in handoff.window(window)]
-            await asyncio.gather(*(session.publish("", message) for message in messages))
-            reach("aside.handoff.confirmed")
-            return True
+    async def append(self, name: str, windows: Sequence[Window]) -> AsideState:
+        """Make windows durable behind what is committed, and tell what the ledger is to add. Raises Retry."""
+        frames = [_frame(window) for window in windows]
+        content = b"".join(frames)
+        try:
+            await asyncio.to_thread(self._write, name, content)
+        except OSError as error:
+            raise Retry(f"{self.path(name)}: {error.strerror}") from error
+        return AsideState(len(content), 0, sum(len(piece) for window in windows for piece in window))
 
-    async def end_if_drained(self, session: Session, name: str) -> bool:
-        """Let a destination take records itself again if nothing is left in its queue."""
-        async with self._locks[name]:
-            if await depth(session, self.handoff(name).records):
-                return False
-            self.stuck[name].clear()
-            events.INLINE_AGAIN.happened(destination=name)
-            return True
+    async def read(self, name: str) -> tuple[list[Window], AsideState]:
+        """The next windows, and what the ledger is to add once they are written. Raises Retry."""
+        try:
+            windows, size = await asyncio.to_thread(self._read, name)
+        except (OSError, EOFError, msgspec.DecodeError) as error:
+            raise Retry(f"{self.path(name)}: {error}") from error
+        return windows, AsideState(0, size, -sum(len(piece) for window in windows for piece in window))
 
-    def unwritten(self, name: str, windows: Sequence[Window]) -> Sequence[Window]:
-        """The windows without what was written from the destination's queue already."""
-        written = self._written.get(name)
-        if not written:
-            return windows
-        kept = ([_without(piece, written.get(piece.source)) for piece in window] for window in windows)
-        return [left for window in kept if (left := [piece for piece in window if piece is not None])]
+    def committed(self, added: dict[str, AsideState]) -> None:
+        """The ledger has added these."""
+        for name, state in added.items():
+            self._states[name] = self._state(name) + state
 
-    def entry(self, name: str, windows: Sequence[Window]) -> Entry:
-        """What the ledger is to hold once these windows are written from the destination's queue."""
-        entry = Entry()
-        for piece in (piece for window in windows for piece in window if not piece.is_foreign):
-            entry.add_decided(name, piece.source, ((place.pos, place.end) for place in piece.places))
-        return entry
+    def is_taken(self, name: str) -> bool:
+        """Whether nothing waits."""
+        return self._state(name).length == self._state(name).taken
 
-    def remember(self, entry: Entry) -> None:
-        """That entry is in the ledger."""
-        for (name, source), ranges in entry.decided.items():
-            known = self._written[name].setdefault(source, Extents())
-            for start, end in ranges:
-                known.add(start, end)
+    def end(self, name: str) -> None:
+        """The ledger has forgotten it: the destination takes its windows itself again."""
+        self._states.pop(name, None)
+        self.stuck[name].clear()
+        events.INLINE_AGAIN.happened(destination=name)
+        self.path(name).unlink(missing_ok=True)
 
-    def forget(self) -> None:
-        """Drop what the ingress queue cannot bring again. Raises sqlite3.Error."""
-        for name, sources in self._written.items():
-            for source, extents in list(sources.items()):
-                decided = self._ledger.extents(INGRESS, source)
-                if name not in self and all(decided.covers(start, end) for start, end in extents):
-                    self._ledger.forget_stage(name, source)
-                    del sources[source]
+    def _state(self, name: str) -> AsideState:
+        return self._states.get(name, AsideState())
 
+    def _write(self, name: str, content: bytes) -> None:
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        path = self.path(name)
+        is_new = not path.exists()
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            view, offset = memoryview(content), self._state(name).length
+            reach("aside.write.before")
+            while view:
+                done = os.pwrite(fd, view, offset)
+                view, offset = view[done:], offset + done
+            os.fdatasync(fd)
+            reach("aside.write.after")
+        finally:
+            os.close(fd)
+        if is_new:
+            sync_directory(self._directory)
+            sync_directory(self._directory.parent)
 
-class Windows:
-    """Deliveries of a destination's queue -> whole windows, and the deliveries that are settled with each."""
-
-    def __init__(self) -> None:
-        self._begun: list[tuple[Part, Delivery]] = []
-
-    def __bool__(self) -> bool:
-        """Whether a window has begun and is not whole."""
-        return bool(self._begun)
-
-    def add(self, delivery: Delivery) -> tuple[Window, list[Delivery]]:
-        """What this delivery completes, a window of no slices if nothing; and what is settled with that."""
-        part = from_message(delivery.message)
-        settled = [] if self._continues(part) else self.drop()
-        if part.part == len(self._begun):
-            self._begun.append((part, delivery))
-        else:
-            settled.append(delivery)
-        if not self._begun or len(self._begun) < len(part.keys):
-            return (), settled
-        window = [from_part(part) for part, _ in self._begun]
-        return window, settled + self.drop()
-
-    def drop(self) -> list[Delivery]:
-        """Give up the window that has begun."""
-        dropped = [delivery for _, delivery in self._begun]
-        self._begun.clear()
-        return dropped
-
-    def _continues(self, part: Part) -> bool:
-        begun = self._begun[0][0] if self._begun else part
-        return (part.source, part.from_, part.to, part.keys) == (begun.source, begun.from_, begun.to, begun.keys) and (
-            part.part == len(self._begun)
-        )
+    def _read(self, name: str) -> tuple[list[Window], int]:
+        state = self._state(name)
+        windows: list[Window] = []
+        size = 0
+        with self.path(name).open("rb") as file:
+            file.seek(state.taken)
+            while state.taken + size < state.length and size < _AT_ONCE:
+                head = file.read(_HEAD.size)
+                content = file.read(*_HEAD.unpack(head)) if len(head) == _HEAD.size else b""
+                if not content:
+                    raise EOFError(f"it ends before {state.length}")
+                windows.append([_slice(piece) for piece in _decoder.decode(content)])
+                size += len(head) + len(content)
+        return windows, size
 
 
-async def depth(session: Session, queue: str) -> int | None:
-    """Messages that are ready in a queue, None if it is not there. Raises SessionLost."""
-    try:
-        return await session.depth(queue)
-    except SessionLost:
-        raise
-    except BrokerError:
-        return None
+def _frame(window: Window) -> bytes:
+    content = _encoder.encode(
+        [
+            _Piece(
+                piece.key,
+                piece.source,
+                piece.service,
+                piece.host,
+                piece.severity,
+                piece.first,
+                piece.last,
+                piece.body,
+            )
+            for piece in window
+        ]
+    )
+    return _HEAD.pack(len(content)) + content
 
 
-def _without(piece: Slice, written: Extents | None) -> Slice | None:
-    if written is None or piece.is_foreign:
-        return piece
-    return piece.select([not written.touches(place.pos, place.end) for place in piece.places])
+def _slice(piece: _Piece) -> Slice:
+    fields = msgspec.structs.asdict(piece)
+    return Slice(**fields, places=decode_places(piece.body))

@@ -11,17 +11,20 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from logrouter.broker.contract import Session
 from logrouter.destinations.contract import Inline, Window
-from logrouter.errors import Retry
+from logrouter.errors import PublishRefused, Retry
 from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import DECIDED, Counted, Entry, FileState, Ledger
+from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.aside import Aside
 from logrouter.router.group import Group
+from logrouter.router.handoff import KEY, REASON
 from logrouter.waiting import wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
@@ -46,48 +49,62 @@ class Commits:
         self._ledger = ledger
         self._inline = inline
         self._set_aside_after = set_aside_after
-        self._hung: dict[str, asyncio.Task[list[FileState]]] = {}
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._in_doubt = False
         self._doubtful: set[str] = set()
         self._clearing = asyncio.Lock()
+        self._placing = asyncio.Lock()
         self._tidy_at = 0.0
         self._failing = events.Condition(events.COMMIT_FAILING, events.COMMIT_RESUMED)
 
     async def commit(self, group: Group, session: Session, abandon: asyncio.Event) -> None:
         """Return once the group is in the ledger. Never cancel it: a transaction under way cannot be called back.
 
-        A destination that does not take its windows for too long is set aside, and they are handed to its queue.
+        A destination that does not take its windows for too long is set aside, and they wait for it in a file.
         Raises BrokerError if something to hand on was not confirmed, Retry if `abandon` is set between two tries.
         """
-        await asyncio.gather(*(session.publish("", message) for message in group.outgoing))
+        await asyncio.gather(*(_hand_off(session, message) for message in group.outgoing))
         reach("router.handoff.confirmed")
-        windows = dict(group.windows)
         pause, began = _FIRST_PAUSE, time.monotonic()
-        while True:
-            for name in [name for name in windows if name in self.aside]:
-                if await self.aside.hand_over(session, name, windows[name]):
-                    del windows[name]
-            failures = await self._try(windows, group.entry)
-            if not failures:
-                break
+        while failures := await self._place(group):
             reason = next(iter(failures.values()))
             self._failing.begin(reason=reason)
             await wait(abandon, pause)
             if abandon.is_set():
                 raise Retry(str(reason)) from reason
             pause = min(pause * 2, _LONGEST_PAUSE)
-            for name in failures.keys() & windows.keys():
-                if name in self._hung or time.monotonic() - began >= self._set_aside_after:
-                    await self.aside.begin(session, name, failures[name])
+            for name in failures.keys() & self._inline.keys():
+                if name not in self.aside and (name in self._busy or time.monotonic() - began >= self._set_aside_after):
+                    self.aside.begin(name, failures[name])
         self._failing.end()
         _count(group.entry.counts)
 
-    async def commit_aside(self, name: str, windows: Sequence[Window]) -> None:
-        """Write windows that come from a destination's own queue, each record once. Raises Retry, sqlite3.Error."""
-        new = self.aside.unwritten(name, windows)
-        entry = self.aside.entry(name, new)
-        if failures := await self._try({name: new}, entry):
+    async def _place(self, group: Group) -> dict[str, Exception]:
+        """Try to write a group: to each destination, or to the file of one that is set aside. What failed."""
+        async with self._placing:  # none changes from one to the other meanwhile
+            inline = {name: windows for name, windows in group.windows.items() if name not in self.aside}
+            waiting = {name: windows for name, windows in group.windows.items() if name in self.aside}
+            try:
+                await self._clear_doubt()
+                aside = {name: await self.aside.append(name, windows) for name, windows in waiting.items()}
+            except (Retry, sqlite3.Error) as error:
+                return {"": error}
+            return await self._try(inline, replace(group.entry, aside=aside))
+
+    async def commit_aside(self, name: str) -> None:
+        """Write the next windows that wait for a destination. Raises Retry, sqlite3.Error."""
+        windows, taken = await self.aside.read(name)
+        if failures := await self._try({name: windows}, Entry(aside={name: taken})):
             raise next(iter(failures.values()))
-        self.aside.remember(entry)
+
+    async def take_back(self, name: str) -> bool:
+        """Let a destination take its windows itself again, if nothing waits. Raises sqlite3.Error."""
+        async with self._placing:
+            if not self.aside.is_taken(name):
+                return False
+            await asyncio.to_thread(self._ledger.commit, Entry(inline_again=[name]))
+            self.aside.end(name)
+            return True
 
     async def _try(self, windows: Mapping[str, Sequence[Window]], entry: Entry) -> dict[str, Exception]:
         """Write and commit once. What failed, by destination ('' is the ledger); if anything did, nothing remains."""
@@ -101,10 +118,12 @@ class Commits:
         try:
             if not failures:
                 await asyncio.to_thread(self._ledger.commit, replace(entry, files=written))
+                self.aside.committed(entry.aside)
         except sqlite3.Error as error:
+            self._in_doubt = True
             self._doubtful |= windows.keys()
             return {"": error}
-        for name in windows.keys() - self._hung.keys():
+        for name in windows.keys() - self._busy.keys():
             destination = self._inline[name]
             await (destination.undo() if failures else destination.committed())
         return failures
@@ -115,27 +134,33 @@ class Commits:
         Until the ledger has renounced it, a crash could bring the failed commit back: then the files must be there.
         """
         async with self._clearing:
-            if self._doubtful:
+            if self._in_doubt:
                 await asyncio.to_thread(self._ledger.renounce)
                 for name in self._doubtful:
                     await self._inline[name].undo()
                 self._doubtful.clear()
+                self._in_doubt = False
 
     async def _write(self, name: str, windows: Sequence[Window]) -> list[FileState] | Retry:
-        """What a destination answers; one that does not is left alone until it does."""
-        destination = self._inline[name]
-        if hung := self._hung.get(name):
-            await asyncio.wait({hung}, timeout=self._set_aside_after)
-            if hung.done():
-                del self._hung[name]
-                await destination.undo()
-        if name not in self._hung:
-            writing = asyncio.create_task(destination.write(self.aside.unwritten(name, windows)))
+        """What a destination answers; one that does not, in time, is left alone until it does."""
+        if busy := self._busy.get(name):
+            await asyncio.wait({busy}, timeout=self._set_aside_after)
+        if name not in self._busy:
+            writing = asyncio.create_task(self._inline[name].write(windows))
             await asyncio.wait({writing}, timeout=self._set_aside_after)
             if writing.done():
                 return _answer(writing)
-            self._hung[name] = writing
+            self._keep_busy(name, self._undo_late(name, writing))
         return Retry(f"{name} does not answer")
+
+    def _keep_busy(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run something on a destination that nothing else is to be asked of meanwhile."""
+        self._busy[name] = asyncio.create_task(work)
+        self._busy[name].add_done_callback(lambda _: self._busy.pop(name))
+
+    async def _undo_late(self, name: str, writing: asyncio.Task[list[FileState]]) -> None:
+        await asyncio.wait({writing})
+        await self._inline[name].undo()
 
     async def recover(self) -> None:
         """Put every destination in agreement with the ledger, before anything is committed."""
@@ -143,25 +168,44 @@ class Commits:
             await destination.recover()
 
     async def tidy(self) -> None:
-        """At most every ten seconds: let each destination finish what is due, one ledger step at a time."""
+        """At most every ten seconds: let each destination finish what is due, beside the commits of all others."""
         now = time.monotonic()
         if now < self._tidy_at:
             return
         self._tidy_at = now + _TIDY_SECONDS
+        for name in self._inline.keys() - self._busy.keys() - self._doubtful:
+            if name not in self.aside:
+                self._keep_busy(name, self._tidy(name))
         try:
-            for name, destination in self._inline.items():
-                if name not in self.aside and name not in self._doubtful and (files := await destination.tidy()):
-                    await asyncio.to_thread(self._ledger.commit, Entry(files=files))
             await asyncio.to_thread(self._ledger.forget_seen, int(time.time()) - SEEN_SECONDS)
-            self.aside.forget()
+        except sqlite3.Error as error:
+            events.TIDY_FAILED.happened(reason=error)
+
+    async def _tidy(self, name: str) -> None:
+        try:
+            if files := await self._inline[name].tidy():
+                await asyncio.to_thread(self._ledger.commit, Entry(files=files))
+                self._tidy_at = 0.0  # there may be more
         except (OSError, sqlite3.Error) as error:
             events.TIDY_FAILED.happened(reason=error)
 
     async def close(self) -> None:
         """Close every destination that answers; what is committed is safe."""
-        for name, destination in self._inline.items():
-            if name not in self._hung:
-                await destination.close()
+        if self._busy:
+            await asyncio.wait(self._busy.values(), timeout=self._set_aside_after)
+        for name in self._inline.keys() - self._busy.keys():
+            await self._inline[name].close()
+
+
+async def _hand_off(session: Session, message: Message) -> None:
+    """Publish to a queue; what no broker would carry goes to the dead letters without the headers that it came with."""
+    try:
+        await session.publish("", message)
+    except PublishRefused:
+        if not message.key.endswith(".dead"):
+            raise
+        kept = {name: message.headers[name] for name in (KEY, REASON) if name in message.headers}
+        await session.publish("", replace(message, headers=kept))
 
 
 def _count(counts: Mapping[Counted, int]) -> None:

@@ -10,7 +10,7 @@ again after a while, or laid among the dead letters:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
@@ -22,6 +22,9 @@ from logrouter.slices import Slice
 
 RETRIES = (10.0, 60.0, 600.0, 3600.0)
 """Seconds before the second, third, ... try; the last one holds for all that follow."""
+
+_LONGEST = 500
+"""Characters of a header that we add."""
 
 KEY, RULE, ATTEMPTS, REASON = (f"x-logrouter-{name}" for name in ("key", "rule", "attempts", "reason"))
 
@@ -77,21 +80,13 @@ class Handoff:
         identity = (
             token_hex(8) if piece.is_foreign else f"{piece.source}:{first.pos}-{last.end}:{len(piece)}:{piece.key}"
         )
-        return self._message([piece], 0, {RULE: rule}, identity)
-
-    def window(self, window: Sequence[Slice]) -> list[Message]:
-        """The slices of a window, a part each, so that they can be put together again."""
-        return [self._message(window, number, {}) for number in range(len(window))]
-
-    def _message(self, window: Sequence[Slice], number: int, headers: Mapping[str, str], identity: str = "") -> Message:
-        piece, begin = window[number], min(each.places[0].pos for each in window)
         part = Part(
             source=piece.source,
-            start=begin,
-            from_=begin,
-            to=max(each.places[-1].end for each in window),
-            part=number,
-            keys=tuple(each.key for each in window),
+            start=first.pos,
+            from_=first.pos,
+            to=last.end,
+            part=0,
+            keys=(piece.key,),
             service=piece.service,
             host=piece.host,
             severity=piece.severity,
@@ -100,13 +95,18 @@ class Handoff:
             last=piece.last,
             body=piece.body,
         )
-        return replace(to_message(part, {KEY: piece.key, **headers}), key=self.records, message_id=identity)
+        return replace(to_message(part, {KEY: piece.key, RULE: rule}), key=self.records, message_id=identity)
 
 
 def sent_to(queue: str, message: Message, **headers: Any) -> Message:
     """A copy of a message under a queue's name, which keeps the key that it came under; `headers` are added."""
-    added = {f"x-logrouter-{name}": value for name, value in headers.items()}
+    added = {f"x-logrouter-{name}": _short(value) for name, value in headers.items()}
     return replace(message, key=queue, headers={KEY: message.key, **message.headers, **added})
+
+
+def _short(value: Any) -> Any:
+    """A header that quotes what somebody else has written stays small."""
+    return value[:_LONGEST] if isinstance(value, str) else value
 
 
 def _written(seconds: float) -> str:

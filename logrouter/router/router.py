@@ -23,7 +23,6 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
 
     async def serve(session: Session) -> None:
         await declare(session, routing.settings.instance, routing.settings.bind, routing.handoffs)
-        await routing.commits.aside.look(session)
         declared.set()
         await Serving(session, routing).serve(stop, drain)
 
@@ -41,11 +40,10 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
 
     async def keep_inline(name: str, stuck: asyncio.Event) -> None:
         """Let a destination that is set aside catch up, whenever one is."""
-        work = partial(catch_up, name=name, commits=routing.commits, stop=stop)
         while not stop.is_set() and (stuck.is_set() or not drained.is_set()):
             await wait_for_any(stuck, stop, drained)
             if stuck.is_set():
-                await on_sessions(broker, work, stop, unreachable)
+                await catch_up(name, routing.commits, stop)
 
     await routing.commits.recover()
     reporter = Reporter(routing.settings.instance, routing.config)

@@ -21,7 +21,7 @@ from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.assembly import Assembly, Release
 from logrouter.router.commit import SEEN_SECONDS, Commits
-from logrouter.router.foreign import from_foreign
+from logrouter.router.foreign import foreign_identity, from_foreign
 from logrouter.router.group import Group
 from logrouter.router.handoff import Handoff, sent_to
 from logrouter.router.notifying import Outlet
@@ -37,6 +37,9 @@ _GROUP_BYTES = 8 << 20
 _GROUP_SECONDS = 0.2
 _TICK = 1.0
 _STOP_SECONDS = 10.0
+
+_LOOK_SECONDS, _QUIET_LOOKS = 0.05, 5
+"""A queue is drained when it is empty at so many looks in a row: what is on its way to us is in no depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Serving:
         self._in_hand = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
+        self._settling: dict[str, int] = {}
         self._closing = False
         self._abandon = asyncio.Event()
 
@@ -153,13 +157,13 @@ class Serving:
     def _take_foreign(self, delivery: Delivery) -> None:
         message, now = delivery.message, time.time()
         if message.message_id:
-            if message.message_id in self._group.entry.seen or self._routing.ledger.seen(
-                message.message_id, int(now) - SEEN_SECONDS
-            ):
+            identity = foreign_identity(message)
+            known = identity in self._group.entry.seen or identity in self._settling
+            if known or self._routing.ledger.seen(identity, int(now) - SEEN_SECONDS):
                 metrics.SUPPRESSED.inc()
                 self._group.deliveries.append(delivery)
                 return
-            self._group.entry.seen[message.message_id] = int(now)
+            self._group.entry.seen[identity] = int(now)
         self._group.add_foreign(from_foreign(message, self._routing.read_severity, now), delivery, self._routing.decide)
 
     def _set_aside(self, message: Message, delivery: Delivery | None, error: WireError) -> None:
@@ -198,11 +202,14 @@ class Serving:
 
     async def _commit_groups(self, consumer: Consumer) -> None:
         while (group := await self._next_group()) is not None:
+            self._settling = group.entry.seen
             await self._routing.commits.commit(group, self._session, self._abandon)
+            self._settling = {}
             reach("router.ack.before")
             await consumer.ack(group.deliveries)
             reach("router.ack.after")
             self._in_hand -= len(group.deliveries)
+            await self._look_around()
 
     async def _next_group(self) -> Group | None:
         """The group when it is due; None when nothing more is to be committed."""
@@ -216,14 +223,19 @@ class Serving:
                 return None
             self._changed.clear()
             await wait(self._changed, _GROUP_SECONDS - waited if self._group else _TICK)
-            self._put(self._assembly.expire(time.monotonic()))
-            self._notice()
-            await self._routing.commits.tidy()
+            await self._look_around()
         return None
+
+    async def _look_around(self) -> None:
+        """Give up gaps that have held too long, and let destinations put away what is finished; under load as well."""
+        self._put(self._assembly.expire(time.monotonic()))
+        self._notice()
+        await self._routing.commits.tidy()
 
     async def _ending(self, stop: asyncio.Event, drain: asyncio.Event) -> None:
         """Wait for `stop`, or once `drain` is set, until the queue is empty and nothing is in hand."""
-        while not stop.is_set():
-            if drain.is_set() and await self._session.depth(self._queue) == 0 and self._in_hand == 0:
-                return
-            await wait(stop, 0.05)
+        quiet = 0
+        while not stop.is_set() and quiet < _QUIET_LOOKS:
+            is_quiet = drain.is_set() and await self._session.depth(self._queue) == 0 and self._in_hand == 0
+            quiet = quiet + 1 if is_quiet else 0
+            await wait(stop, _LOOK_SECONDS)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
 from logrouter.keys import marker
-from logrouter.router.aside import depth
+from logrouter.router.deliveries import depth
 from logrouter.router.handoff import Handoff
 from logrouter.router.reporting import Reporter
 from logrouter.statement import EXCHANGE as REPORTS

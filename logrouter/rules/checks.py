@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import combinations
 
 from logrouter.config.destinations import ArchiveModel
 from logrouter.config.mistakes import Mistake
 from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
 from logrouter.config.severities import SPELLINGS
+from logrouter.config.templates import may_meet
 from logrouter.keys import RANK, SEVERITIES, read_key, split_words
 from logrouter.record import Record, rfc3339
 from logrouter.rules.patterns import covers
@@ -61,13 +63,11 @@ def _failing_examples(rules: RuleSet) -> Iterator[Mistake]:
 
 
 def _shared_paths(config: RuleConfig) -> Iterator[Mistake]:
-    seen: dict[tuple[str | None, str], str] = {}
-    for name, model in config.destinations.items():
-        if isinstance(model, ArchiveModel):
-            first = seen.setdefault((model.dir, model.path), name)
-            if first != name:
-                problem = f"destinations `{first}` and `{name}` write the same path {model.path}"
-                yield Mistake(config.places[name], problem, "give each a `dir` or `path` of its own")
+    archives = [(name, model) for name, model in config.destinations.items() if isinstance(model, ArchiveModel)]
+    for (first, one), (name, other) in combinations(archives, 2):
+        if one.dir == other.dir and may_meet(one.path, other.path):
+            problem = f"destinations `{first}` and `{name}` can write the same path {other.path}"
+            yield Mistake(config.places[name], problem, "give each a `dir` or `path` of its own")
 
 
 def _misspelt(entry: RuleEntry) -> Iterator[Mistake]:

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pika
 import pytest
 from rabbitmq_node import RabbitNode
 
@@ -168,3 +169,39 @@ def test_no_ledger(logrouter: Command) -> None:
     assert result.returncode == 1
     assert "there is no ledger" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_dead_letter_is_not_settled(logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode) -> None:
+    options = ("--broker", rabbitmq.url, "--instance", "poisoned")
+    assert logrouter("run", "--drain", *options).returncode == 0
+    connection = pika.BlockingConnection(pika.URLParameters(rabbitmq.url))
+    with connection:
+        properties = pika.BasicProperties(type="logrouter.batch/1")
+        connection.channel().basic_publish("log", "web.w1.info", b"not ours at all", properties)
+    assert logrouter("run", "--drain", *options).returncode == 0
+    result = logrouter("audit", *options)
+    assert result.returncode == 3, result.stdout
+    assert "1 messages wait in the queue logrouter.poisoned.dead" in result.stdout
+
+
+def test_a_text_archive_with_a_line_too_many(logrouter: Command, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("destinations: {archive: {type: archive, format: text}}\n")
+    (tmp_path / "web.log").write_text("one\ntwo\n")
+    options = ("--rules", tmp_path / "rules.yaml")
+    assert logrouter("up", "--drain", "--file", f"web={tmp_path}/web.log", *options).returncode == 0
+    assert logrouter("audit", *options).returncode == 0
+    ledger(tmp_path, "UPDATE files SET records = records + 1")
+    result = logrouter("audit", *options)
+    assert result.returncode == 1
+    assert "its files hold 1 records more than were decided for it" in result.stdout
+
+
+def test_what_waits_for_a_stuck_archive_is_not_settled(logrouter: Command, routed: Path, tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "state/main.ledger")
+    with connection:
+        connection.execute("INSERT INTO aside VALUES ('archive', 100, 0, 1)")
+        connection.execute("UPDATE counts SET records = records + 1 WHERE destination = 'archive'")
+    connection.close()
+    result = logrouter("audit")
+    assert result.returncode == 3, result.stdout
+    assert "1 records wait for destination archive, which is set aside" in result.stdout

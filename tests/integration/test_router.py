@@ -8,6 +8,7 @@ import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -22,6 +23,7 @@ from logrouter.ledger.ledger import Ledger
 from logrouter.message import Message
 from logrouter.observe import events
 from logrouter.record import original
+from logrouter.router import serving
 from logrouter.router.commit import Commits
 from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
@@ -254,3 +256,55 @@ async def test_an_odd_record_is_archived_as_it_came(bench: Bench, second: bytes)
         await send(session, to_message(across_days))
     (path,) = (bench.directory / "archive").rglob("*.gz")
     assert gzip.decompress(path.read_bytes()) == across_days.body
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"first": 10**17, "last": 10**17}, id="a time in the far future"),
+        pytest.param({"first": -(10**17)}, id="a time in the far past"),
+        pytest.param({"count": 0, "body": b""}, id="no records"),
+    ],
+)
+async def test_a_part_that_cannot_be_is_a_dead_letter(bench: Bench, changes: dict[str, Any]) -> None:
+    async with bench.routing() as session:
+        await send(session, to_message(dataclasses.replace(part(0, 3), **changes)), to_message(part(0, 3, "other")))
+        while await session.depth(f"logrouter.{bench.instance}.dead") == 0:
+            await asyncio.sleep(0.01)
+        await session.purge(f"logrouter.{bench.instance}.dead")
+    assert bench.archived("other") == lines(0, 3)
+
+
+async def test_an_empty_range_is_a_poison_record(bench: Bench) -> None:
+    empty = b'{"pos": 10, "end": 10, "message": "nowhere", "source": "src"}\n'
+    async with bench.routing() as session:
+        await send(session, to_message(odd(line(0) + empty + line(2))))
+        while await session.depth(f"logrouter.{bench.instance}.dead") == 0:
+            await asyncio.sleep(0.01)
+        await session.purge(f"logrouter.{bench.instance}.dead")
+    assert bench.archived() == ["line 0000", "line 0002"]
+
+
+async def test_an_id_that_is_used_for_something_else_is_no_repeat(bench: Bench) -> None:
+    async with bench.routing() as session:
+        for body in (b"one", b"two", b"one"):
+            await session.publish(EXCHANGE, Message("app.h1.info", body, message_id="1"))
+    assert sorted(record.message for record in read_archive(bench.directory / "archive")) == ["one", "two"]
+
+
+async def test_what_is_finished_is_put_away_under_load_as_well(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group that is due whenever the last one is committed leaves no idle moment."""
+    tidied = asyncio.Event()
+
+    async def tidy(commits: Commits) -> None:
+        tidied.set()
+
+    monkeypatch.setattr(serving, "_GROUP_SECONDS", 0.0)
+    monkeypatch.setattr(Commits, "tidy", tidy)
+    async with bench.routing() as session:
+        number = 0
+        tidied.clear()
+        while not tidied.is_set():
+            await session.publish(EXCHANGE, to_message(part(number, number + 1)))
+            number += 1
+    assert bench.archived() == lines(0, number)

@@ -15,11 +15,9 @@ from parts import part
 from logrouter.batch import to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
-from logrouter.ledger.ledger import Ledger
+from logrouter.ledger.ledger import AsideState, Entry, Ledger
 from logrouter.observe import events
-from logrouter.router.aside import Aside
 from logrouter.router.commit import Commits
-from logrouter.router.handoff import Handoff
 from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.decision import Decision, Target
@@ -35,7 +33,6 @@ class TwoArchives:
         self.broker = broker
         self.directory = directory
         self.instance = instance
-        self.queue = Handoff(instance, "bad").records
 
     @asynccontextmanager
     async def routing(
@@ -96,8 +93,7 @@ async def two(broker: Broker, tmp_path: Path, fresh: Callable[[str], str]) -> As
     made = TwoArchives(broker, tmp_path, fresh("aside").replace(".", "-"))
     yield made
     async with broker.session() as session:
-        for queue in (f"logrouter.{made.instance}", made.queue):
-            await session.delete_queue(queue)
+        await session.delete_queue(f"logrouter.{made.instance}")
 
 
 async def test_the_others_flow_and_the_stuck_one_catches_up(two: TwoArchives) -> None:
@@ -158,49 +154,87 @@ async def test_one_that_does_not_answer_is_set_aside_and_its_late_answer_undone(
     assert two.archived("good") == two.archived("bad") == lines(20)
 
 
-async def test_a_window_that_comes_both_ways_is_written_once(two: TwoArchives) -> None:
-    """A router that dies between the confirm of its queue and its ledger leaves the window in both queues."""
+async def test_wide_windows_and_many_of_them_wait_in_order(two: TwoArchives) -> None:
+    """More parts than any prefetch, from several sources, over two starts of the router."""
+    keys = [f"app.h{number}.info" for number in range(60)]
+    obstacle = two.block()
+    async with two.routing(drained=False) as session:
+        for begin in range(0, 600, 120):
+            for source in ("src", "other"):
+                parts = [part(begin, begin + 120, source, number, keys) for number in range(len(keys))]
+                await asyncio.gather(*(session.publish(EXCHANGE, to_message(each)) for each in parts))
+    obstacle.unlink()
     async with two.routing():
         pass
-    async with two.broker.session() as session:
-        handoff = Handoff(two.instance, "bad")
-        await session.declare_queue(next(queue for queue in handoff.queues() if queue.name == handoff.records))
-        window = [from_part(part(0, 10, number=number, keys=TWO_KEYS)) for number in range(2)]
-        for message in handoff.window(window):
-            await session.publish("", message)
-    async with two.routing() as session:
-        await two.until_archived("bad", 10)
-        await publish(session, 0, 10)
-        await publish(session, 10, 20)
-    assert two.archived("good") == two.archived("bad") == lines(20)
+    records = read_archive(two.directory / "bad")
+    for source in ("src", "other"):
+        assert [record.message for record in records if record.source == source] == lines(600)
+    assert two.archived("good") == two.archived("bad")
 
 
-async def test_one_with_something_in_its_queue_stays_aside(two: TwoArchives) -> None:
-    ledger = Ledger(two.directory / "state", two.instance)
-    aside = Aside(ledger, two.instance, ["bad"])
-    window = [from_part(part(0, 10))]
-    async with two.broker.session() as session:
-        assert not await aside.hand_over(session, "bad", [window])
-        await aside.begin(session, "bad", "a test")
-        assert await aside.hand_over(session, "bad", [window])
-        assert not await aside.end_if_drained(session, "bad")
-        assert "bad" in aside
-        assert await session.purge(two.queue) == 1
-        assert await aside.end_if_drained(session, "bad")
-        assert "bad" not in aside
+async def test_a_crash_at_any_step_writes_each_window_once(two: TwoArchives, tmp_path: Path) -> None:
+    """What was appended and not committed is overwritten; what was taken and not committed is taken again."""
+    ledger = Ledger(tmp_path / "state", two.instance)
+    archive = Archive("bad", ArchiveSettings(tmp_path / "bad"), ledger)
+    commits = Commits(ledger, {"bad": archive}, two.instance)
+    window = [[from_part(part(number, number + 1))] for number in range(3)]
+    commits.aside.begin("bad", "a test")
+    first = await commits.aside.append("bad", window[:1])
+    ledger.commit(Entry(aside={"bad": first}))
+    commits.aside.committed({"bad": first})
+    await commits.aside.append("bad", window[2:])  # and then the process dies
+    await archive.close()
+    for _ in range(2):
+        archive = Archive("bad", ArchiveSettings(tmp_path / "bad"), ledger)
+        await archive.recover()
+        commits = Commits(ledger, {"bad": archive}, two.instance)
+        assert "bad" in commits.aside
+        windows, taken = await commits.aside.read("bad")
+        assert [list(each) for each in windows] == window[:1]
+        assert taken.records == -1
+        await archive.write(windows)  # and dies again, before the ledger has it
+        await archive.close()
+    archive = Archive("bad", ArchiveSettings(tmp_path / "bad"), ledger)
+    await archive.recover()
+    commits = Commits(ledger, {"bad": archive}, two.instance)
+    await commits.commit_aside("bad")
+    assert await commits.take_back("bad")
+    await archive.close()
+    assert two.archived("bad") == lines(1)
+    assert ledger.aside() == {}
     ledger.close()
 
 
-async def test_a_part_of_a_window_whose_rest_never_came_is_dropped(two: TwoArchives) -> None:
-    async with two.broker.session() as session:
-        handoff = Handoff(two.instance, "bad")
-        await session.declare_queue(next(queue for queue in handoff.queues() if queue.name == handoff.records))
-        short, whole = (
-            handoff.window([from_part(part(0, end, number=number, keys=TWO_KEYS)) for number in range(2)])
-            for end in (10, 20)
-        )
-        for message in (short[0], short[0], whole[0], whole[1]):
-            await session.publish("", message)
-    async with two.routing() as session:
-        await publish(session, 0, 30)
-    assert two.archived("good") == two.archived("bad") == lines(30)
+async def test_what_waits_for_a_destination_that_is_gone_is_said(two: TwoArchives, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "state", two.instance)
+    ledger.commit(Entry(aside={"gone": AsideState(10, 0, 1)}))
+    orphaned = events.ASIDE_ORPHANED.count()
+    Commits(ledger, {}, two.instance)
+    assert events.ASIDE_ORPHANED.count() == orphaned + 1
+    ledger.close()
+
+
+async def test_a_slow_finish_of_one_holds_up_no_other(two: TwoArchives) -> None:
+    finishing, finish = asyncio.Event(), asyncio.Event()
+
+    class SlowToFinish:
+        """The archive, but its files are finished for as long as the test wants."""
+
+        def __init__(self, archive: Archive) -> None:
+            self._archive = archive
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._archive, name)
+
+        async def tidy(self) -> Any:
+            finishing.set()
+            await finish.wait()
+            return await self._archive.tidy()
+
+    async with two.routing(SlowToFinish) as session:
+        await finishing.wait()
+        await publish(session, 0, 10)
+        await two.until_archived("good", 10)
+        finish.set()
+        await publish(session, 10, 20)
+    assert two.archived("good") == two.archived("bad") == lines(20)
