@@ -106,14 +106,15 @@ class Composer:
     def _context(self, due: Due) -> dict[str, Any]:
         """What templates see: text, numbers, lists and mappings, and nothing that has a method of ours."""
         head, digest = self._head, due.digest
+        clock = _Clock(head.zone, digest.opened if digest else due.withheld.since if due.withheld else 0.0)
         return {
             "total": digest.total if digest else 0,
-            "first": self._clock(digest.first) if digest else "",
-            "last": self._clock(digest.last) if digest else "",
-            "groups": [self._group(group) for group in digest.by_severity()] if digest else [],
+            "first": clock.ts(digest.first) if digest else "",
+            "last": clock.ts(digest.last) if digest else "",
+            "groups": [_group(group, clock) for group in digest.by_severity()] if digest else [],
             "other": digest.other if digest else 0,
-            "withheld": self._withheld(due),
-            "until": self._at(due.until),
+            "withheld": _withheld(due, clock),
+            "until": clock.at(due.until),
             "per_hour": head.per_hour,
             "zone": str(head.zone),
             "rules": _rules(digest),
@@ -123,30 +124,47 @@ class Composer:
             "command": _command(digest),
         }
 
-    def _group(self, group: Group) -> dict[str, Any]:
-        messages = [self._told(told) for told in group.messages.values()]
-        names = {name: printable(getattr(group, name)) for name in ("service", "host", "severity")}
-        return {**names, "count": group.count, "more": group.more, "messages": messages}
 
-    def _told(self, told: Told) -> dict[str, Any]:
-        text = printable(told.text.replace("\r\n", "\n").rstrip("\n"), newlines=True)
-        return {"at": self._clock(told.first), "last": self._clock(told.last), "count": told.count, "text": text}
+def _group(group: Group, clock: _Clock) -> dict[str, Any]:
+    messages = [_told(told, clock) for told in group.messages.values()]
+    names = {name: printable(getattr(group, name)) for name in ("service", "host", "severity")}
+    return {**names, "count": group.count, "more": group.more, "messages": messages}
 
-    def _withheld(self, due: Due) -> dict[str, Any] | None:
-        withheld = due.withheld
-        if withheld is None:
-            return None
-        counts = sorted(withheld.counts.items(), key=lambda item: -item[1])
-        shown = [(printable(name), count) for name, count in counts[:_WITHHELD_SHOWN]]
-        if rest := sum(count for _, count in counts[_WITHHELD_SHOWN:]):
-            shown.append(("of further services and hosts", rest))
-        return {"since": self._at(withheld.since), "total": withheld.total, "mails": withheld.mails, "counts": shown}
 
-    def _clock(self, ts: str) -> str:
-        return f"{datetime.fromisoformat(ts).astimezone(self._head.zone):%H:%M:%S}" if ts else ""
+def _told(told: Told, clock: _Clock) -> dict[str, Any]:
+    text = printable(told.text.replace("\r\n", "\n").rstrip("\n"), newlines=True)
+    return {"at": clock.ts(told.first), "last": clock.ts(told.last), "count": told.count, "text": text}
 
-    def _at(self, seconds: float | None) -> str:
-        return "" if seconds is None else f"{datetime.fromtimestamp(seconds, self._head.zone):%H:%M:%S}"
+
+def _withheld(due: Due, clock: _Clock) -> dict[str, Any] | None:
+    withheld = due.withheld
+    if withheld is None:
+        return None
+    counts = sorted(withheld.counts.items(), key=lambda item: -item[1])
+    shown = [(printable(name), count) for name, count in counts[:_WITHHELD_SHOWN]]
+    if rest := sum(count for _, count in counts[_WITHHELD_SHOWN:]):
+        shown.append(("of further services and hosts", rest))
+    return {"since": clock.at(withheld.since), "total": withheld.total, "mails": withheld.mails, "counts": shown}
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """Times of day for readers; of other days than that of `reference` (Unix time) the date as well."""
+
+    zone: ZoneInfo
+    reference: float
+
+    def ts(self, ts: str) -> str:
+        """Of an RFC 3339 time, '' for ''."""
+        return self._shown(datetime.fromisoformat(ts).astimezone(self.zone)) if ts else ""
+
+    def at(self, seconds: float | None) -> str:
+        """Of a Unix time, '' for None."""
+        return "" if seconds is None else self._shown(datetime.fromtimestamp(seconds, self.zone))
+
+    def _shown(self, moment: datetime) -> str:
+        is_near = moment.date() == datetime.fromtimestamp(self.reference, self.zone).date()
+        return f"{moment:%H:%M:%S}" if is_near else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _environment(*directories: Path) -> ImmutableSandboxedEnvironment:
