@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,8 +59,7 @@ class Spools:
                 settings = replace(_read(path), services=services)
                 self._each.append(_Spooled(_followed(settings, host), spool, is_fed=False))
             else:
-                path.unlink()
-                path.parent.rmdir()
+                shutil.rmtree(path.parent)
 
     @property
     def inputs(self) -> list[Input]:
