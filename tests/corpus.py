@@ -30,7 +30,7 @@ def _real_lines() -> list[bytes]:
 
 def _made_lines() -> list[bytes]:
     choose = random.Random(0)
-    levels = ["INFO", "WARN", "ERROR", "DEBUG"]
+    levels = ["INFO", "WARN", "ERROR", "NOTICE"]  # the shipped rules discard debug
     return [
         f"2026-11-22 10:{n % 60:02}:00,{n % 1000:03} {choose.choice(levels)} [worker-{n % 7}] request {n} took "
         f"{choose.randrange(9999)} ms{' retry' * choose.randrange(6)}\r\n".encode()
