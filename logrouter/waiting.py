@@ -1,9 +1,10 @@
-"""Waiting for events: one, but not for ever; or whichever of several comes first."""
+"""Waiting: for an event, but not for ever; for whichever of several comes first; for tasks, and what became of them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:
@@ -21,3 +22,10 @@ async def wait_for_any(*events: asyncio.Event) -> None:
     finally:
         for task in waiting:
             task.cancel()
+
+
+def raise_first(outcomes: Iterable[object]) -> None:
+    """Raise the first exception among what `asyncio.gather` returned; a cancelled task is none."""
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome

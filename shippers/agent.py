@@ -18,7 +18,7 @@ from logrouter.broker.contract import Broker, Session
 from logrouter.errors import BrokerError
 from logrouter.keys import marker
 from logrouter.observe.events import BROKER_FOUND, BROKER_LOST, ROUTER_ABSENT, ROUTER_HERE, Condition
-from logrouter.waiting import wait
+from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
 from shippers.inputs.discovery import discover
 from shippers.inputs.files import GRACE, Files
@@ -180,9 +180,7 @@ class Agent:
                 task.cancel()
             ends = await asyncio.gather(feeding, shipping, watching, return_exceptions=True)
             await spools.close()
-        for end in ends:
-            if isinstance(end, Exception):
-                raise end
+        raise_first(ends)
 
     async def _watch(self, files: Files, spools: Spools, checkpoint: Checkpoint) -> None:
         while not self._over.is_set():

@@ -96,5 +96,5 @@ class Statements:
         except BrokerError:
             return False
         self._stated = standings
-        self._files.forget_gone(standings)
+        self._files.gone.forget(standings)
         return True

@@ -20,7 +20,6 @@ from logrouter.errors import Retry
 from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import AsideState, Ledger
 from logrouter.observe import events
-from logrouter.record import decode_places
 from logrouter.slices import Slice
 from logrouter.state import sync_directory
 
@@ -30,19 +29,8 @@ _HEAD = struct.Struct(">I")
 _AT_ONCE = 8 << 20
 
 
-class _Piece(msgspec.Struct, array_like=True):
-    key: str
-    source: str
-    service: str
-    host: str
-    severity: str
-    first: int
-    last: int
-    body: bytes
-
-
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[_Piece])
+_decoder = msgspec.msgpack.Decoder(list[Slice])
 
 
 class Aside:
@@ -139,30 +127,11 @@ class Aside:
                 content = file.read(*_HEAD.unpack(head)) if len(head) == _HEAD.size else b""
                 if not content:
                     raise EOFError(f"it ends before {state.length}")
-                windows.append([_slice(piece) for piece in _decoder.decode(content)])
+                windows.append(_decoder.decode(content))
                 size += len(head) + len(content)
         return windows, size
 
 
 def _frame(window: Window) -> bytes:
-    content = _encoder.encode(
-        [
-            _Piece(
-                piece.key,
-                piece.source,
-                piece.service,
-                piece.host,
-                piece.severity,
-                piece.first,
-                piece.last,
-                piece.body,
-            )
-            for piece in window
-        ]
-    )
+    content = _encoder.encode(window)
     return _HEAD.pack(len(content)) + content
-
-
-def _slice(piece: _Piece) -> Slice:
-    fields = msgspec.structs.asdict(piece)
-    return Slice(**fields, places=decode_places(piece.body))

@@ -23,7 +23,7 @@ from logrouter.observe import events, metrics
 from logrouter.router.commit import SEEN_SECONDS
 from logrouter.router.handoff import RULE, Handoff, sent_to
 from logrouter.slices import from_part
-from logrouter.waiting import wait
+from logrouter.waiting import raise_first, wait
 
 PREFETCH = 400
 """Batches in hand at most, each of up to some 256 KiB."""
@@ -80,9 +80,7 @@ class Gatherer:
             # Never cancelled: its transaction may be under way in a thread.
             results = await asyncio.gather(receiving, settling, return_exceptions=True)
             await consumer.close()
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+        raise_first(results)
 
     async def _receive(self, consumer: Consumer) -> None:
         async for delivery in consumer:

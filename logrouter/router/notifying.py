@@ -13,7 +13,7 @@ from logrouter.observe import events
 from logrouter.router.delivering import Deliverer
 from logrouter.router.gathering import Gatherer
 from logrouter.router.handoff import Handoff
-from logrouter.waiting import wait, wait_for_any
+from logrouter.waiting import raise_first, wait, wait_for_any
 
 _STOP_SECONDS = 10.0
 """For the notification that is being delivered when it is told to stop."""
@@ -56,9 +56,7 @@ async def notify(session: Session, outlet: Outlet, ledger: Ledger, stop: asyncio
         for task in others:
             task.cancel()
         results = await asyncio.gather(gathering, *others, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+    raise_first(results)
 
 
 async def _until_nothing(left: Callable[[], Awaitable[int]], stop: asyncio.Event, outlet: Outlet) -> None:

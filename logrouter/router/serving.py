@@ -28,7 +28,7 @@ from logrouter.router.notifying import Outlet
 from logrouter.router.topology import ALL, dead, ingress
 from logrouter.rules.decision import Decide
 from logrouter.slices import Slice, from_part, salvage
-from logrouter.waiting import wait
+from logrouter.waiting import raise_first, wait
 
 ReadSeverity = Callable[[str], tuple[str, str]]
 """Text -> (severity, how it was found)."""
@@ -120,9 +120,7 @@ class Serving:
             # The commit is never cancelled: its transaction may be under way in a thread.
             results = await asyncio.gather(receiving, committing, ending, return_exceptions=True)
             await consumer.close()
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+        raise_first(results)
 
     async def _receive(self, consumer: Consumer) -> None:
         async for delivery in consumer:

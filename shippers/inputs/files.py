@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -19,7 +19,8 @@ from logrouter.observe.events import FILE_GONE
 from logrouter.statement import SourceStatement
 from shippers.inputs.discovery import Discovery, Inode, Listing, Origin, is_excluded
 from shippers.inputs.follower import QUIET, Follower, Rewritten, Tally
-from shippers.inputs.identity import Saved, shown
+from shippers.inputs.gone import Gone
+from shippers.inputs.identity import shown
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
 from shippers.positions import Positions, State
@@ -51,7 +52,7 @@ class Files:
         self._followers: dict[Inode, Follower] = {}
         self._turns: deque[Follower] = deque()
         self._ended: list[Follower] = []
-        self._gone: dict[str, SourceStatement] = {}
+        self.gone = Gone(self._origins)
         self._known = Known(positions.state.files)
         self._looked_at = positions.state.looked_at or math.inf
         self._vacated: dict[str, tuple[Origin, float]] = {}
@@ -125,7 +126,7 @@ class Files:
         del self._followers[follower.inode]
         self._sleep(follower)
         follower.close()
-        self._go(follower)
+        self.gone.add(follower)
         self._changes += 1
 
     def forget_segments(self) -> None:
@@ -154,37 +155,14 @@ class Files:
         """What is to be saved."""
         for follower in [follower for follower in self._ended if not follower.pending]:
             self._ended.remove(follower)
-            self._go(follower)
+            self.gone.add(follower)
         followed = [each for each in self._followers.values() if each.source and not (each.unlinked and each.settled)]
         files = [*(follower.state() for follower in (*followed, *self._ended)), *self._known]
         return State(files, sorted(self._looked_before), 0.0 if math.isinf(self._looked_at) else self._looked_at)
 
     def standings(self) -> list[SourceStatement]:
         """How far each source is: of all that are followed or remembered, and of those gone and not yet forgotten."""
-        followers = [each for each in (*self._followers.values(), *self._ended) if each.source]
-        known = (self._standing(saved, saved.confirmed) for saved in self._known)
-        return [*self._gone.values(), *known, *(self._standing(each.state(), each.position) for each in followers)]
-
-    def forget_gone(self, stated: Mapping[str, SourceStatement]) -> None:
-        """These standings are known elsewhere: what is gone need not be kept for their sake."""
-        self._gone = {source: last for source, last in self._gone.items() if stated.get(source) != last}
-
-    def _standing(self, saved: Saved, read: int) -> SourceStatement:
-        origin = self._origins.get(saved.glob)
-        return SourceStatement(
-            source=saved.source,
-            input=origin.settings.name if origin else saved.glob,
-            path=shown(saved.path),
-            start=saved.start,
-            read=read,
-            confirmed=saved.confirmed,
-            lines=saved.lines,
-        )
-
-    def _go(self, follower: Follower) -> None:
-        """Keep the last that is known of a source that is followed and remembered no longer."""
-        if follower.source:
-            self._gone[follower.source] = self._standing(follower.state(), follower.position)
+        return self.gone.standings([*self._followers.values(), *self._ended], self._known)
 
     def close(self) -> None:
         """Let go of all."""
@@ -288,7 +266,7 @@ class Files:
         if old.pending:
             self._ended.append(old)
         else:
-            self._go(old)
+            self.gone.add(old)
         new = Follower(old.fd, old.path, old.origin, now, self.tallies[old.origin.settings])
         new.matched, new.left_at = old.matched, old.left_at
         self.unsaved.discard(old)
@@ -332,7 +310,7 @@ class Files:
         follower.close()
         if follower.source and not follower.unlinked:
             self._known.remember(replace(follower.state(), done=True))
-        self._go(follower)
+        self.gone.add(follower)
         self._changes += 1
 
     def _wake(self, follower: Follower) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from needs import needs
 from rabbitmq_node import RabbitNode
 
 from acceptance.conftest import PROGRAM, Command
@@ -51,10 +51,10 @@ def consuming_socket(done: list[str], queue: str) -> str:
     return next(found[1] for call in done if (found := wanted.search(call)))
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_a_record_is_durable_step_by_step_before_it_is_acknowledged(
     logrouter: Command, tmp_path: Path, environment: dict[str, str], rabbitmq: RabbitNode
 ) -> None:
+    needs("strace")
     (tmp_path / "web.log").write_text("INFO one\nINFO two\n")
     options = ("--drain", "--broker", rabbitmq.url, "--instance", "traced")
     assert logrouter("run", *options).returncode == 0

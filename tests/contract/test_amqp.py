@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import ssl
 import subprocess
 import traceback
@@ -17,6 +16,7 @@ from typing import Any
 
 import aiormq
 import pytest
+from needs import needs
 from pamqp.commands import Basic
 from rabbitmq_node import PASSWORD, RabbitNode
 
@@ -202,8 +202,7 @@ async def test_passwords_appear_nowhere(
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A key, and a certificate for 127.0.0.1 that no authority has signed."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not here to make a certificate")
+    needs("openssl")
     key, signed = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
     files = ["-nodes", "-keyout", str(key), "-out", str(signed)]

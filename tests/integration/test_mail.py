@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
 import socket
 import sqlite3
 import ssl
@@ -18,6 +16,8 @@ import msgspec
 import pytest
 from corpus import read_archive
 from mail_server import CUT, HANG, MailServer, Received, make_certificate
+from needs import needs
+from routers import running
 
 from logrouter.batch import Part, to_message
 from logrouter.broker import connect
@@ -33,7 +33,6 @@ from logrouter.router import gathering
 from logrouter.router.commit import Commits
 from logrouter.router.handoff import Handoff
 from logrouter.router.notifying import Outlet
-from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.ruleset import RuleSet
 from logrouter.slices import from_part
@@ -94,20 +93,8 @@ class Bench:
         routing = Routing(
             RouterSettings(instance), ledger, commits, rules, lambda text: ("error", "guessed"), (outlet,)
         )
-        stop, drain = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(route(self.broker, routing, stop, drain))
-        try:
-            async with self.broker.session() as session, asyncio.timeout(25):
-                while not await session.exchange_exists(f"logrouter.{instance}.ready"):
-                    assert not running.done(), running.result()
-                    await asyncio.sleep(0.01)
-                yield session
-                (drain if drained else stop).set()
-                await running
-        finally:
-            stop.set()
-            await asyncio.wait({running})
-            ledger.close()
+        async with asyncio.timeout(25), running(self.broker, routing, drained=drained) as session:
+            yield session
 
     def archived(self) -> int:
         return len(read_archive(self.directory / "archive"))
@@ -147,9 +134,7 @@ def local(tmp_path: Path) -> Bench:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
     """A server's TLS, and what a client has to trust for it."""
-    if shutil.which("openssl") is None:
-        assert os.environ.get("CI") != "true", "openssl is not installed, and in CI its tests must run"
-        pytest.skip("openssl is not installed")
+    needs("openssl")
     directory = tmp_path_factory.mktemp("certificate")
     return make_certificate(directory), directory / "certificate.pem"
 

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 from corpus import read_archive
 from parts import part
+from routers import running
 
 from logrouter.batch import TYPE, Part, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
@@ -25,7 +26,6 @@ from logrouter.observe import events
 from logrouter.record import original
 from logrouter.router import serving
 from logrouter.router.commit import Commits
-from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.decision import Decide, Decision, Target
 from logrouter.rules.ruleset import RuleSet
@@ -58,19 +58,8 @@ class Bench:
             decide,
             lambda text: ("error", "guessed"),
         )
-        stop, drain = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(route(self.broker, routing, stop, drain))
-        try:
-            async with self.broker.session() as session:
-                while not await session.exchange_exists(f"logrouter.{self.instance}.ready"):
-                    await asyncio.sleep(0.01)
-                yield session
-                drain.set()
-                await running
-        finally:
-            stop.set()
-            await asyncio.wait({running})
-            ledger.close()
+        async with running(self.broker, routing) as session:
+            yield session
 
     def archived(self, source: str = "src") -> list[str]:
         return [record.message for record in read_archive(self.directory / "archive") if record.source == source]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from corpus import read_archive
 from parts import part
+from routers import running
 
 from logrouter.batch import to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
@@ -18,7 +19,6 @@ from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.ledger.ledger import AsideState, Entry, Ledger
 from logrouter.observe import events
 from logrouter.router.commit import Commits
-from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.decision import Decision, Target
 from logrouter.slices import from_part
@@ -49,19 +49,8 @@ class TwoArchives:
             lambda piece: [Decision(piece, (Target("good", "all"), Target("bad", "all")))],
             lambda text: ("info", "default"),
         )
-        stop, drain = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(route(self.broker, routing, stop, drain))
-        try:
-            async with self.broker.session() as session:
-                while not await session.exchange_exists(f"logrouter.{self.instance}.ready"):
-                    await asyncio.sleep(0.01)
-                yield session
-                (drain if drained else stop).set()
-                await running
-        finally:
-            stop.set()
-            await asyncio.wait({running})
-            ledger.close()
+        async with running(self.broker, routing, drained=drained) as session:
+            yield session
 
     def block(self) -> Path:
         """Put a file where the bad archive needs a directory."""

@@ -1,0 +1,49 @@
+"""How far each source is, in the words of a statement; and the last that is known of those that are gone.
+
+In come followers and saved positions, out go standings. A source that is followed and remembered no longer is kept here
+until somebody elsewhere knows what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from logrouter.statement import SourceStatement
+from shippers.inputs.discovery import Origin
+from shippers.inputs.follower import Follower
+from shippers.inputs.identity import Saved, shown
+
+
+class Gone:
+    """The sources that are gone. origins: what each glob belongs to."""
+
+    def __init__(self, origins: Mapping[str, Origin]) -> None:
+        self._origins = origins
+        self._last: dict[str, SourceStatement] = {}
+
+    def add(self, follower: Follower) -> None:
+        """Keep the last that is known of a source."""
+        if follower.source:
+            self._last[follower.source] = self._standing(follower.state(), follower.position)
+
+    def forget(self, stated: Mapping[str, SourceStatement]) -> None:
+        """These standings are known elsewhere."""
+        self._last = {source: last for source, last in self._last.items() if stated.get(source) != last}
+
+    def standings(self, followers: Iterable[Follower], known: Iterable[Saved]) -> list[SourceStatement]:
+        """Of those that are gone, remembered and followed."""
+        remembered = (self._standing(saved, saved.confirmed) for saved in known)
+        followed = (self._standing(each.state(), each.position) for each in followers if each.source)
+        return [*self._last.values(), *remembered, *followed]
+
+    def _standing(self, saved: Saved, read: int) -> SourceStatement:
+        origin = self._origins.get(saved.glob)
+        return SourceStatement(
+            source=saved.source,
+            input=origin.settings.name if origin else saved.glob,
+            path=shown(saved.path),
+            start=saved.start,
+            read=read,
+            confirmed=saved.confirmed,
+            lines=saved.lines,
+        )

@@ -1,0 +1,17 @@
+"""Programs that some tests use and scripts/test-needs.sh installs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def needs(program: str) -> None:
+    """Skip where a program is not installed; in CI, where it must be, fail."""
+    if shutil.which(program) is not None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{program} is not installed, and in CI its tests must run", pytrace=False)
+    pytest.skip(f"{program} is not installed")
