@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ports import free_ports
+
 USER, PASSWORD = "router", "s3cret-pass"
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -43,7 +45,7 @@ class RabbitNode:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._port, self._distribution, self._mapper_port = _free_ports(3)
+        self._port, self._distribution, self._mapper_port = free_ports(3)
         self._scripts = _scripts()
         self._server: subprocess.Popen[bytes] | None = None
         self._mapper: subprocess.Popen[bytes] | None = None
@@ -186,14 +188,3 @@ class RabbitNode:
 def _scripts() -> Path | None:
     found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
     return found[-1] if found else None
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -175,6 +175,8 @@ def _waiting(queued: Mapping[str, int] | None, snapshot: Snapshot) -> Iterator[F
         yield Finding(UNRESOLVED, 0, "the broker could not be asked what waits in its queues")
     for name, messages in (queued or {}).items():
         yield Finding(UNRESOLVED, 0, f"{messages} messages wait in the queue {name}")
+    for name in sorted(snapshot.outgoing):
+        yield Finding(UNRESOLVED, 0, f"notifications of destination {name} wait in the ledger for the broker")
     for name, state in snapshot.aside.items():
         yield Finding(UNRESOLVED, 0, f"{state.records} records wait for destination {name}, which is set aside")
 

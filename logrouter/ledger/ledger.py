@@ -27,7 +27,11 @@ DECIDED = ""
 """In place of a destination: what is counted once for each record, wherever it goes."""
 
 INGRESS = ""
-"""The stage of the router's own queue; the ledger has room for others."""
+"""The stage of the router's own queue; that of records gathered for a destination has the destination's name."""
+
+GATHERED_RANGES = 1000
+"""Of a source at a destination, the last ones: records are picked, so that their ranges never close up. What comes
+again comes soon."""
 
 _STEPS = (
     """
@@ -52,6 +56,9 @@ CREATE TABLE statements (reporter TEXT, started REAL, at REAL NOT NULL, statemen
     PRIMARY KEY (reporter, started)) WITHOUT ROWID;
 CREATE TABLE stated (source TEXT PRIMARY KEY, reporter TEXT NOT NULL, at REAL NOT NULL, confirmed INT NOT NULL,
     statement TEXT NOT NULL) WITHOUT ROWID;
+""",
+    """
+CREATE TABLE outgoing (destination TEXT PRIMARY KEY, notifications BLOB NOT NULL) WITHOUT ROWID;
 """,
 )
 """What makes a ledger of each version from the one before."""
@@ -117,6 +124,7 @@ class Entry:
     """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen.
 
     seen: ids of messages that come in no windows, and the Unix time.   notes: what a destination must not forget.
+    outgoing: notifications made of what it has forgotten with this entry, b"" once the broker has them.
     statements: what processes said of themselves.   aside: what is added to the files of destinations set aside.
     inline_again: destinations whose file is to be forgotten.
     """
@@ -128,6 +136,7 @@ class Entry:
     files: list[FileState] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    outgoing: dict[str, bytes] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
     aside: dict[str, AsideState] = field(default_factory=dict)
     inline_again: list[str] = field(default_factory=list)
@@ -209,6 +218,7 @@ class Ledger:
             )
             cursor.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", entry.seen.items())
             cursor.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", entry.notes.items())
+            cursor.executemany("INSERT OR REPLACE INTO outgoing VALUES (?, ?)", entry.outgoing.items())
             _write_statements(cursor, entry.statements)
             _write_aside(cursor, entry)
             reach("ledger.commit.within")
@@ -232,13 +242,14 @@ class Ledger:
             extents = _read_extents(cursor, stage, source)
             for start, end in entry.decided.get((stage, source), ()):
                 extents.add(start, end)
+            ranges = list(extents) if stage == INGRESS else list(extents)[-GATHERED_RANGES:]
             cursor.execute(
                 "INSERT INTO sources VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET extents = excluded.extents,"
                 " repeated = repeated + excluded.repeated, late = late + excluded.late",
                 (
                     stage,
                     source,
-                    json.dumps(list(extents), separators=(",", ":")),
+                    json.dumps(ranges, separators=(",", ":")),
                     entry.repeated.get((stage, source), 0),
                     entry.late.get((stage, source), 0),
                 ),
@@ -283,6 +294,13 @@ class Ledger:
         """What a destination last asked to be kept, '' for nothing."""
         row = self._reader.execute("SELECT note FROM notes WHERE destination = ?", (destination,)).fetchone()
         return str(row[0]) if row else ""
+
+    def outgoing(self, destination: str) -> bytes:
+        """The notifications of a destination that the broker may not have yet, b"" for none."""
+        row = self._reader.execute(
+            "SELECT notifications FROM outgoing WHERE destination = ?", (destination,)
+        ).fetchone()
+        return bytes(row[0]) if row else b""
 
     def forget_seen(self, before: int) -> None:
         """Drop the ids of messages that were settled before that time. Raises sqlite3.Error."""

@@ -35,7 +35,8 @@ class Snapshot:
     """A ledger. sources, stated: by source.   statements: the last of each process, oldest first.
 
     stated_at: Unix time of what was stated.   notes: what destinations keep, by name.   taken_at: Unix time.
-    aside: what waits for destinations that are set aside.   is_running: whether a router has the ledger.
+    outgoing: destinations with notifications that the broker may not have yet.   aside: what waits for destinations
+    that are set aside.   is_running: whether a router has the ledger.
     """
 
     sources: Mapping[str, SourceDecided]
@@ -45,6 +46,7 @@ class Snapshot:
     stated_at: Mapping[str, float]
     statements: tuple[Statement, ...]
     notes: Mapping[str, str]
+    outgoing: frozenset[str]
     aside: Mapping[str, AsideState]
     is_running: bool
     taken_at: float
@@ -91,6 +93,10 @@ def _read(connection: sqlite3.Connection, *, is_running: bool) -> Snapshot:
         },
         is_running=is_running,
         taken_at=time.time(),
+        outgoing=frozenset(
+            name
+            for (name,) in connection.execute("SELECT destination FROM outgoing WHERE notifications != x''").fetchall()
+        ),
         notes=dict(connection.execute("SELECT destination, note FROM notes").fetchall()),
         statements=tuple(msgspec.json.decode(text, type=Statement) for (text,) in statements),
     )

@@ -1,28 +1,32 @@
 """A destination's records -> notifications in its outbox.
 
 In come batches that the router handed off; about once a second those in hand are taken into the destination's
-gathering, what is due to be told is confirmed by the outbox, and one ledger transaction keeps the gathering together
-with the ids of the batches in it; only then are these acknowledged. So nothing waits unacknowledged for as long as
-records are gathered, and a batch that comes again is known: a notification is made twice only if the process dies
-between the broker's confirm and that transaction.
+gathering, and one ledger transaction keeps this, the positions of the records in it, and the notifications that are
+due; only then are the batches acknowledged and the notifications published to the outbox. So nothing waits
+unacknowledged for as long as records are gathered; records that come again are known, however they are cut into batches
+then; and a notification that may not have got to the broker is published again as it is, under the same id.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
+
+import msgspec
 
 from logrouter.batch import from_message
 from logrouter.broker.contract import Consumer, Delivery, Session
 from logrouter.destinations.contract import Notifying
 from logrouter.errors import WireError
+from logrouter.extents import Extents
 from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.commit import SEEN_SECONDS
-from logrouter.router.handoff import RULE, Handoff, sent_to
-from logrouter.slices import from_part
+from logrouter.router.handoff import RULE, Handoff, identity, sent_to
+from logrouter.slices import Slice, from_part
 from logrouter.waiting import raise_first, wait
 
 PREFETCH = 400
@@ -44,6 +48,8 @@ class Gatherer:
         self._gathering = destination.resume(ledger.note(destination.name))
         self._deliveries: list[Delivery] = []
         self._seen: dict[str, int] = {}
+        self._known: dict[str, Extents] = {}
+        self._fresh: dict[str, Extents] = {}
         self._aside: list[Message] = []
         self._due: float | None = 0.0
         self._composed = 0.0
@@ -69,6 +75,7 @@ class Gatherer:
 
     async def gather(self) -> None:
         """Gather until told to end. Raises BrokerError, sqlite3.Error."""
+        await self._send_out()
         consumer = await self._session.consume(self._handoff.records, prefetch=PREFETCH)
         receiving = asyncio.create_task(self._receive(consumer))
         settling = asyncio.create_task(self._settle_when_due(consumer))
@@ -82,6 +89,17 @@ class Gatherer:
             await consumer.close()
         raise_first(results)
 
+    async def _send_out(self) -> None:
+        """Publish what the ledger has for the outbox."""
+        if outgoing := self._ledger.outgoing(self._name):
+            notifications = msgspec.json.decode(outgoing, type=list[Message])
+            await self._publish([sent_to(self._handoff.outbox, each) for each in notifications])
+            reach("mail.outbox.confirmed")
+            await asyncio.to_thread(self._ledger.commit, Entry(outgoing={self._name: b""}))
+
+    async def _publish(self, messages: Iterable[Message]) -> None:
+        await asyncio.gather(*(self._session.publish("", message) for message in messages))
+
     async def _receive(self, consumer: Consumer) -> None:
         async for delivery in consumer:
             for each in (delivery, *consumer.drain()):
@@ -92,17 +110,35 @@ class Gatherer:
         self._deliveries.append(delivery)
         if len(self._deliveries) in (1, PREFETCH // 2):
             self._changed.set()
-        identity = f"{self._handoff.records}/{message.message_id}"
-        if identity in self._seen or self._ledger.seen(identity, int(now) - SEEN_SECONDS):
-            metrics.SUPPRESSED.inc()
-            return
         try:
-            records = from_part(from_message(message)).records()
+            piece = from_part(from_message(message))
+            fresh = self._not_seen(piece, message.message_id, int(now)) if piece.is_foreign else self._not_known(piece)
         except WireError as error:
             self._set_aside(message, error)
             return
-        self._seen[identity] = int(now)
-        self._gathering.add(identity, str(message.headers.get(RULE, "")), records, now)
+        metrics.SUPPRESSED.inc(len(piece) - (len(fresh) if fresh else 0))
+        if fresh:
+            name = message.message_id if fresh.is_foreign else identity(fresh)
+            self._gathering.add(name, str(message.headers.get(RULE, "")), fresh.records(), now)
+
+    def _not_seen(self, piece: Slice, message_id: str, now: int) -> Slice | None:
+        """A record without a place is known by the message that it was handed off in."""
+        name = f"{self._handoff.records}/{message_id}"
+        if name in self._seen or self._ledger.seen(name, now - SEEN_SECONDS):
+            return None
+        self._seen[name] = now
+        return piece
+
+    def _not_known(self, piece: Slice) -> Slice | None:
+        """The records that were not gathered before."""
+        if piece.source not in self._known:
+            self._known[piece.source] = self._ledger.extents(self._name, piece.source)
+        known, fresh = self._known[piece.source], self._fresh.setdefault(piece.source, Extents())
+        selected = piece.select([not known.covers(place.pos, place.end) for place in piece.places])
+        for place in piece.places:
+            known.add(place.pos, place.end)
+            fresh.add(place.pos, place.end)
+        return selected
 
     def _set_aside(self, message: Message, error: WireError) -> None:
         queue = self._handoff.dead
@@ -131,16 +167,21 @@ class Gatherer:
         self._settling = True
         deliveries, self._deliveries = self._deliveries, []
         aside, self._aside = self._aside, []
-        seen = dict(self._seen)
+        seen, (fresh, self._fresh) = dict(self._seen), (self._fresh, {})
         self._composed, hurried = time.time(), self._hurried
         composed = self._gathering.compose(self._composed, at_once=hurried)
-        outgoing = [*aside, *(sent_to(self._handoff.outbox, each) for each in composed.notifications)]
-        await asyncio.gather(*(self._session.publish("", message) for message in outgoing))
-        reach("mail.outbox.confirmed")
-        await asyncio.to_thread(self._ledger.commit, Entry(seen=seen, notes={self._name: composed.note}))
-        for identity in seen:
-            del self._seen[identity]
+        await self._publish(aside)
+        decided = {(self._name, source): extents for source, extents in fresh.items()}
+        entry = Entry(decided=decided, seen=seen, notes={self._name: composed.note})
+        if composed.notifications:
+            entry.outgoing[self._name] = msgspec.json.encode(composed.notifications)
+        await asyncio.to_thread(self._ledger.commit, entry)
+        for name in seen:
+            del self._seen[name]
+        for source in fresh.keys() - self._fresh.keys():
+            del self._known[source]
         reach("mail.gathered")
         await consumer.ack(deliveries)
+        await self._send_out()
         self._due = composed.due if hurried == self._hurried else 0.0  # told to hurry since: all of it is due
         self._settling = False

@@ -75,11 +75,8 @@ class Handoff:
         yield Queue(self.records, QueueKind.HANDOFF)
 
     def message(self, piece: Slice, rule: str) -> Message:
-        """The records of a slice for the destination; equal slices get equal ids, so that repeats are known."""
+        """The records of a slice for the destination."""
         first, last = piece.places[0], piece.places[-1]
-        identity = (
-            token_hex(8) if piece.is_foreign else f"{piece.source}:{first.pos}-{last.end}:{len(piece)}:{piece.key}"
-        )
         part = Part(
             source=piece.source,
             start=first.pos,
@@ -95,7 +92,14 @@ class Handoff:
             last=piece.last,
             body=piece.body,
         )
-        return replace(to_message(part, {KEY: piece.key, RULE: rule}), key=self.records, message_id=identity)
+        return replace(to_message(part, {KEY: piece.key, RULE: rule}), key=self.records, message_id=identity(piece))
+
+
+def identity(piece: Slice) -> str:
+    """What names the records of a slice: slices of the same get the same, foreign ones always another."""
+    if piece.is_foreign:
+        return token_hex(8)
+    return f"{piece.source}:{piece.places[0].pos}-{piece.places[-1].end}:{len(piece)}:{piece.key}"
 
 
 def sent_to(queue: str, message: Message, **headers: Any) -> Message:

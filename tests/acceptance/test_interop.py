@@ -13,6 +13,7 @@ from typing import Any
 import pika
 import pytest
 from corpus import read_archive
+from ports import free_port
 from rabbitmq_node import RabbitNode
 
 from acceptance.conftest import PROGRAM, Command
@@ -45,9 +46,7 @@ def test_any_amqp_client(
 
 @pytest.mark.skipif(shutil.which("rsyslogd") is None, reason="rsyslog is not installed")
 def test_rsyslog(tmp_path: Path, environment: dict[str, str]) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     local = tmp_path / "log"  # in place of /dev/log
     (tmp_path / "rsyslog.conf").write_text(
         f'global(workDirectory="{tmp_path}")\nmodule(load="imuxsock" SysSock.Use="off")\n'

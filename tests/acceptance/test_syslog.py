@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from corpus import read_archive
+from ports import free_port
 
 from acceptance.conftest import PROGRAM, Command
 
@@ -16,9 +17,7 @@ from acceptance.conftest import PROGRAM, Command
 def test_what_was_accepted_is_archived_once_after_kill_9(
     logrouter: Command, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (tmp_path / "in.yaml").write_text(json.dumps({"syslog": {"tcp": f"127.0.0.1:{port}"}}))
     spool = tmp_path / "state/shipper/spool"
     sent: list[str] = []

@@ -8,6 +8,7 @@ against the journals of the writers.
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import time
 from collections import defaultdict
@@ -15,14 +16,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mail_server import Received
+
 from faults import writers
 from faults.breaking import Breaking
+from faults.connections import not_received, placed
 from faults.oracle import judge, lines_of
 from faults.processes import PROGRAM
 from faults.report import Audit, Fired, Report
 from faults.schedule import Fault, make_schedule
-from faults.surroundings import CUT, Plan, surroundings
+from faults.surroundings import CUT, PROMISED, WIRE, Plan, surroundings
 from faults.watching import Ledger, read_archive, size_below
+
+_SETTLED = 5.0
+"""Seconds without a line archived, after which no more is under way."""
+
+_GROUP = re.compile(r"^ERROR  (\w+)@h1  (\d+) records?$", re.MULTILINE)
 
 
 async def run(plan: Plan) -> Report:
@@ -54,9 +63,14 @@ class Campaign:
             await self._breaking.mend()
             await asyncio.gather(*(_tell(each, "stop") for each in writing))
             arrived = await self._arrived(self._plan.quiet)
+            await self._ledger.until(lambda: False, _SETTLED)
+            sent, received = await asyncio.to_thread(self._kept, WIRE), self._ledger.archived(WIRE)
             await asyncio.gather(*(_tell(each, "fresh") for each in writing))
-            arrived = await self._arrived(self._plan.quiet if arrived else 10.0) and arrived
-            await self._ledger.until(lambda: False, 5.0)  # what is too much may come late as well
+            quiet = self._plan.quiet if arrived else 10.0
+            arrived = await self._arrived(quiet) and arrived
+            received += await asyncio.to_thread(self._kept, WIRE) - sent
+            arrived = await self._ledger.until(lambda: self._ledger.archived(WIRE) >= received, quiet) and arrived
+            await self._ledger.until(lambda: False, _SETTLED)  # what is too much may come late as well
         finally:
             for task in beside:
                 task.cancel()
@@ -104,15 +118,15 @@ class Campaign:
 
     async def _arrived(self, quiet: float) -> bool:
         """Wait until so many lines have arrived as were written; to be called only while nobody writes."""
-        kept = await asyncio.to_thread(self._kept)
-        return await self._ledger.until(lambda: self._ledger.archived(without=CUT) >= kept, quiet)
+        kept = await asyncio.to_thread(self._kept, *PROMISED)
+        return await self._ledger.until(lambda: self._ledger.archived(*PROMISED) >= kept, quiet)
 
-    def _kept(self) -> int:
-        """Lines that must arrive."""
+    def _kept(self, *services: str) -> int:
+        """Lines of services that the rules archive."""
         return sum(
             writers.is_kept(line)
             for name, content in self._journals().items()
-            if not name.startswith(CUT)
+            if name.startswith(services)
             for _, line in lines_of(content)
         )
 
@@ -126,10 +140,14 @@ class Campaign:
 
     def _judge(self, arrived: bool, audit: Audit) -> Report:
         journals = self._journals()
-        archives = [read_archive(self._plan.directory / "archive" / name) for name in ("first", "second")]
+        for number, mail in enumerate(self._breaking.mail.mails):
+            (self._plan.directory / f"{number:05}.eml").write_bytes(mail.content)
+        directory = self._plan.directory / "archive"
+        archives = [placed(read_archive(directory / name), journals, WIRE) for name in ("first", "second")]
         verdict = judge(journals, archives, writers.is_kept, self._ledger.late())
-        swallowed = [place for place in verdict.lost if place.name.startswith(CUT)]
-        verdict = replace(verdict, lost=[place for place in verdict.lost if not place.name.startswith(CUT)])
+        swallowed = {place for place in verdict.lost if place.name.startswith(CUT)}
+        unsent = set(not_received(verdict.lost, journals, writers.is_kept, WIRE))
+        verdict = replace(verdict, lost=[place for place in verdict.lost if place not in swallowed | unsent])
         return Report(
             mode=self._plan.mode,
             seed=self._plan.seed,
@@ -138,15 +156,32 @@ class Campaign:
             verdict=verdict,
             arrived=arrived,
             swallowed=len(swallowed),
+            unsent=len(unsent),
+            connections=sum(name.startswith(WIRE) for name in journals),
+            errors=sum(_is_told(each.line) for archive in archives for each in archive),
             repeated=self._ledger.repeated(),
             fired=self._fired,
             steps=self._ledger.steps,
             processes=list(self._breaking.processes.values()),
             spool=self._spool,
-            mails=len(self._breaking.mail.mails),
+            told=_told(self._breaking.mail.mails),
             audit=audit,
             times=_times(self._plan.directory / "journal"),
         )
+
+
+def _is_told(line: bytes) -> bool:
+    return writers.is_error(line) and not line.startswith(CUT.encode())
+
+
+def _told(mails: Sequence[Received]) -> list[int]:
+    """How many records each mail tells of; one that came twice counts once.
+
+    Not of CUT: what was handed off to be mailed and not archived yet is gone if the log is truncated before it is read
+    again.
+    """
+    texts = {mail.message["Message-ID"]: mail.text for mail in mails}
+    return [sum(int(count) for name, count in _GROUP.findall(text) if name != CUT) for text in texts.values()]
 
 
 def _times(journal: Path) -> dict[str, list[tuple[int, float]]]:

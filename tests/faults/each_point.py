@@ -37,9 +37,10 @@ class Outcome:
 
 
 def kill_at_each(directory: Path) -> Iterator[Outcome]:
-    """Every point that `up` may come by."""
+    """Every point that `up` comes by with files; spools are left to the campaign."""
     for point in points_of("up"):
-        yield kill_at(point, directory / point)
+        if not point.startswith("spool."):
+            yield kill_at(point, directory / point)
 
 
 def kill_at(point: str, directory: Path) -> Outcome:

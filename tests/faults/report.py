@@ -36,7 +36,9 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """arrived: whether all was there in time.   swallowed: lines in the windows of copytruncate.
+    """arrived: whether all was there in time.   swallowed: lines in the windows of copytruncate.   unsent: lines
+    under way over one of the `connections` when it broke.   errors: records archived that are to be told by mail.
+    told: how many each mail tells of.
 
     repeated: lines that came again and were dropped.   steps: when lines were archived.   times: of the writing, by
     incarnation.
@@ -49,12 +51,15 @@ class Report:
     verdict: Verdict
     arrived: bool
     swallowed: int
+    unsent: int
+    connections: int
     repeated: int
     fired: Sequence[Fired]
     steps: Sequence[float]
     processes: Sequence[Process]
     spool: int
-    mails: int
+    errors: int
+    told: Sequence[int]
     audit: Audit
     times: Mapping[str, Sequence[tuple[int, float]]]
 
@@ -73,12 +78,18 @@ class Report:
     @property
     def is_good(self) -> bool:
         """Whether the promise held, and nothing failed in a way that nobody had thought of."""
-        return self.verdict.is_clean and self.arrived and self.audit_agrees and not self.tracebacks
+        return self.verdict.is_clean and self.arrived and self.audit_agrees and self.mails_agree and not self.tracebacks
 
     @property
     def audit_agrees(self) -> bool:
         """Whether the audit found something wrong if, and only if, something is; mail may wait, and it may say so."""
         return self.audit.status in ((0, 3) if self.verdict.is_clean else (1,))
+
+    @property
+    def mails_agree(self) -> bool:
+        """Whether mail tells of each error once; while the audit sees some waiting, of less."""
+        told = sum(self.told)
+        return told == self.errors or (told < self.errors and self.audit.status == 3)  # as the audit has it
 
     @property
     def tracebacks(self) -> int:
@@ -99,11 +110,13 @@ class Report:
             yield f"{kind:22} {len(places):,}"
         yield f"{'late, as counted':22} {verdict.late:,}"
         yield f"{'in copytruncate windows':22} {self.swallowed:,} (counted, not promised)"
+        yield f"{'over connections':22} {self.unsent:,} under way when one of {self.connections:,} broke (the same)"
         yield f"{'all there in time':22} {'yes, and a fresh line from each log' if self.arrived else 'NO'}"
         yield f"{'duplicates suppressed':22} {self.repeated:,}"
         says = {0: "whole", 1: "not whole", 3: "not settled yet"}.get(self.audit.status, f"status {self.audit.status}")
         yield f"{'the audit says':22} {says}{'' if self.audit_agrees else ', AND IS WRONG'}"
-        yield f"{'mails taken':22} {self.mails:,}"
+        agree = "" if self.mails_agree else ", AND THAT IS WRONG"
+        yield f"{'told by mail':22} {sum(self.told):,} of {self.errors:,} errors, in {len(self.told):,} mails{agree}"
         times = sorted({second for fired in self.fired if (second := self._recovery(fired)) is not None})
         if times:  # of each moment at which nothing was broken any more
             p50, p95 = times[len(times) // 2], times[min(len(times) - 1, len(times) * 95 // 100)]

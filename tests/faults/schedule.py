@@ -30,12 +30,13 @@ ERRORS = {
     "state.write.before": "ENOSPC",
     "state.sync.before": "EIO",
     "state.rename.before": "EIO",
+    "spool.named.before": "EIO",
+    "spool.write.before": "ENOSPC",
+    "spool.sync.before": "EIO",
 }
 """Points before a call of the operating system that may fail, and how."""
 
-_OF_SHIPPER = ("state.", "ship.")
-_OF_NOBODY = ("spool.",)
-"""No input here has a spool."""
+_OF_SHIPPER = ("state.", "ship.", "spool.")
 
 _DECK = {
     "kill": 8,
@@ -149,7 +150,7 @@ class _Dealer:
 
 def points_of(process: str) -> list[str]:
     """The points that a process comes by: `ship`, `run`, or `up`, which is all of it."""
-    found = [point for point in points() if not point.startswith(_OF_NOBODY)]
+    found = points()
     if process == "up":
         return found
     of_shipper = [point for point in found if point.startswith(_OF_SHIPPER)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mail_server import MailServer
+from ports import free_port
 from rabbitmq_node import RabbitNode
 
 from faults import writers
@@ -22,8 +23,14 @@ from faults.processes import Process
 from faults.proxy import Link
 from faults.schedule import AMQP
 
+PROMISED = ("web", "mail")
+"""The services of which every line must arrive."""
+
 CUT = "cut"
 """The service whose log is rotated by copy and truncate: what its window swallows is counted, not promised."""
+
+WIRE = "wire"
+"""The service whose lines come over a connection: what was under way when that broke is counted, not promised."""
 
 _RULES = """\
 destinations:
@@ -82,6 +89,9 @@ async def surroundings(plan: Plan) -> AsyncIterator[tuple[Breaking, list[writers
             (directory / "rules" / "rules.yaml").write_text(rules)
 
         write_rules("archive")
+        port = free_port()
+        listen = f'{{service: {WIRE}, syslog: {{tcp: "127.0.0.1:{port}"}}}}\n'
+        (directory / "shippers.yaml").write_text(listen)
         breaking = Breaking(
             processes={process.name: process for process in _processes(plan, node, links)},
             links=links,
@@ -91,24 +101,23 @@ async def surroundings(plan: Plan) -> AsyncIterator[tuple[Breaking, list[writers
             positions=directory / "state" / "shipper" / "positions.json",
             write_rules=write_rules,
         )
-        yield breaking, _logs(plan)
+        yield breaking, [*_logs(plan), _connection(plan, port)]
 
 
 def _processes(plan: Plan, node: RabbitNode | None, links: dict[str, Link]) -> list[Process]:
     state, rules = ("--state", plan.directory / "state"), ("--rules", plan.directory / "rules")
     files = [
-        each
-        for service in ("web", "mail", CUT)
-        for each in ("--file", f"{service}={plan.directory}/logs/{service}/*.log")
+        each for service in (*PROMISED, CUT) for each in ("--file", f"{service}={plan.directory}/logs/{service}/*.log")
     ]
+    inputs = (*files, "--config", plan.directory / "shippers.yaml")
     if node is None:
-        return [Process("up", ["up", *state, *rules, *files, "--host", "h1"], plan.directory)]
+        return [Process("up", ["up", *state, *rules, *inputs, "--host", "h1"], plan.directory)]
 
     def broker(name: str) -> tuple[str, str]:
         return "--broker", node.url.replace(str(node.port), str(links[f"link of {name}"].port))
 
     return [
-        Process("ship", ["ship", *state, *broker("ship"), *files, "--host", "h1"], plan.directory),
+        Process("ship", ["ship", *state, *broker("ship"), *inputs, "--host", "h1"], plan.directory),
         Process("run", ["run", *state, *broker("run"), *rules], plan.directory),
     ]
 
@@ -117,7 +126,7 @@ def _logs(plan: Plan) -> list[writers.Log]:
     """So many logs of two services, and one that is rotated by copy and truncate."""
     logs = []
     for number in range(plan.files + 1):
-        service = CUT if number == plan.files else ("web", "mail")[number % 2]
+        service = CUT if number == plan.files else PROMISED[number % 2]
         directory = plan.directory / "logs" / service
         directory.mkdir(exist_ok=True)
         logs.append(
@@ -132,3 +141,16 @@ def _logs(plan: Plan) -> list[writers.Log]:
             )
         )
     return logs
+
+
+def _connection(plan: Plan, port: int) -> writers.Log:
+    """A log that is sent as syslog."""
+    return writers.Log(
+        name=f"{WIRE}{plan.files + 1}",
+        path=f"127.0.0.1:{port}",
+        journal=str(plan.directory / "journal"),
+        seed=plan.seed * 100 + plan.files + 1,
+        rate=plan.rate,
+        rotation=writers.CONNECTION,
+        every=0.0,
+    )

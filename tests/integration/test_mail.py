@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import sqlite3
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,6 +16,7 @@ import pytest
 from corpus import read_archive
 from mail_server import CUT, HANG, MailServer, Received, make_certificate
 from needs import needs
+from ports import free_port
 from routers import running
 
 from logrouter.batch import Part, to_message
@@ -212,7 +212,7 @@ async def test_a_550_lays_one_recipients_mail_among_the_dead_letters(bench: Benc
 
 
 async def test_a_server_that_comes_later_gets_its_mail(bench: Bench) -> None:
-    bench.server = MailServer(_free_port())
+    bench.server = MailServer(free_port())
     failing = events.NOTIFYING_FAILING.count()
     async with bench.routing() as session:
         await send(session, part(0, 3))
@@ -235,6 +235,14 @@ async def test_a_batch_that_comes_again_is_not_mailed_again(bench: Bench) -> Non
         await session.publish("", handed_on)
     assert total(bench.server.mails) == 3
     assert len(bench.server.mails) == 1
+
+
+async def test_records_that_come_again_in_other_batches_are_mailed_once(bench: Bench) -> None:
+    """A shipper that was killed reads again, and cuts its windows elsewhere."""
+    for start, end in ((0, 3), (1, 4), (0, 6)):
+        async with bench.routing() as session:
+            await session.publish("", bench.handoff.message(from_part(part(start, end)), "errors"))
+    assert [total([mail]) for mail in bench.server.mails] == [3, 1, 2]
 
 
 async def test_what_is_gathered_outlives_the_router_and_a_drain_tells_it_at_once(bench: Bench) -> None:
@@ -286,12 +294,14 @@ async def test_a_server_that_falls_silent_earlier_gets_the_mail_once(local: Benc
         assert len(local.server.mails) == 1
 
 
-async def test_a_ledger_that_fails_between_confirm_and_transaction_repeats_the_same_mail(local: Bench) -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_ledger_that_fails_around_the_outbox_repeats_the_same_mail(local: Bench, when: str) -> None:
+    """The transaction that notes the mail, or the one that notes that the outbox has it."""
     failures = [sqlite3.OperationalError("disk I/O error")]
 
     class Failing(Ledger):
         def commit(self, entry: Entry) -> None:
-            if entry.notes and entry.seen and failures:
+            if entry.outgoing and bool(entry.notes) == (when == "before") and failures:
                 raise failures.pop()
             super().commit(entry)
 
@@ -415,9 +425,3 @@ async def _fails(local: Bench, address: str, more: str, of: Part | None = None) 
         await send(session, of or part(0, 3))
         await until(lambda: events.NOTIFYING_FAILING.count() > failing)
         assert await session.depth(local.handoff.dead) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
