@@ -47,10 +47,11 @@ def _campaign(given: argparse.Namespace, mode: str) -> tuple[bool, str]:
     _say(f"{mode}: seed {given.seed}, {given.seconds:g} s of faults, in {directory}")
     plan = Plan(mode, given.seed, given.seconds, directory, given.rate, given.files, is_long=is_long)
     report = asyncio.run(run(plan))
-    _say(report.text())
+    text = report.text()  # now: it quotes files that may go
+    _say(text)
     if report.is_good and not given.keep:
         shutil.rmtree(directory)
-    return report.is_good, report.text()
+    return report.is_good, text
 
 
 def _points(given: argparse.Namespace) -> tuple[bool, str]:
