@@ -249,8 +249,8 @@ class Agent:
             if window is not None:
                 settings = follower.origin.settings
                 made = parts(window, settings, time.time())
-                if made[0].to < window.to:
-                    follower.shorten(made[0].to, sum(part.count for part in made))
+                if made[0].to < window.to or settings.joining:
+                    follower.restate(made[0].to, sum(part.count for part in made))
                 publisher.publish(follower, made, settings.name)
                 any_had = True
                 await asyncio.sleep(0)
@@ -259,7 +259,7 @@ class Agent:
 
 def _is_through(follower: Follower, size: int) -> bool:
     """Whether all that a file held up to `size` is confirmed, or cannot be read now."""
-    waits_for_its_end = follower.saved and not follower.pending and follower.reached >= size
+    waits_for_its_end = follower.saved and not (follower.pending or follower.holds) and follower.reached >= size
     return follower.confirmed >= size or follower.ended or follower.failing or waits_for_its_end
 
 

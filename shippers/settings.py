@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from logrouter.config.multiline import INDENTED, MultilineModel
 from logrouter.config.shippers import FilesModel, Shippers, SyslogModel
+from shippers.parsing.joining import Joining
 from shippers.services import Services
 from shippers.windows import COMPRESSED, Input, Stdin, Syslog
 
@@ -39,7 +41,13 @@ def _files(model: FilesModel, services: Services) -> Input:
         max_line=model.max_line,
         exclude=COMPRESSED if model.exclude is None else tuple(model.exclude),
         services=services,
+        joining=_joining(model.multiline) if model.multiline else None,
     )
+
+
+def _joining(model: MultilineModel) -> Joining:
+    traces = tuple(name for name in model.traces if name != INDENTED)
+    return Joining(traces, model.begins, model.continues, model.flush)
 
 
 def _syslog(model: SyslogModel, services: Services) -> Input:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from itertools import accumulate, repeat
+from itertools import accumulate, pairwise, repeat
 from typing import Literal
 
 from logrouter.batch import Part
 from logrouter.keys import routing_key
 from logrouter.record import Record, encode_lines, rfc3339, split_lines
 from shippers.envelopes import unseal
+from shippers.parsing.joining import Joining, heads
 from shippers.parsing.severity import STATED, severities, severity
 from shippers.parsing.syslog import parse, program
 from shippers.parsing.time import DAY, times
@@ -62,6 +63,7 @@ class Input:
     host: '' stands for the agent's.                        severity: of lines that state none.
     read_from: where files that are there at the first start begin: "start", or so many bytes from their end.
     max_line: bytes without the newline; of a longer line the first `max_line` are kept and it is marked as cut.
+    joining: how lines make records; None: each is one.
     feed: what fills the spool that is followed in place of files.
     """
 
@@ -72,6 +74,7 @@ class Input:
     read_from: int | Literal["start"] = "start"
     max_line: int = 1 << 20
     exclude: tuple[str, ...] = COMPRESSED
+    joining: Joining | None = None
     feed: Stdin | Syslog | None = None
     services: Services = NONE_KNOWN
 
@@ -103,11 +106,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """The lines of a window: their texts, where each ends, and the exact bytes (base64) of those that need them."""
+    """What records are made of: their texts, where each ends, and the exact bytes (base64) of those that need them.
+
+    firsts: the first line of each, which says what it is.   starts: of those of several lines, where each line begins.
+    """
 
     texts: list[str]
     ends: list[int]
     raw: dict[int, str]
+    firsts: list[str]
+    starts: dict[int, list[int]]
 
 
 @dataclass(slots=True)
@@ -153,9 +161,11 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
 def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     """The records of a window of lines."""
     lines = _split(window)
-    levels = severities(lines.texts, settings.severity)
-    moments = times(lines.texts, now)
-    programs = repeat((None, None)) if settings.service else map(program, lines.texts)
+    if settings.joining is not None and not window.cut:
+        lines = _join(lines, window, settings.joining)
+    levels = severities(lines.firsts, settings.severity)
+    moments = times(lines.firsts, now)
+    programs = repeat((None, None)) if settings.service else map(program, lines.firsts)
     fields = {"cut": {"length": window.cut.length, "sha256": window.cut.sha256}} if window.cut else None
     groups: dict[Label, _Group] = {}
     now_ms, received = int(now * 1000), rfc3339(now)
@@ -188,6 +198,7 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
                 pid=pid,
                 fields=fields,
                 raw=lines.raw.get(index),
+                lines=lines.starts.get(index),
             )
         )
         pos = end
@@ -258,7 +269,8 @@ def _split(window: Window) -> _Lines:
     ends = list(accumulate((len(piece) + 1 for piece in pieces), initial=window.from_))[1:]
     ends[-1] = window.to
     try:
-        return _Lines(data.decode().replace("\r\n", "\n").split("\n")[: len(pieces)], ends, {})
+        texts = data.decode().replace("\r\n", "\n").split("\n")[: len(pieces)]
+        return _Lines(texts, ends, {}, texts, {})
     except UnicodeDecodeError:
         exact = [piece + b"\n" for piece in pieces[:-1]]
         exact.append(data[sum(map(len, exact)) :])
@@ -267,12 +279,33 @@ def _split(window: Window) -> _Lines:
 
 def _decode_each(exact: list[bytes], ends: list[int]) -> _Lines:
     """Lines of which at least one is not UTF-8."""
-    lines = _Lines([], ends, {})
+    texts: list[str] = []
+    raw: dict[int, str] = {}
     for index, line in enumerate(exact):
         content = line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
         try:
-            lines.texts.append(content.decode())
+            texts.append(content.decode())
         except UnicodeDecodeError:
-            lines.texts.append(content.decode(errors="replace"))
-            lines.raw[index] = base64.b64encode(line).decode()
-    return lines
+            texts.append(content.decode(errors="replace"))
+            raw[index] = base64.b64encode(line).decode()
+    return _Lines(texts, ends, raw, texts, {})
+
+
+def _join(lines: _Lines, window: Window, joining: Joining) -> _Lines:
+    """Records of one line or several."""
+    data, begin = window.data, window.from_
+    begins = heads(data.removesuffix(b"\n").split(b"\n"), joining)
+    if len(begins) == len(lines.texts):
+        return lines
+    positions = [begin, *lines.ends]
+    joined = _Lines([], [], {}, [lines.texts[first] for first in begins], {})
+    for number, (first, following) in enumerate(pairwise([*begins, len(lines.texts)])):
+        text = "\n".join(lines.texts[first:following])
+        exact = data[positions[first] - begin : positions[following] - begin]
+        if exact not in (text.encode() + b"\n", text.encode()) and (following > first + 1 or first in lines.raw):
+            joined.raw[number] = base64.b64encode(exact).decode()
+        if following > first + 1:
+            joined.starts[number] = positions[first:following]
+        joined.texts.append(text)
+        joined.ends.append(positions[following])
+    return joined

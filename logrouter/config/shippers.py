@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from logrouter.config.document import Document, Path_, read_document, yaml_files
 from logrouter.config.mistakes import ConfigError, Mistake, Place
+from logrouter.config.multiline import Multiline
 from logrouter.config.severities import severity_problem
 from logrouter.config.units import Size
 from logrouter.config.validation import Strict, validate
@@ -62,6 +63,7 @@ class FilesModel(Strict):
     severity: str = "info"
     first_read: Size | None = None
     max_line: Size = 1 << 20
+    multiline: Multiline | None = None
 
     _severity = field_validator("severity")(_checked_severity)
 

@@ -57,21 +57,21 @@ def known_keys(model: type[BaseModel], path: Path_) -> set[str]:
     """The keys that a model has at `path`, by walking its annotations."""
     current: Any = model
     for step in path:
-        current = _child(current, step)
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return {field.alias or name for name, field in current.model_fields.items()}
-    return set()
+        current = _child(_model(current), step)
+    found = _model(current)
+    return {field.alias or name for name, field in found.model_fields.items()} if found else set()
 
 
-def _child(annotation: Any, step: str | int) -> Any:
+def _model(annotation: Any) -> type[BaseModel] | None:
+    """The first model within an annotation: of `list[Model]`, `Model | None`, `Annotated[Model, ...]` that is Model."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        for name, field in annotation.model_fields.items():
-            if step in (name, field.alias):
-                return field.annotation
-        return None
-    for part in typing.get_args(annotation):
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            return part
-        if typing.get_args(part):
-            return _child(part, step)
-    return None
+        return annotation
+    return next((found for part in typing.get_args(annotation) if (found := _model(part))), None)
+
+
+def _child(model: type[BaseModel] | None, step: str | int) -> Any:
+    """What stands under a key of a model; under an index, which is of a list, the model itself."""
+    if model is None or isinstance(step, int):
+        return model
+    fields = model.model_fields.items()
+    return next((field.annotation for name, field in fields if step in (name, field.alias)), None)

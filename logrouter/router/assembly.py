@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 from logrouter.batch import Part
 from logrouter.extents import Extents
+from logrouter.remainder import undecided
 from logrouter.slices import Slice
 
 Token = TypeVar("Token")
@@ -191,8 +192,8 @@ def _new(slices: Iterable[Slice | None], decided: Extents, untouched: bool) -> t
         return tuple(pieces), 0
     kept, repeated = [], 0
     for piece in pieces:
-        left = piece.select([not decided.touches(place.pos, place.end) for place in piece.places])
-        repeated += len(piece) - (len(left) if left else 0)
+        left, known = undecided(piece, decided)
+        repeated += known
         if left:
             kept.append(left)
     return tuple(kept), repeated

@@ -139,7 +139,7 @@ class Files:
         if window is None and not follower.failing:
             if follower.segment is not None:
                 pass  # there are few of them, and a look each tick is what makes them immediate
-            elif follower.exhausted and now - follower.grown_at >= QUIET:
+            elif follower.exhausted and not follower.holds and now - follower.grown_at >= QUIET:
                 self._sleep(follower)
             elif follower.matched and not _leads_to(follower):
                 self.scan_due = now

@@ -18,6 +18,7 @@ from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
 from logrouter.observe.metrics import UNREAD
 from shippers.inputs.discovery import Origin
 from shippers.inputs.identity import PREFIX, TAIL, Mark, Saved, shown
+from shippers.parsing.joining import last_head
 from shippers.windows import Cut, Window
 
 WINDOW = 256 << 10
@@ -79,6 +80,7 @@ class Follower:
     grown_at: when it was last seen to grow.    due: when to read next, while it is awake.
     awake: whether it takes its turns; it does not while there is nothing new.
     failing: the last look at it failed.
+    holds: a last record waits, for a while, for lines that may belong to it.
     ended: it was rewritten, and what was not confirmed cannot be read again.
     """
 
@@ -107,6 +109,7 @@ class Follower:
         self._pending: deque[_Pending] = deque()
         self._long: _LongLine | None = None
         self._fruitless = -1
+        self.holds = False
 
     def resume(self, saved: Saved) -> None:
         """Go on as the incarnation that it was recognised as."""
@@ -205,15 +208,17 @@ class Follower:
         before = self.size
         try:
             self.look(now)
-            window = self._next(final) if self.saved and (final or not self.exhausted) else None
+            joining = self.origin.settings.joining
+            is_due = self.holds and joining is not None and now - self.grown_at >= joining.flush
+            window = self._next(final, is_due) if self.saved and (final or is_due or not self.exhausted) else None
         except Rewritten:
             self.size = before
             raise
         self.due = now + TICK if self.exhausted or not self.saved else now
         return window
 
-    def shorten(self, to: int, lines: int) -> None:
-        """The newest window handed out ends at `to` after all, with so many lines: what is behind that comes again."""
+    def restate(self, to: int, lines: int) -> None:
+        """The newest window handed out ends at `to`, with so many records: what is behind that comes again."""
         self._tally.lines_read -= self._pending.pop().lines - lines
         self.position, self._tail = to, self._before(to)
         self._pending.append(_Pending(to, self._tail, lines))
@@ -239,6 +244,7 @@ class Follower:
         self.position, self._tail = self.confirmed, self._confirmed_tail
         self._long = None
         self._fruitless = -1
+        self.holds = False
         self.due = due
         return not self.ended
 
@@ -260,7 +266,9 @@ class Follower:
         if Mark.of(os.pread(self.fd, self._prefix.length, 0)) != self._prefix:
             raise Rewritten(f"{self.path} begins anew")
 
-    def _next(self, final: bool) -> Window | None:
+    def _next(self, final: bool, is_due: bool) -> Window | None:
+        """`is_due`: the last record has waited long enough."""
+        self.holds = False
         if self._long is not None:
             return self._scan(self._long, final)
         if not self.position:
@@ -272,7 +280,13 @@ class Follower:
             self._long.add(content)
             return None
         if end or (final and content):
-            return self._cut_off(content[: end or len(content)])
+            is_last = len(content) < WINDOW
+            window = self._cut_off(
+                content[: end or len(content)], hold=is_last and not (final or is_due), more=not is_last
+            )
+            if window is not None:
+                return window
+            self.holds = True
         self._fruitless = self.size
         return None
 
@@ -283,11 +297,14 @@ class Follower:
             raise Rewritten(f"{self.path} was rewritten before {self.position}")
         return content[len(self._tail) :]
 
-    def _cut_off(self, content: bytes) -> Window:
-        """A window from the beginning of `content`, which is whole lines."""
+    def _cut_off(self, content: bytes, *, hold: bool, more: bool) -> Window | None:
+        """A window from the beginning of `content`, which is whole lines; None if its only record is to be held.
+
+        more: there is more than this, so that the last record goes into the next window if it is not the only one.
+        """
         limit = self.origin.settings.max_line
         if len(content) <= limit and content.count(b"\n") <= MAX_LINES:
-            return self._window(len(content), content)
+            return self._records(content, hold=hold, more=more)
         end = following = lines = 0
         while end < len(content) and lines < MAX_LINES:
             following = content.find(b"\n", end) + 1 or len(content)
@@ -296,9 +313,20 @@ class Follower:
             end = following
             lines += 1
         if end:
-            return self._window(end, content[:end])
+            return self._records(content[:end], hold=hold and end == len(content), more=True)
         digest = hashlib.sha256(content[:following]).hexdigest()
         return self._window(following, content[:limit], Cut(following, digest))
+
+    def _records(self, content: bytes, *, hold: bool, more: bool) -> Window | None:
+        """A window of whole records."""
+        joining = self.origin.settings.joining
+        if joining is not None and (hold or more):
+            last = last_head(content, joining)
+            if last:
+                content = content[:last]
+            elif hold:
+                return None
+        return self._window(len(content), content)
 
     def _scan(self, line: _LongLine, final: bool) -> Window | None:
         """A further look for the end of a long line."""
