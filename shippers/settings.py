@@ -23,7 +23,10 @@ def from_models(models: Shippers) -> list[Input]:
 
 def from_arguments(files: Sequence[tuple[str, str]]) -> list[Input]:
     """The inputs of `--file SERVICE=GLOB`, read from their start; a relative pattern counts from here."""
-    return [Input(service=service, globs=(os.path.abspath(pattern),)) for service, pattern in files]  # noqa: PTH100  # a pattern is no path
+    return [
+        Input(service=service, globs=(os.path.abspath(pattern),), exclude=_not_named([pattern]))  # noqa: PTH100  # a pattern is no path
+        for service, pattern in files
+    ]
 
 
 def from_stdin(service: str, severity: str) -> Input:
@@ -39,10 +42,15 @@ def _files(model: FilesModel, services: Services) -> Input:
         severity=model.severity,
         read_from="start" if model.first_read is None else model.first_read,
         max_line=model.max_line,
-        exclude=COMPRESSED if model.exclude is None else tuple(model.exclude),
+        exclude=_not_named(model.files) if model.exclude is None else tuple(model.exclude),
         services=services,
         joining=_joining(model.multiline) if model.multiline else None,
     )
+
+
+def _not_named(globs: Sequence[str]) -> tuple[str, ...]:
+    """The compressed files that stay out: all but those whose endings a glob names."""
+    return tuple(pattern for pattern in COMPRESSED if not any(glob.endswith(pattern[1:]) for glob in globs))
 
 
 def _joining(model: MultilineModel) -> Joining:

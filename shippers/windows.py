@@ -8,6 +8,7 @@ of syslog messages holds envelopes: its records rebuild what was received.
 from __future__ import annotations
 
 import base64
+import fnmatch
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise, repeat
 from typing import Literal
@@ -23,6 +24,14 @@ from shippers.parsing.time import DAY, times
 from shippers.services import NONE_KNOWN, Services
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")
+
+
+def is_compressed(path: str) -> bool:
+    """Whether a file's name says that it is compressed."""
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in COMPRESSED)
+
+
+_MARK = "\ufeff"
 
 MAX_PARTS = 64
 """In a window: each part's message names the keys of all, and whoever sends syslog can make up services and hosts."""
@@ -161,6 +170,8 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
 def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     """The records of a window of lines."""
     lines = _split(window)
+    if not window.from_ and lines.texts[0].startswith(_MARK):
+        _without_mark(lines, window)
     if settings.joining is not None and not window.cut:
         lines = _join(lines, window, settings.joining)
     levels = severities(lines.firsts, settings.severity)
@@ -275,6 +286,13 @@ def _split(window: Window) -> _Lines:
         exact = [piece + b"\n" for piece in pieces[:-1]]
         exact.append(data[sum(map(len, exact)) :])
         return _decode_each(exact, ends)
+
+
+def _without_mark(lines: _Lines, window: Window) -> None:
+    """A byte order mark at the beginning of a file is no text."""
+    exact = window.data if window.cut else window.data[: lines.ends[0]]
+    lines.raw.setdefault(0, base64.b64encode(exact).decode())
+    lines.texts[0] = lines.texts[0].removeprefix(_MARK)
 
 
 def _decode_each(exact: list[bytes], ends: list[int]) -> _Lines:

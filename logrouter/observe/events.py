@@ -110,6 +110,7 @@ FILE_READABLE = Event("file.readable", _info, "{path} can be read now")
 FILE_REWRITTEN = Event(
     "file.rewritten", _warning, "{path} was truncated or rewritten at {position}; {unread} bytes unread"
 )
+FILE_DAMAGED = Event("file.damaged", _warning, "{path} cannot be unpacked beyond byte {position}: {reason}")
 FILE_GONE = Event("file.gone", _warning, "{path} is gone; whatever it held beyond byte {position} was not read")
 GLOB_EMPTY = Event("input.empty", _info, "not on this machine: {globs}")
 GLOB_MATCHED = Event("input.matched", _info, "a file matches {glob} now")

@@ -17,15 +17,17 @@ from typing import TypeVar
 
 from logrouter.observe.events import FILE_GONE
 from logrouter.statement import SourceStatement
+from shippers.inputs.content import Rewritten
 from shippers.inputs.discovery import Discovery, Inode, Listing, Origin, is_excluded
-from shippers.inputs.follower import QUIET, Follower, Rewritten, Tally
+from shippers.inputs.follower import QUIET, Follower, Tally
 from shippers.inputs.gone import Gone
 from shippers.inputs.identity import shown
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
+from shippers.inputs.twins import Twins
 from shippers.positions import Positions, State
 from shippers.spool import Segment
-from shippers.windows import Input, Window
+from shippers.windows import Input, Window, is_compressed
 
 T = TypeVar("T")
 
@@ -50,6 +52,7 @@ class Files:
         self._origins = {glob: Origin(settings, glob) for settings in reversed(inputs) for glob in settings.globs}
         self._grace = grace
         self._followers: dict[Inode, Follower] = {}
+        self._twins = Twins(self._followers)
         self._turns: deque[Follower] = deque()
         self._ended: list[Follower] = []
         self.gone = Gone(self._origins)
@@ -173,6 +176,8 @@ class Files:
         """Open or greet each file that was found; yields the places where another may have been since the last look."""
         for inode, found in discovery.files.items():
             follower = self._followers.get(inode)
+            if follower is None and self._twins.is_followed(inode):
+                continue
             if follower is None:
                 is_new = not self._known.has(inode, found.paths[0])
                 if not self._open(found.paths[0], found.origin, now, matched=True) or is_new:
@@ -198,7 +203,7 @@ class Files:
             if origin is None:
                 continue
             for path, status in listing.beside(saved.path):
-                if (status.st_dev, status.st_ino) == (saved.device, saved.inode):
+                if (status.st_dev, status.st_ino) == (saved.device, saved.inode) or is_compressed(path):
                     self._open(path, origin, now, known_only=True)
             if saved in self._known:
                 FILE_GONE.happened(path=shown(saved.path), position=saved.confirmed)
@@ -250,6 +255,11 @@ class Files:
     def _identify(self, follower: Follower, now: float, *, known_only: bool) -> bool:
         """Find out which incarnation it is, and where to begin; false if it must be known and is not."""
         saved = self._known.claim(follower)
+        if saved is None and (twin := self._twins.find(follower)) is not None:
+            if not (twin.unlinked and twin.settled):
+                return False
+            saved = replace(twin.state(), path=follower.path)
+            self._replace(twin)
         if saved is not None:
             follower.resume(saved)
         elif known_only:
@@ -259,6 +269,12 @@ class Files:
         if not follower.matched or (saved is not None and saved.path != follower.path):
             follower.left_at = now
         return True
+
+    def _replace(self, twin: Follower) -> None:
+        """Follow a file no longer, as another goes on with its content and under its name."""
+        del self._followers[twin.inode]
+        self._sleep(twin)
+        twin.close()
 
     def _begin_anew(self, old: Follower, now: float) -> None:
         """The same file, rewritten: another incarnation, from its start."""
@@ -322,6 +338,7 @@ class Files:
         if follower.awake:
             follower.awake = False
             self._turns.remove(follower)
+            follower.content.rest()
 
 
 def _leads_to(follower: Follower) -> bool:

@@ -13,9 +13,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from logrouter.errors import LogrouterError
 from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
 from logrouter.observe.metrics import UNREAD
+from shippers.inputs.content import Content, Plain, Rewritten, content_of
 from shippers.inputs.discovery import Origin
 from shippers.inputs.identity import PREFIX, TAIL, Mark, Saved, shown
 from shippers.parsing.joining import last_head
@@ -35,10 +35,6 @@ QUIET = 1.0
 
 _SCAN = 1 << 20
 """Bytes of a line that does not end that are looked at in one turn."""
-
-
-class Rewritten(LogrouterError):
-    """A file no longer holds what was read from it: it was truncated, or written anew."""
 
 
 @dataclass(slots=True)
@@ -91,6 +87,7 @@ class Follower:
         self.origin = origin
         self.segment = origin.segment
         self.inode = (status.st_dev, status.st_ino)
+        self.content: Content = Plain(fd) if origin.segment else content_of(fd, path)
         self.size = 0
         self.unlinked = False
         self.matched = True
@@ -122,31 +119,32 @@ class Follower:
         """Begin where `read_from` says: with the first line that begins there, or with an unended one."""
         if self.origin.settings.read_from == "start":
             return
-        offset = max(0, os.fstat(self.fd).st_size - self.origin.settings.read_from)
-        if offset:
+        size = self.content.size(os.fstat(self.fd).st_size)
+        offset = max(0, size - self.origin.settings.read_from)
+        if offset and isinstance(self.content, Plain):
             offset = self._line_near(offset)
         self.start = self.position = self.confirmed = offset
         self._tail = self._confirmed_tail = self._before(offset)
 
     def _line_near(self, offset: int) -> int:
         look = offset - 1
-        while content := os.pread(self.fd, _SCAN, look):
+        while content := self.content.read(_SCAN, look):
             newline = content.find(b"\n")
             if newline >= 0:
                 return look + newline + 1
             look += len(content)
-        before = os.pread(self.fd, min(offset, _SCAN), max(0, offset - _SCAN))
+        before = self.content.read(min(offset, _SCAN), max(0, offset - _SCAN))
         return offset - len(before) + before.rfind(b"\n") + 1
 
     def _bytes(self, count: int, offset: int) -> bytes:
         """What stands there; of a segment only what is safe."""
         if self.segment is not None:
             count = max(0, min(count, self.segment.synced - offset))
-        return os.pread(self.fd, count, offset)
+        return self.content.read(count, offset)
 
     def _before(self, position: int) -> bytes:
         count = min(TAIL, position)
-        return os.pread(self.fd, count, position - count)
+        return self.content.read(count, position - count)
 
     def state(self) -> Saved:
         """What is to be saved of it."""
@@ -187,7 +185,11 @@ class Follower:
         """See how large it is; at the first sight of content it gets its identity. Raises Rewritten, OSError."""
         status = os.fstat(self.fd)
         self.unlinked = status.st_nlink == 0
-        size = status.st_size if self.segment is None else min(status.st_size, self.segment.synced)
+        if not self.source and status.st_size and self.segment is None:
+            self.content = content_of(self.fd, self.path)  # when it was opened it may have been empty
+        size = self.content.size(status.st_size)
+        if self.segment is not None:
+            size = min(size, self.segment.synced)
         if size < self.position:
             raise Rewritten(f"{self.path} has {size} bytes, and {self.position} were read")
         if size < self.size:
@@ -208,6 +210,7 @@ class Follower:
         before = self.size
         try:
             self.look(now)
+            final = final or self.content.ended
             joining = self.origin.settings.joining
             is_due = self.holds and joining is not None and now - self.grown_at >= joining.flush
             window = self._next(final, is_due) if self.saved and (final or is_due or not self.exhausted) else None
@@ -263,7 +266,7 @@ class Follower:
         UNREAD.inc(end - begin)
 
     def _check_beginning(self) -> None:
-        if Mark.of(os.pread(self.fd, self._prefix.length, 0)) != self._prefix:
+        if Mark.of(self.content.read(self._prefix.length, 0)) != self._prefix:
             raise Rewritten(f"{self.path} begins anew")
 
     def _next(self, final: bool, is_due: bool) -> Window | None:

@@ -7,9 +7,10 @@ rename or a restart is the one that a saved position was about.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from shippers.inputs.content import Content, Rewritten
 
 PREFIX = 1024
 """Bytes from the beginning of a file that are compared, or as many as it had."""
@@ -63,11 +64,14 @@ class Saved:
         ):
             raise ValueError(f"impossible position: {self}")
 
-    def recognises(self, fd: int) -> bool:
+    def recognises(self, content: Content) -> bool:
         """Whether an open file still has the bytes that were read from it."""
-        prefix = os.pread(fd, self.prefix.length, 0)
-        tail = os.pread(fd, self.tail.length, self.confirmed - self.tail.length)
-        return (Mark.of(prefix), Mark.of(tail)) == (self.prefix, self.tail)
+        try:
+            if Mark.of(content.read(self.prefix.length, 0)) != self.prefix:
+                return False
+            return Mark.of(content.read(self.tail.length, self.confirmed - self.tail.length)) == self.tail
+        except Rewritten:
+            return False
 
 
 def machine_id() -> str:

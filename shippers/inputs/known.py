@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from shippers.inputs.content import Packed
 from shippers.inputs.discovery import Inode
 from shippers.inputs.follower import Follower
 from shippers.inputs.identity import Saved
@@ -36,11 +38,18 @@ class Known:
 
         The device may have another number after a reboot, so the same inode at the same path will do as well.
         """
-        for saved in self._candidates(follower.inode, follower.path):
-            if saved.recognises(follower.fd):
+        candidates = self._candidates(follower.inode, follower.path)
+        if isinstance(follower.content, Packed):  # it is another file than the one that it was made of
+            candidates = [*candidates, *self._beside(follower.path)]
+        for saved in candidates:
+            if saved.recognises(follower.content):
                 self._remove(saved)
                 return saved
         return None
+
+    def _beside(self, path: str) -> list[Saved]:
+        directory = os.path.dirname(path)  # noqa: PTH120  # paths are plain strings here
+        return [saved for saved in self if os.path.dirname(saved.path) == directory and saved.prefix.length]  # noqa: PTH120
 
     def claim_source(self, source: str) -> Saved | None:
         """The position of a segment of a spool, whose name tells its source; it is known no longer."""

@@ -123,7 +123,7 @@ def only(data: bytes, **settings: str) -> Record:
         (b"no end", "no end", False),
         (b"no end\r", "no end\r", False),
         (b"nul\0byte\n", "nul\0byte", False),
-        (b"\xef\xbb\xbfbom\n", "\ufeffbom", False),
+        (b"\xef\xbb\xbfbom\n", "bom", True),
         (b"latin \xe9t\xe9\r\n", "latin �t�", True),
         (b"\xff\xfea\0\n", "��a\0", True),
         (b"\xff", "�", True),

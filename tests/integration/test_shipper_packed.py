@@ -1,0 +1,193 @@
+"""Files that are not their own content: compressed ones, each read once, and UTF-16."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from shipping import Reader, add, lines, records
+
+from logrouter.observe.events import FILE_DAMAGED, FILE_GONE
+from shippers.inputs.content import content_of
+from shippers.inputs.files import GRACE
+from shippers.settings import from_arguments
+from shippers.windows import parts
+
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress, ".xz": lzma.compress}
+
+
+def rotated(reader: Reader, suffix: str = ".1.gz", pack: Callable[[bytes], bytes] = gzip.compress) -> Path:
+    """What logrotate does: rename, compress, delete."""
+    packed = reader.log.with_name(reader.log.name + suffix)
+    packed.write_bytes(pack(reader.log.read_bytes()))
+    status = reader.log.stat()
+    os.utime(packed, (status.st_atime, status.st_mtime))
+    reader.log.unlink()
+    return packed
+
+
+def messages(reader: Reader) -> list[str]:
+    given = (part for window, settings in reader.windows for part in parts(window, settings, 0.0))
+    return [record.message for record in records(given)]
+
+
+@pytest.mark.parametrize("suffix", PACKINGS)
+def test_a_compressed_file_is_read_once(tmp_path: Path, suffix: str) -> None:
+    reader = Reader(tmp_path, glob=f"*{suffix}", exclude=())
+    content = lines(0, 100_000) + b"no newline"
+    (reader.logs / f"old{suffix}").write_bytes(PACKINGS[suffix](content))
+    for _ in range(2):
+        reader.turn()
+        reader.turn(GRACE)
+        assert reader.contents == [content]
+        reader.stop()
+        reader.start()
+    before = len(reader.windows)
+    reader.turn()
+    assert len(reader.windows) == before
+
+
+def test_a_compressed_file_goes_on_after_a_restart_where_it_was(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, glob="*.gz", exclude=())
+    (reader.logs / "old.gz").write_bytes(gzip.compress(lines(0, 200_000)))
+    reader.scan()
+    for _ in range(3):
+        reader.lap()
+    reader.stop()
+    assert 0 < len(reader.windows) < 5
+    reader.start()
+    reader.turn()
+    assert reader.contents == [lines(0, 200_000)]
+    assert sum(window.to - window.from_ for window, _ in reader.windows) == len(lines(0, 200_000))
+
+
+def test_members_in_a_row_and_what_is_still_being_compressed(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, glob="*.gz", exclude=())
+    whole = gzip.compress(lines(0, 1000)) + gzip.compress(lines(1000, 60_000))
+    add(reader.logs / "old.gz", whole[:-1000])
+    reader.turn()
+    assert len(reader.contents[0]) < len(lines(0, 60_000))
+    add(reader.logs / "old.gz", whole[-1000:])
+    reader.turn()
+    assert reader.contents == [lines(0, 60_000)]
+
+
+def test_a_damaged_file_is_named_and_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, glob="*.xz", exclude=())
+    packed = bytearray(lzma.compress(os.urandom(1 << 20).hex().encode() + b"\n"))
+    packed[len(packed) // 2] ^= 0xFF
+    (reader.logs / "old.xz").write_bytes(packed)
+    add(reader.logs / "other.xz", lzma.compress(lines(0, 10)))
+    before = FILE_DAMAGED.count()
+    reader.turn()
+    reader.turn()
+    assert reader.contents == [lines(0, 10)]
+    assert FILE_DAMAGED.count() == before + 1
+
+
+def test_a_file_that_was_rotated_and_compressed_while_nobody_looked_is_read_on(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, lines(0, 1000))
+    reader.turn()
+    reader.stop()
+    add(reader.log, lines(1000, 5000))
+    rotated(reader)
+    add(reader.log, lines(9000, 9010))
+    gone = FILE_GONE.count()
+    reader.start()
+    reader.turn()
+    assert sorted(reader.contents) == [lines(0, 5000), lines(9000, 9010)]
+    assert FILE_GONE.count() == gone
+    reader.turn(GRACE + 1)
+    reader.turn()
+    assert reader.open_files == [str(reader.log)]
+
+
+@pytest.mark.parametrize("unread", [0, 500])
+def test_what_a_rotation_makes_of_a_file_that_is_followed_is_not_read_again(tmp_path: Path, unread: int) -> None:
+    reader = Reader(tmp_path, glob="app.log*", exclude=())
+    add(reader.log, lines(0, 1000))
+    reader.turn()
+    add(reader.log, lines(1000, 1000 + unread))
+    packed = rotated(reader)
+    for seconds in (1.0, 1.0, GRACE + 1, 1.0):
+        reader.turn(seconds)
+    assert reader.contents == [lines(0, 1000 + unread)]
+    assert reader.open_files == [str(packed)]
+    reader.stop()
+    reader.start()
+    reader.turn()
+    assert len({window.source for window, _ in reader.windows}) == 1
+
+
+def test_a_pattern_that_names_an_ending_wants_such_files(tmp_path: Path) -> None:
+    inputs = from_arguments([("old", f"{tmp_path}/logs/*.gz"), ("app", f"{tmp_path}/logs/*")])
+    reader = Reader(tmp_path, *inputs)
+    for name, content in (("a.gz", gzip.compress(b"gz\n")), ("b.bz2", bz2.compress(b"bz\n")), ("c.log", b"c\n")):
+        add(reader.logs / name, content)
+    reader.turn()
+    assert sorted(reader.contents) == [b"c\n", b"gz\n"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_with_a_mark_is_text_and_every_byte_can_be_had_again(tmp_path: Path, encoding: str) -> None:
+    reader = Reader(tmp_path)
+    text = "\ufeffgrüße\r\n\u0a0a \u010a\r\n\U0001f600\x00\r\n"
+    add(reader.log, text.encode(encoding)[:-7])
+    reader.turn()
+    add(reader.log, text.encode(encoding)[-7:] + "half".encode(encoding))
+    reader.turn()
+    reader.stop()
+    reader.start()
+    add(reader.log, " whole\r\n\ud800\r\n".encode(encoding, errors="surrogatepass"))
+    reader.turn()
+    assert messages(reader)[:4] == ["grüße", "\u0a0a \u010a", "\U0001f600\x00", "half whole"]
+    rebuilt = b"".join(reader.contents).decode(errors="surrogatepass").encode(encoding, errors="surrogatepass")
+    assert reader.log.read_bytes() == rebuilt
+    assert len({window.source for window, _ in reader.windows}) == 1
+
+
+def test_bytes_that_only_begin_like_a_mark_are_kept_as_they_are(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, b"\xff\xfeodd\nline\n")
+    reader.turn()
+    assert reader.contents == [b"\xff\xfeodd\nline\n"]
+
+
+def test_a_utf_16_file_that_is_truncated_is_another(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    reader.log.write_bytes("\ufeffone\ntwo\n".encode("utf-16-le"))
+    reader.turn()
+    os.truncate(reader.log, 0)
+    reader.turn()
+    add(reader.log, "\ufeffnew\n".encode("utf-16-le"))
+    reader.turn()
+    assert sorted(reader.contents, reverse=True) == ["\ufeffone\ntwo\n".encode(), "\ufeffnew\n".encode()]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 400_000), st.integers(0, 70_000)), min_size=1, max_size=8),
+    st.sampled_from(sorted(PACKINGS)),
+)
+def test_packed_content_reads_like_the_content(tmp_path: Path, looks: list[tuple[int, int]], suffix: str) -> None:
+    content = lines(0, 30_000)
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(PACKINGS[suffix](content))
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        packed = content_of(fd, str(path))
+        for offset, count in looks:
+            assert packed.read(count, offset) == content[offset : offset + count]
+            packed.rest()
+            assert packed.size(path.stat().st_size) <= len(content)
+    finally:
+        os.close(fd)
