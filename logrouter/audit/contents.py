@@ -78,6 +78,8 @@ def read_contents(
     contents = Contents(destination)
     last: dict[tuple[str, str], int] = {}
     for state in files:
+        if state.state == "new":
+            continue
         if state.state in ("expiring", "removed"):
             contents.removed += state.records
             continue

@@ -94,7 +94,8 @@ class FileState:
     """An archive file as far as it is committed.
 
     path: below the archive's directory, as the template gave it.   segment: 1, 2, ... of that path.
-    state: open, finishing, finished, expiring, removed; or damaged.   day: the filing day in the path, '' if none.
+    state: new (nothing is committed), open, finishing, finished, expiring, removed; or damaged.
+    day: the filing day in the path, '' if none.
     length: bytes of the file up to the end of the last commit, without the member's trailer.
     member_crc, member_size: CRC-32 and length of what the last member holds uncompressed: they close it at any commit.
     size: uncompressed bytes of the whole file.   records, commits: how many are in it.

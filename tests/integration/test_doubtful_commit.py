@@ -23,7 +23,7 @@ from logrouter.slices import from_part
 
 
 class FailingLedger(Ledger):
-    """Says that its disk failed.
+    """Says that its disk failed, at transactions that decide something.
 
     has_it: whether the transaction is in the log all the same, as after a failed sync, until it is renounced.
     """
@@ -32,7 +32,7 @@ class FailingLedger(Ledger):
     failures = renounce_failures = 0
 
     def commit(self, entry: Entry) -> None:
-        if self.failures:
+        if self.failures and entry.decided:
             self.failures -= 1
             if self.has_it:
                 super().commit(entry)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
@@ -28,7 +29,7 @@ from logrouter.destinations.archive.segment import Segment, SyncFailed, repair
 from logrouter.destinations.contract import Window
 from logrouter.errors import Retry
 from logrouter.faultpoint import reach
-from logrouter.ledger.ledger import FileState, Ledger
+from logrouter.ledger.ledger import Entry, FileState, Ledger
 from logrouter.observe import events
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Archive:
         self._directory = Directory(settings.directory)
         self._pool = ThreadPoolExecutor(8, thread_name_prefix=f"archive-{name}")
         self._open: dict[str, FileState] = {}
+        self._begun: dict[str, FileState] = {}
         self._segments: OrderedDict[str, Segment] = OrderedDict()
         self._touched: dict[str, Segment] = {}
         self._ending: list[FileState] = []
@@ -75,6 +77,13 @@ class Archive:
 
     async def recover(self) -> None:
         """Cut open files back to their committed length; what was behind it is kept as `.torn`."""
+        for state in self._ledger.files(self.name, "new"):
+            self._begun[state.path] = replace(state, state="open")
+            try:
+                if await self._in_pool(_put_aside, self._directory, open_name(state.path, state.segment)):
+                    events.ARCHIVE_TORN.happened(path=open_name(state.path, state.segment))
+            except OSError as error:
+                events.ARCHIVE_UNMENDED.happened(path=open_name(state.path, state.segment), reason=error)
         for state in sorted(self._ledger.files(self.name, "open"), key=attrgetter("segment")):
             if state.path in self._open:
                 self._ending.append(self._open[state.path])
@@ -98,9 +107,10 @@ class Archive:
         """Append durably. Raises Retry for a disk that is full or fails; nothing of the call remains then."""
         filed = self._filing.file(windows)
         try:
-            states = {path: self._open.get(path) or self._new_state(path, target.day) for path, target in filed.items()}
-        except OSError as error:
+            await self._begin(filed)
+        except (OSError, sqlite3.Error) as error:
             raise Retry(f"archive {self.name}: {error}") from error
+        states = {path: self._open.get(path) or self._begun[path] for path in filed}
         results = await asyncio.gather(
             *(self._in_pool(self._append, states[path], target) for path, target in filed.items()),
             return_exceptions=True,
@@ -116,6 +126,18 @@ class Archive:
             raise Retry(f"archive {self.name}: {failures[0]}") from failures[0]
         return [segment.written for segment in self._touched.values()]
 
+    async def _begin(self, filed: Mapping[str, Filed]) -> None:
+        """Note new files in the ledger before they are there: what a crash leaves of them must be known as nothing."""
+        new = {
+            path: self._new_state(path, target.day)
+            for path, target in filed.items()
+            if path not in self._open and path not in self._begun
+        }
+        if new:
+            noted = [replace(state, state="new") for state in new.values()]
+            await asyncio.to_thread(self._ledger.commit, Entry(files=noted))
+            self._begun |= new
+
     def _new_state(self, path: str, day: str) -> FileState:
         segment = self._ledger.last_segment(self.name, path) + 1
         while self._directory.exists(final_name(path, segment)):
@@ -128,8 +150,8 @@ class Archive:
             name = open_name(state.path, state.segment)
             if state.commits:
                 repair(self._directory, state)
-            elif self._directory.exists(name):
-                self._directory.rename(name, f"{name}.torn-{time.time_ns()}")
+            else:
+                _put_aside(self._directory, name)
             segment = self._segments[state.path] = Segment(self._directory, state)
             reach("archive.opened")
         self._touched[state.path] = segment
@@ -142,6 +164,7 @@ class Archive:
             reach("archive.committed")
             segment.commit()
             self._open[path] = segment.committed
+            self._begun.pop(path, None)
             self._segments.move_to_end(path)
             self._written_at[path] = now
         self._touched.clear()
@@ -230,3 +253,11 @@ class Archive:
 
     async def _in_pool(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
+
+
+def _put_aside(directory: Directory, name: str) -> bool:
+    """Rename a file that nothing was committed of; whether there was one."""
+    if not directory.exists(name):
+        return False
+    directory.rename(name, f"{name}.torn-{time.time_ns()}")
+    return True
