@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from logrouter.config.multiline import INDENTED, MultilineModel
+from logrouter.config.multiline import INDENTED
 from logrouter.config.shippers import FilesModel, Shippers, SyslogModel
 from shippers.parsing.joining import Joining
 from shippers.services import Services
@@ -44,7 +44,7 @@ def _files(model: FilesModel, services: Services) -> Input:
         max_line=model.max_line,
         exclude=_not_named(model.files) if model.exclude is None else tuple(model.exclude),
         services=services,
-        joining=_joining(model.multiline) if model.multiline else None,
+        joining=_joining(model),
     )
 
 
@@ -53,9 +53,12 @@ def _not_named(globs: Sequence[str]) -> tuple[str, ...]:
     return tuple(pattern for pattern in COMPRESSED if not any(glob.endswith(pattern[1:]) for glob in globs))
 
 
-def _joining(model: MultilineModel) -> Joining:
-    traces = tuple(name for name in model.traces if name != INDENTED)
-    return Joining(traces, model.begins, model.continues, model.flush)
+def _joining(model: FilesModel) -> Joining | None:
+    wrapping, multiline = "" if model.format == "lines" else model.format, model.multiline
+    if multiline is None:
+        return Joining(wrapping=wrapping, is_only_wrapped=True) if wrapping else None
+    traces = tuple(name for name in multiline.traces if name != INDENTED)
+    return Joining(traces, multiline.begins, multiline.continues, multiline.flush, wrapping)
 
 
 def _syslog(model: SyslogModel, services: Services) -> Input:

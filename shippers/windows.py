@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import base64
 import fnmatch
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise, repeat
-from typing import Literal
+from typing import Any, Literal
 
 from logrouter.batch import Part
 from logrouter.keys import routing_key
 from logrouter.record import Record, encode_lines, rfc3339, split_lines
 from shippers.envelopes import unseal
+from shippers.parsing.containers import service_of
 from shippers.parsing.joining import Joining, heads
 from shippers.parsing.severity import STATED, severities, severity
 from shippers.parsing.syslog import parse, program
 from shippers.parsing.time import DAY, times
+from shippers.parsing.wrapping import Unwrapped, unwrap
 from shippers.services import NONE_KNOWN, Services
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")
@@ -103,7 +106,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Whole lines of a source: its bytes `[from_, to)` are `data`; with `cut`, `data` is the beginning of one line."""
+    """Whole lines of a source: its bytes `[from_, to)` are `data`; with `cut`, `data` is the beginning of one line.
+
+    container: what is known of the container that wrote them.
+    """
 
     source: str
     start: int
@@ -111,6 +117,7 @@ class Window:
     to: int
     data: bytes
     cut: Cut | None = None
+    container: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ class _Lines:
     """What records are made of: their texts, where each ends, and the exact bytes (base64) of those that need them.
 
     firsts: the first line of each, which says what it is.   starts: of those of several lines, where each line begins.
+    whens: the line or part of it that tells the time of each.   fields: what else is known of some.
     """
 
     texts: list[str]
@@ -125,6 +133,8 @@ class _Lines:
     raw: dict[int, str]
     firsts: list[str]
     starts: dict[int, list[int]]
+    whens: list[str]
+    fields: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -173,17 +183,21 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     if not window.from_ and lines.texts[0].startswith(_MARK):
         _without_mark(lines, window)
     if settings.joining is not None and not window.cut:
-        lines = _join(lines, window, settings.joining)
+        join = _unwrap if settings.joining.wrapping else _join
+        lines = join(lines, window, settings.joining)
     levels = severities(lines.firsts, settings.severity)
-    moments = times(lines.firsts, now)
+    moments = times(lines.whens, now)
     programs = repeat((None, None)) if settings.service else map(program, lines.firsts)
-    fields = {"cut": {"length": window.cut.length, "sha256": window.cut.sha256}} if window.cut else None
+    common: dict[str, Any] = {"container": window.container} if window.container else {}
+    if window.cut:
+        common["cut"] = {"length": window.cut.length, "sha256": window.cut.sha256}
+    own_service = settings.service or service_of(window.container or {})
     groups: dict[Label, _Group] = {}
     now_ms, received = int(now * 1000), rfc3339(now)
-    pos, service, host = window.from_, settings.service, settings.host
+    pos, service, host = window.from_, own_service, settings.host
     columns = zip(lines.texts, lines.ends, levels, moments, programs, strict=False)  # `repeat` has no end
     for index, (text, end, (level, severity_from), (ts, ms), (app, pid)) in enumerate(columns):
-        if not settings.service:
+        if not own_service:
             service = settings.services.of(app)
         far = abs(ms - now_ms) > DAY * 1000
         label = (service, host, level)
@@ -207,7 +221,7 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
                 severity_from=severity_from,
                 app=app,
                 pid=pid,
-                fields=fields,
+                fields=(common | lines.fields[index] if index in lines.fields else common) or None,
                 raw=lines.raw.get(index),
                 lines=lines.starts.get(index),
             )
@@ -281,7 +295,7 @@ def _split(window: Window) -> _Lines:
     ends[-1] = window.to
     try:
         texts = data.decode().replace("\r\n", "\n").split("\n")[: len(pieces)]
-        return _Lines(texts, ends, {}, texts, {})
+        return _Lines(texts, ends, {}, texts, {}, texts)
     except UnicodeDecodeError:
         exact = [piece + b"\n" for piece in pieces[:-1]]
         exact.append(data[sum(map(len, exact)) :])
@@ -306,7 +320,7 @@ def _decode_each(exact: list[bytes], ends: list[int]) -> _Lines:
         except UnicodeDecodeError:
             texts.append(content.decode(errors="replace"))
             raw[index] = base64.b64encode(line).decode()
-    return _Lines(texts, ends, raw, texts, {})
+    return _Lines(texts, ends, raw, texts, {}, texts)
 
 
 def _join(lines: _Lines, window: Window, joining: Joining) -> _Lines:
@@ -316,7 +330,8 @@ def _join(lines: _Lines, window: Window, joining: Joining) -> _Lines:
     if len(begins) == len(lines.texts):
         return lines
     positions = [begin, *lines.ends]
-    joined = _Lines([], [], {}, [lines.texts[first] for first in begins], {})
+    firsts = [lines.texts[first] for first in begins]
+    joined = _Lines([], [], {}, firsts, {}, firsts)
     for number, (first, following) in enumerate(pairwise([*begins, len(lines.texts)])):
         text = "\n".join(lines.texts[first:following])
         exact = data[positions[first] - begin : positions[following] - begin]
@@ -327,3 +342,31 @@ def _join(lines: _Lines, window: Window, joining: Joining) -> _Lines:
         joined.texts.append(text)
         joined.ends.append(positions[following])
     return joined
+
+
+def _unwrap(lines: _Lines, window: Window, joining: Joining) -> _Lines:
+    """Records of what a container's program wrote, put together again."""
+    pieces = window.data.removesuffix(b"\n").split(b"\n")
+    positions = [window.from_, *lines.ends]
+    whole = _Lines([], [], {}, [], {}, [])
+    for number, (first, following) in enumerate(pairwise([*heads(pieces, joining), len(pieces)])):
+        unwrapped = [unwrap(piece, joining.wrapping) for piece in pieces[first:following]]
+        content = _content(unwrapped)
+        text = content.decode(errors="replace")
+        if text.encode() != content:
+            whole.raw[number] = base64.b64encode(content + b"\n").decode()
+        if following > first + 1:
+            whole.starts[number] = positions[first:following]
+        begin = text.partition("\n")[0]
+        whole.texts.append(text)
+        whole.ends.append(positions[following])
+        whole.firsts.append(begin)
+        whole.whens.append(unwrapped[0].time or begin)
+        if unwrapped[0].stream:
+            whole.fields[number] = {"stream": unwrapped[0].stream, **(unwrapped[0].attributes or {})}
+    return whole
+
+
+def _content(unwrapped: Sequence[Unwrapped]) -> bytes:
+    """The lines, with a newline between two unless the first of them is only a piece."""
+    return b"".join(each.content if each.is_partial else each.content + b"\n" for each in unwrapped).removesuffix(b"\n")

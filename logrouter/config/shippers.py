@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -64,6 +64,7 @@ class FilesModel(Strict):
     first_read: Size | None = None
     max_line: Size = 1 << 20
     multiline: Multiline | None = None
+    format: Literal["lines", "docker", "cri"] = "lines"
 
     _severity = field_validator("severity")(_checked_severity)
 

@@ -15,6 +15,7 @@ from secrets import token_hex
 
 from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
 from logrouter.observe.metrics import UNREAD
+from shippers.inputs.containers import container_of
 from shippers.inputs.content import Content, Plain, Rewritten, content_of
 from shippers.inputs.discovery import Origin
 from shippers.inputs.identity import PREFIX, TAIL, Mark, Saved, shown
@@ -87,6 +88,8 @@ class Follower:
         self.origin = origin
         self.segment = origin.segment
         self.inode = (status.st_dev, status.st_ino)
+        joining = origin.settings.joining
+        self.container = container_of(path, joining.wrapping) if joining and joining.wrapping else None
         self.content: Content = Plain(fd) if origin.segment else content_of(fd, path)
         self.size = 0
         self.unlinked = False
@@ -350,7 +353,8 @@ class Follower:
         return self._window(line.length, content, Cut(line.length, line.digest.hexdigest()) if is_cut else None)
 
     def _window(self, length: int, content: bytes, cut: Cut | None = None) -> Window:
-        window = Window(self.source, self.start, self.position, self.position + length, content, cut)
+        place = (self.source, self.start, self.position, self.position + length)
+        window = Window(*place, content, cut, self.container)
         if cut is None:
             tail = (self._tail + content[-TAIL:])[-TAIL:]
             lines = content.count(b"\n") + (not content.endswith(b"\n"))

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from logrouter.config.conditions import compile_regex
+from shippers.parsing.wrapping import unwrap
 
 NEAR = 1024
 """Bytes of a line that are looked at."""
@@ -26,12 +27,15 @@ class Joining:
 
     traces: names in TRACES.   begins: an RE2 pattern that the first line of each record matches.   continues: one that
     every other line matches.   flush: seconds for which a last record waits for more lines.
+    wrapping: how a container engine has wrapped the lines.   is_only_wrapped: they are joined where it cut them alone.
     """
 
     traces: tuple[str, ...] = ()
     begins: str = ""
     continues: str = ""
     flush: float = 1.0
+    wrapping: str = ""
+    is_only_wrapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +85,26 @@ _BLANK = b" \t"
 
 def heads(lines: Sequence[bytes], joining: Joining) -> list[int]:
     """The indexes of the lines that begin a record; always the first."""
-    begins = _by_pattern(joining) or functools.partial(_by_traces, joining.traces)
-    return list(begins(lines))
+    if not joining.wrapping:
+        return list(_begins(lines, joining))
+    unwrapped = [unwrap(line, joining.wrapping) for line in lines]
+    begins = _begins([each.content for each in unwrapped], joining)
+    return [index for index in begins if not (index and unwrapped[index - 1].is_partial)]
 
 
 def last_head(content: bytes, joining: Joining) -> int:
-    """Where the last record begins in whole lines, the first of which begins one."""
+    """Where the last record begins in whole lines, the first of which begins one; or their end, if it is whole."""
     lines = content.removesuffix(b"\n").split(b"\n")
+    if joining.is_only_wrapped and not unwrap(lines[-1], joining.wrapping).is_partial:
+        return len(content)
     return sum(map(len, lines[: (last := heads(lines, joining)[-1])])) + last
+
+
+def _begins(lines: Sequence[bytes], joining: Joining) -> Iterable[int]:
+    if joining.is_only_wrapped:
+        return range(len(lines))
+    begins = _by_pattern(joining) or functools.partial(_by_traces, joining.traces)
+    return begins(lines)
 
 
 def _by_pattern(joining: Joining) -> Callable[[Sequence[bytes]], Iterator[int]] | None:
