@@ -113,6 +113,9 @@ FILE_REWRITTEN = Event(
 FILE_DAMAGED = Event("file.damaged", _warning, "{path} cannot be unpacked beyond byte {position}: {reason}")
 FILE_GONE = Event("file.gone", _warning, "{path} is gone; whatever it held beyond byte {position} was not read")
 GLOB_EMPTY = Event("input.empty", _info, "not on this machine: {globs}")
+INPUTS_OVERLAP = Event(
+    "input.overlap", _warning, "{paths}: matched by {inputs} as well; shipped once, as {taken}, which stands first"
+)
 GLOB_MATCHED = Event("input.matched", _info, "a file matches {glob} now")
 FOLLOWING = Event("input.following", _info, "following {what}")
 QUIET = Event(

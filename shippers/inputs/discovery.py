@@ -51,7 +51,8 @@ class Discovery:
     """What was there at the time `began` (Unix time).
 
     unreadable: directories and files that could not be looked at, with the reason.   matched: globs that met a file.
-    vacant: the places of single files (of globs without wildcards) where none is.
+    vacant: the places of single files (of globs without wildcards) where none is.   overlaps: files that a further
+    input matches, by the names of the first and the further one.
     """
 
     began: float
@@ -59,6 +60,7 @@ class Discovery:
     unreadable: dict[str, str] = field(default_factory=dict)
     matched: set[str] = field(default_factory=set)
     vacant: dict[str, Origin] = field(default_factory=dict)
+    overlaps: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
 
 def discover(inputs: Sequence[Input], excluded: Sequence[str] = ()) -> Discovery:
@@ -74,6 +76,8 @@ def discover(inputs: Sequence[Input], excluded: Sequence[str] = ()) -> Discovery
                 file = found.files.setdefault(inode, Found([], origin))
                 if path not in file.paths:
                     file.paths.append(path)
+                if file.origin.settings != origin.settings:
+                    found.overlaps.setdefault((file.origin.settings.name, origin.settings.name), []).append(path)
                 found.matched.add(origin.glob)
             elif not _MAGIC.search(origin.glob):
                 found.vacant.setdefault(path, origin)

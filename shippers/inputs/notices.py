@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Iterable, Sequence
 
-from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, GLOB_EMPTY, GLOB_MATCHED
+from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, GLOB_EMPTY, GLOB_MATCHED, INPUTS_OVERLAP
 from shippers.inputs.discovery import Discovery
 from shippers.inputs.identity import shown
 
@@ -28,6 +28,7 @@ class Notices:
         self._is_first = True
         self._unreadable: set[str] = set()
         self._failed: dict[str, str] = {}
+        self._overlapping: set[tuple[str, str]] = set()
 
     @property
     def unreadable(self) -> list[str]:
@@ -52,6 +53,11 @@ class Notices:
         self._unreadable = set(self._failed)
         self._failed.clear()
         self._look_for_missing(discovery.matched)
+        for (taken, further), paths in discovery.overlaps.items():
+            if (taken, further) not in self._overlapping:
+                self._overlapping.add((taken, further))
+                files = named([shown(path) for path in paths], "files")
+                INPUTS_OVERLAP.happened(paths=files, inputs=f"input {further}", taken=taken)
 
     def _look_for_missing(self, matched: set[str]) -> None:
         found = [glob for glob in self._awaited if glob in matched]

@@ -9,7 +9,7 @@ import pytest
 from shipping import Reader, add, arrived, lines, records, routing, shipping
 
 from logrouter.broker import connect
-from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, LINE_CUT
+from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, INPUTS_OVERLAP, LINE_CUT
 from logrouter.record import decode_lines, original
 from shippers.inputs.files import GRACE
 from shippers.windows import MAX_PARTS, Input, parts
@@ -31,7 +31,8 @@ def test_half_a_line_waits_for_its_other_half_over_a_restart(tmp_path: Path) -> 
     assert len(reader.windows) == 1
 
 
-def test_names_of_one_file_make_one_source(tmp_path: Path) -> None:
+def test_case_9_names_of_one_file_make_one_source_and_two_inputs_of_it_are_said_once(tmp_path: Path) -> None:
+    overlaps = INPUTS_OVERLAP.count()
     logs = tmp_path / "logs"
     inputs = (Input("one", (f"{logs}/*.log", f"{logs}/app.log"), "h"), Input("two", (f"{logs}/*",), "h"))
     reader = Reader(tmp_path, *inputs)
@@ -42,6 +43,7 @@ def test_names_of_one_file_make_one_source(tmp_path: Path) -> None:
     reader.turn()
     assert reader.contents == [lines(0, 10)]
     assert {settings.service for _, settings in reader.windows} == {"one"}
+    assert INPUTS_OVERLAP.count() == overlaps + 1
 
 
 def test_a_file_that_cannot_be_opened_is_said_once_and_picked_up_later(
