@@ -8,7 +8,6 @@ and told when one is back. This file imports nothing of ours, so that it may be 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import logging
@@ -16,6 +15,7 @@ import os
 import random
 import re
 import socket
+import struct
 import sys
 import termios
 import threading
@@ -92,12 +92,13 @@ class LogrouterHandler(logging.Handler):
         self._paths = (lambda: [address]) if address else socket_paths
         self._capacity = capacity
         self._sender = self._new_sender()
+        self._dropped_before = 0
         _handlers.add(self)
 
     @property
     def dropped(self) -> int:
         """Records of this process that were not, and will not be, sent."""
-        return self._sender.dropped
+        return self._dropped_before + self._sender.dropped
 
     def emit(self, record: logging.LogRecord) -> None:
         """Put a record into the queue, or count it; by logging's own rule what is wrong with it is printed."""
@@ -112,19 +113,23 @@ class LogrouterHandler(logging.Handler):
 
     def close(self) -> None:
         """Flush and disconnect; what cannot be sent is said on stderr. A record that comes later connects again."""
-        sender = self._sender
+        self.acquire()
+        try:
+            sender, self._sender = self._sender, self._new_sender()
+        finally:
+            self.release()
         sender.close(self.flush_timeout)
-        self._sender = self._new_sender()
-        self._sender.dropped = sender.dropped
+        self._dropped_before += sender.dropped
         if sender.untold and logging.raiseExceptions and sys.stderr:
             text = f"{sender.untold} log records of {self.service} were not sent, no shipper took them"
-            print(f"{text} ({sender.reason})", file=sys.stderr)  # noqa: T201  # it is logging that has failed
+            reason = sender.refusal or "it did not read in time"
+            print(f"{text} ({reason})", file=sys.stderr)  # noqa: T201  # it is logging that has failed
         super().close()
 
     def forked(self) -> None:
         """In a child process: begin anew, without what its parent sends."""
         self._sender.abandon()
-        self._sender = self._new_sender()
+        self._sender, self._dropped_before = self._new_sender(), 0
 
     def _new_sender(self) -> _Sender:
         return _Sender(self._paths, self._capacity, self._note)
@@ -146,7 +151,7 @@ class _Sender:
         self._sending = 0
         self.untold = 0
         self.dropped = 0
-        self.reason = "it did not read in time"
+        self.refusal = ""
         self._is_refused = self._is_urgent = self._is_closing = self._is_stuck = False
         self._thread: threading.Thread | None = None
         self._connection: socket.socket | None = None
@@ -171,6 +176,9 @@ class _Sender:
         with self._changed:
             self._is_refused, self._is_urgent = False, True
             self._changed.notify_all()
+        if self._thread is None:
+            self._send_here(seconds)
+        with self._changed:
             is_done = self._changed.wait_for(
                 lambda: self._is_refused or self._is_stuck or not (self._waiting or self._sending), seconds
             )
@@ -191,6 +199,8 @@ class _Sender:
                 connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for a shipper that does not read
         if thread is not None:
             thread.join(_ENDING)
+        else:
+            self._lost()
 
     def abandon(self) -> None:
         """Close a parent's connection in its child."""
@@ -201,9 +211,9 @@ class _Sender:
         self._thread = threading.Thread(target=self._run, name="logrouter", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # no more threads now: the next record tries again
+        except RuntimeError:  # no more threads, or the interpreter ends: the next record tries again, or `flush` sends
             self._thread = None
-            raise
+            return
         if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
             multiprocessing.Finalize(None, flush_all, exitpriority=0)  # its children end without atexit
 
@@ -211,14 +221,13 @@ class _Sender:
         pause = _FIRST_PAUSE
         while not self._is_closing:
             with self._changed:
-                ready = self._waiting or self._is_closing
-                if not ready:
+                if not (self._waiting or self._is_closing):
                     self._changed.wait(_SETTLING if self._unread else None)
             try:
                 self._turn()
                 pause = _FIRST_PAUSE
-            except OSError as error:
-                self._lost(error)
+            except OSError:
+                self._lost()
                 with self._changed:
                     self._changed.wait_for(
                         lambda: self._is_closing or (self._is_urgent and not self._is_refused),
@@ -245,6 +254,17 @@ class _Sender:
         while size - len(self._unread[0]) >= self._room:  # the kernel holds no more, so this one has been read
             size -= len(self._unread.popleft())
 
+    def _send_here(self, seconds: float) -> None:
+        """Send what waits without a thread, each batch within so many seconds."""
+        timeout = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+        try:
+            while self._waiting:
+                connection = self._connection or self._connect()
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+                self._turn()
+        except OSError:
+            self._lost()
+
     def _take(self) -> list[bytes]:
         """A batch off the queue; behind what was kept comes how many were not."""
         with self._changed:
@@ -270,12 +290,12 @@ class _Sender:
                 reasons.append(f"{path}: {error.strerror or error}")
                 continue
             self._room = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-            self._connection = connection
+            self._connection, self.refusal = connection, ""
             return connection
         with self._changed:
-            self._is_refused, self.reason = True, "; ".join(reasons)
+            self._is_refused, self.refusal = True, "; ".join(reasons)
             self._changed.notify_all()
-        raise ConnectionRefusedError(errno.ECONNREFUSED, self.reason)
+        raise ConnectionRefusedError(self.refusal)
 
     def _settle(self, connection: socket.socket) -> None:
         """Forget what the shipper has read. Raises OSError if it went away with some of it unread."""
@@ -290,7 +310,7 @@ class _Sender:
         if is_over or is_read:
             self._unread.clear()
 
-    def _lost(self, error: OSError) -> None:
+    def _lost(self) -> None:
         """Put what a shipper may not have read before all that waits."""
         with self._changed:
             self._waiting.extendleft(reversed(self._unread))

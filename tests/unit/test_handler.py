@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from pathlib import Path
@@ -281,6 +282,8 @@ def test_a_shipper_that_does_not_read_delays_the_end_once(tmp_path: Path, capsys
     with listener(path):
         for _ in range(1000):
             handler.handle(logging.makeLogRecord({"levelno": 20, "msg": "x" * 1000}))
+        handler.flush()
+        handler.flush_timeout = 3600.0  # nor does closing wait again
         logging.shutdown([weakref.ref(handler)])
     assert re.fullmatch(
         r"\d+ log records of shop were not sent, .* \(it did not read in time\)\n", capsys.readouterr().err
@@ -297,6 +300,33 @@ def test_a_closed_handler_connects_again(tmp_path: Path) -> None:
             handler.close()
             with opened.accept()[0] as client:
                 assert received(client, 1) == [text]
+
+
+def test_without_a_thread_flush_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    path = tmp_path / "s"
+    handler = LogrouterHandler("shop", str(path), flush_timeout=0.2)
+    with listener(path) as opened:
+        handler.handle(logging.makeLogRecord({"levelno": 20, "msg": "one"}))
+        handler.close()
+        with opened.accept()[0] as client:
+            assert received(client, 1) == ["one"]
+            assert client.recv(1) == b""
+        for _ in range(1000):
+            handler.handle(logging.makeLogRecord({"levelno": 20, "msg": "x" * 1000}))
+        handler.close()  # nobody reads
+    path.unlink()
+    handler.handle(logging.makeLogRecord({"levelno": 20, "msg": "two"}))
+    handler.flush_timeout = 3600.0
+    handler.close()  # nobody listens
+    unread, absent = capsys.readouterr().err.splitlines()
+    assert unread.endswith("no shipper took them (it did not read in time)")
+    assert absent == f"1 log records of shop were not sent, no shipper took them ({path}: No such file or directory)"
 
 
 def test_the_standard_library_is_enough() -> None:
