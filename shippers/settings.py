@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from logrouter.config.multiline import INDENTED
-from logrouter.config.shippers import FilesModel, Shippers, SyslogModel
+from logrouter.config.shippers import DEFAULT_SOCKET, FilesModel, Shippers, SyslogModel
+from logrouter.handler import socket_paths
 from shippers.parsing.joining import Joining
 from shippers.services import Services
 from shippers.windows import COMPRESSED, Input, Stdin, Syslog
@@ -66,10 +68,23 @@ def _syslog(model: SyslogModel, services: Services) -> Input:
     feed = Syslog(
         udp=tuple(at.udp),
         tcp=tuple(at.tcp),
-        unix=tuple(at.unix),
-        unix_stream=tuple(at.unix_stream),
+        unix=tuple(map(_socket_path, at.unix)),
+        unix_stream=tuple(map(_socket_path, at.unix_stream)),
         host=model.host,
         max_line=model.max_line,
         max_spool=model.max_spool,
     )
     return Input(service=model.service, severity=model.severity, feed=feed, services=services)
+
+
+def _socket_path(path: str) -> str:
+    """Of the places where `logrouter.handler` looks the first that this user may listen at."""
+    if path != DEFAULT_SOCKET:
+        return path
+    paths = socket_paths()
+    return next(filter(_may_be_made, paths), paths[0])
+
+
+def _may_be_made(path: str) -> bool:
+    there = next(parent for parent in Path(path).absolute().parents if os.access(parent, os.F_OK))
+    return os.access(there, os.W_OK | os.X_OK)

@@ -18,6 +18,7 @@ from logrouter.batch import Part
 from logrouter.keys import routing_key
 from logrouter.record import Record, encode_lines, rfc3339, split_lines
 from shippers.envelopes import unseal
+from shippers.parsing.application import from_application
 from shippers.parsing.containers import service_of
 from shippers.parsing.joining import Joining, heads
 from shippers.parsing.severity import STATED, severities, severity
@@ -259,7 +260,9 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
     received_ms = int(envelope.received * 1000)
     far = abs(ms - received_ms) > DAY * 1000
     exact = content if content.endswith(b"\n") else content + b"\n"
-    cut = {"cut": {"length": envelope.length, "sha256": envelope.sha256}} if envelope.length else None
+    fields, conversation, sd = from_application(said.sd)
+    if envelope.length:
+        fields = {**(fields or {}), "cut": {"length": envelope.length, "sha256": envelope.sha256}}
     record = Record(
         ts=ts,
         service=settings.service or settings.services.of(said.app, said.facility),
@@ -275,8 +278,9 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
         app=said.app,
         pid=said.pid,
         msgid=said.msgid,
-        sd=said.sd,
-        fields=cut,
+        sd=sd,
+        fields=fields,
+        conversation=conversation,
         raw=None if message.encode() + b"\n" == exact else base64.b64encode(exact).decode(),
     )
     return record, received_ms if far else ms

@@ -24,6 +24,9 @@ from logrouter.config.validation import Strict, validate
 Address = tuple[str, int]
 """Host and port."""
 
+DEFAULT_SOCKET = "default"
+"""In place of a path: where `logrouter.handler` looks for a shipper."""
+
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]\s/]*)):(\d{1,5})")
 
 
@@ -48,8 +51,9 @@ def _address(text: Any) -> Address:
 def _paths(given: Any) -> list[str]:
     paths = given if isinstance(given, list) else [given]
     for path in paths:
-        if not isinstance(path, str) or not path.startswith("/"):
-            raise ValueError(f"{path!r} is not an absolute path\nbegin it with /, such as /run/logrouter.sock")
+        if path != DEFAULT_SOCKET and (not isinstance(path, str) or not path.startswith("/")):
+            remedy = f"begin it with /, such as /run/logrouter.sock, or write `{DEFAULT_SOCKET}`"
+            raise ValueError(f"{path!r} is not an absolute path\n{remedy}")
     return paths
 
 

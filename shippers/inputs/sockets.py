@@ -35,7 +35,11 @@ def open_inet(kind: socket.SocketKind, address: Address) -> socket.socket:
 
 
 def open_unix(kind: socket.SocketKind, path: str) -> socket.socket:
-    """A socket at `path` that every program may write to; a socket file that nobody listens at is replaced."""
+    """A socket at `path` that every program may write to; a socket file that nobody listens at is replaced.
+
+    Its directory is made if it is not there, open to every program as well.
+    """
+    _make_directory(Path(path).parent)
     _remove_stale(kind, path)
     opened = socket.socket(socket.AF_UNIX, kind)
     try:
@@ -69,6 +73,12 @@ def _ready(opened: socket.socket, place: object) -> socket.socket:
             opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
     opened.setblocking(False)
     return opened
+
+
+def _make_directory(directory: Path) -> None:
+    if not directory.is_dir():
+        directory.mkdir(parents=True)
+        directory.chmod(0o755)  # whatever the umask
 
 
 def _remove_stale(kind: socket.SocketKind, path: str) -> None:

@@ -180,6 +180,17 @@ async def test_unix_sockets_also_over_a_stale_file(tmp_path: Path, kind: str) ->
     assert (record.message, record.app, record.host) == ("by unix", "sshd", "web-1")
 
 
+async def test_the_directory_of_a_unix_socket_is_made_and_open_to_all(tmp_path: Path) -> None:
+    path, broker = tmp_path / "run/logrouter/log.sock", FaultyBroker()
+    earlier = os.umask(0o077)
+    try:
+        async with listening(tmp_path, broker, unix_stream=(str(path),)):
+            assert path.parent.stat().st_mode & 0o777 == 0o755
+            assert path.stat().st_mode & 0o777 == 0o666
+    finally:
+        os.umask(earlier)
+
+
 @pytest.mark.parametrize("obstacle", ["port", "socket", "file"])
 async def test_an_address_that_is_taken_is_said_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, obstacle: str

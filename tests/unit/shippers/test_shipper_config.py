@@ -48,11 +48,22 @@ def test_the_shipped_map_stands_in_where_there_is_none(tmp_path: Path) -> None:
     assert settings.services.of("postfix/smtpd") == "mail"
 
 
-def test_the_shipped_files() -> None:
+def test_the_shipped_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGROUTER_SOCKET", "/x/log.sock")
     shipped = from_models(load_inputs([SHIPPED]))
     (syslog,) = [settings for settings in shipped if settings.feed]
-    assert syslog.feed == Syslog(udp=(("127.0.0.1", 5514),), tcp=(("127.0.0.1", 5514),))
+    local = (("127.0.0.1", 5514),)
+    assert syslog.feed == Syslog(udp=local, tcp=local, unix_stream=("/x/log.sock",))
     assert {syslog.services.of(app) for app in ("sshd", "sudo", "su(pam_unix)")} == {"auth"}
+
+
+def test_the_default_socket_is_the_first_that_may_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text("syslog: {unix_stream: default}")
+    (tmp_path / "file").touch()  # below it nothing can be made, not by root either
+    places = [f"{tmp_path}/{place}/logrouter/log.sock" for place in ("file", "new/run", "state")]
+    monkeypatch.setattr("shippers.settings.socket_paths", lambda: places)
+    (settings,) = from_models(load_inputs([tmp_path / "a.yaml"]))
+    assert settings.feed == Syslog(unix_stream=(places[1],))
 
 
 def test_every_mistake_has_its_place(tmp_path: Path) -> None:
