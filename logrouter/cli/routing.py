@@ -1,11 +1,18 @@
-"""A router's parts put together: ledger, destinations, rules; opened for a command and closed after it."""
+"""A router put together for a command: ledger, destinations and rules, opened, reloaded and closed.
+
+In come a place and rules, out go records where the rules say, for as long as the command runs.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from logrouter.broker.contract import Broker
+from logrouter.cli.configured import rule_set
 from logrouter.destinations.building import build_inline, build_notifying
 from logrouter.errors import UserError
 from logrouter.ledger.ledger import Ledger
@@ -13,6 +20,7 @@ from logrouter.observe import events
 from logrouter.router.commit import Commits
 from logrouter.router.handoff import Handoff
 from logrouter.router.notifying import Outlet
+from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.ruleset import RuleSet
 from shippers.parsing.severity import severity
@@ -23,16 +31,89 @@ def mail_directory(state: Path) -> Path:
     return state / "mail"
 
 
-@contextmanager
-def open_routing(rules: RuleSet, state: Path, archives: Path, instance: str) -> Iterator[Routing]:
-    """A router's routing, with the ledger locked for as long as it is open.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a router works on. rules: where its rules are.   archives: directory of archives that name none."""
 
-    archives: directory of archives that name none. Raises StateError, UserError for a directory that cannot be made.
+    rules: Path
+    state: Path
+    archives: Path
+    instance: str
+
+
+class Router:
+    """A router, open with its ledger locked; other rules open it anew. To be closed.
+
+    Raises StateError, UserError for a directory that cannot be made.
     """
+
+    def __init__(self, place: Place, rules: RuleSet) -> None:
+        self._place = place
+        self._rules = rules
+        self._opened = ExitStack()
+        self._routing = self._opened.enter_context(_open(place, rules))
+
+    def close(self) -> None:
+        """Release the ledger."""
+        self._opened.close()
+
+    async def run(self, broker: Broker, stop: asyncio.Event, drain: asyncio.Event, reload: asyncio.Event) -> None:
+        """Route until `stop` is set, or all is routed once `drain` is; after each `reload` by what the rules are then.
+
+        Each record is decided once, by the rules before or after: what is in hand is settled in between.
+        """
+        while True:
+            leave = asyncio.Event()
+            work = asyncio.create_task(route(broker, self._routing, leave, drain))
+            try:
+                rules = await self._other_rules(work, stop, reload)
+            finally:
+                leave.set()
+                await asyncio.wait({work})
+            work.result()
+            if rules is None:
+                return
+            self._reopen(rules)
+
+    async def _other_rules(
+        self, work: asyncio.Task[None], stop: asyncio.Event, reload: asyncio.Event
+    ) -> RuleSet | None:
+        """The rules of the next reload that are without a mistake; None if it ends before that."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while True:
+                reloading = asyncio.create_task(reload.wait())
+                await asyncio.wait({work, stopping, reloading}, return_when=asyncio.FIRST_COMPLETED)
+                reloading.cancel()
+                if work.done() or stopping.done():
+                    return None
+                reload.clear()
+                try:
+                    return await asyncio.to_thread(rule_set, self._place.rules)
+                except UserError as error:
+                    events.RELOAD_REFUSED.happened(reason=error)
+        finally:
+            stopping.cancel()
+
+    def _reopen(self, rules: RuleSet) -> None:
+        self._opened.close()
+        try:
+            self._routing = self._opened.enter_context(_open(self._place, rules))
+        except UserError as error:
+            events.RELOAD_REFUSED.happened(reason=error)
+            self._routing = self._opened.enter_context(_open(self._place, self._rules))
+        else:
+            self._rules = rules
+            events.RELOADED.happened(count=len(rules.config.rules), path=self._place.rules)
+
+
+@contextmanager
+def _open(place: Place, rules: RuleSet) -> Iterator[Routing]:
+    state, instance = place.state, place.instance
     ledger = Ledger(state, instance)
     try:
         try:
-            inline = build_inline(rules.config, ledger, archives)
+            inline = build_inline(rules.config, ledger, place.archives)
         except OSError as error:
             raise UserError(
                 f"cannot make the archive's directory {error.filename}: {error.strerror}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -21,6 +22,8 @@ def command(
 ) -> None:
     r"""Run the router: take what shippers and others publish to the exchange `log` where the rules say.
 
+    SIGHUP makes it read the rules again; those with a mistake are refused.
+
     \b
     logrouter run --broker amqp://rabbit.example.org --rules /etc/logrouter/rules
     """
@@ -29,24 +32,22 @@ def command(
     from logrouter.broker.contract import Broker
     from logrouter.cli import running
     from logrouter.cli.configured import rule_set
-    from logrouter.cli.routing import open_routing
+    from logrouter.cli.routing import Place, Router
     from logrouter.errors import LogrouterError
-    from logrouter.router.router import route
-    from logrouter.router.serving import Routing
 
-    directory = options.state_directory(state)
+    directory, reload = options.state_directory(state), asyncio.Event()
 
-    async def main(stop: asyncio.Event, reached: Broker, routing: Routing) -> None:
+    async def main(stop: asyncio.Event, reached: Broker, router: Router) -> None:
         draining = asyncio.Event()
         if drain:
             draining.set()
-        work = asyncio.create_task(route(reached, routing, stop, draining))
+        work = asyncio.create_task(router.run(reached, stop, draining, reload))
         done, _ = await asyncio.wait({work}, timeout=drain_timeout if drain else None)
         stop.set()
         await work
         if not done:
             raise LogrouterError(f"not drained after {drain_timeout:g} s: the queue of instance {instance} holds more")
 
-    loaded = rule_set(options.rules_path(rules))
-    with open_routing(loaded, directory, options.archive_directory(directory), instance) as routing:
-        running.run(lambda stop: main(stop, connect(broker, directory), routing))
+    place = Place(options.rules_path(rules), directory, options.archive_directory(directory), instance)
+    with closing(Router(place, rule_set(place.rules))) as router:
+        running.run(lambda stop: main(stop, connect(broker, directory), router), reload=reload)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -13,14 +14,24 @@ import uvloop
 T = TypeVar("T")
 
 
-def run(main: Callable[[asyncio.Event], Awaitable[T]], handler: logging.Handler | None = None) -> T:
-    """Run `main` to its end; SIGTERM and SIGINT set the event that it is given. `handler`: another for log lines."""
+def run(
+    main: Callable[[asyncio.Event], Awaitable[T]],
+    handler: logging.Handler | None = None,
+    reload: asyncio.Event | None = None,
+) -> T:
+    """Run `main` to its end; SIGTERM and SIGINT set the event that it is given.
+
+    handler: another for log lines.   reload: set by SIGHUP, save that a terminal sends when it goes: that ends it.
+    """
     log_to(handler or logging.StreamHandler())
 
     async def with_signals() -> T:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        if reload is not None:
+            hung_up = stop if sys.stdin is not None and sys.stdin.isatty() else reload
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
         return await main(stop)
 
     return uvloop.run(with_signals())

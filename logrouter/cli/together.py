@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -19,12 +19,10 @@ from logrouter.cli.configured import rule_set
 from logrouter.cli.demo.writer import Writer
 from logrouter.cli.figures import Figures, places
 from logrouter.cli.finding import socket_path
-from logrouter.cli.routing import open_routing
+from logrouter.cli.routing import Place, Router
 from logrouter.cli.summary import Places
 from logrouter.errors import LogrouterError
 from logrouter.observe import events
-from logrouter.router.router import route
-from logrouter.router.serving import Routing
 from logrouter.waiting import wait
 from shippers.agent import Agent
 from shippers.windows import Input
@@ -38,6 +36,9 @@ _FIRST_LOOK_SECONDS = 2.0
 
 _QUIET_SECONDS = 10.0
 """After so long without a line it is said what was looked for."""
+
+Route = Callable[[Broker, asyncio.Event, asyncio.Event], Awaitable[None]]
+"""Routes until the first event is set, or all is routed once the second is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def run(plan: Plan) -> None:
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     draws = plan.drain is None and live.can_draw(console)
     rules = rule_set(plan.rules)
-    with open_routing(rules, plan.state, plan.archives, plan.instance) as routing:
+    reload = asyncio.Event()
+    with closing(Router(Place(plan.rules, plan.state, plan.archives, plan.instance), rules)) as router:
         where = places(rules.config, plan.state, plan.archives, f"{banner.invocation('tail', plan.state)} '#'")
         show: live.Show = live.close_only
         if plan.drain is None:
@@ -76,7 +78,11 @@ def run(plan: Plan) -> None:
             for line in _banner(plan, len(rules.config.rules), where):
                 console.print(line, soft_wrap=True)
         handler = live.ConsoleHandler(console) if draws else None
-        running.run(lambda stop: _serve(plan, routing, show, where, stop), handler)
+
+        def route(broker: Broker, stop: asyncio.Event, drain: asyncio.Event) -> Awaitable[None]:
+            return router.run(broker, stop, drain, reload)
+
+        running.run(lambda stop: _serve(plan, route, show, where, stop), handler, reload)
 
 
 def _banner(plan: Plan, rules: int, where: Places) -> list[str]:
@@ -84,7 +90,7 @@ def _banner(plan: Plan, rules: int, where: Places) -> list[str]:
     return banner.lines(plan.rules, rules, where) + demo
 
 
-async def _serve(plan: Plan, routing: Routing, show: live.Show, where: Places, stop: asyncio.Event) -> None:
+async def _serve(plan: Plan, route: Route, show: live.Show, where: Places, stop: asyncio.Event) -> None:
     reached = connect(plan.broker, plan.state)
     agent = shipping.build_agent(
         reached, plan.inputs, plan.state, host=plan.host, instance=plan.instance, excluded=(plan.archives,)
@@ -95,7 +101,7 @@ async def _serve(plan: Plan, routing: Routing, show: live.Show, where: Places, s
         beside.append(asyncio.create_task(_write_demo(plan.demo_logs, stop, past=plan.drain is not None)))
     try:
         async with serve(reached, socket_path(plan.state)) if plan.broker == "embedded" else nullcontext():
-            await _follow_and_route(reached, agent, routing, plan.drain, stop)
+            await _follow_and_route(reached, agent, route, plan.drain, stop)
     finally:
         stop.set()
         over.set()
@@ -116,10 +122,10 @@ async def _write_demo(logs: Path, stop: asyncio.Event, *, past: bool) -> None:
 
 
 async def _follow_and_route(
-    reached: Broker, agent: Agent, routing: Routing, drain: float | None, stop: asyncio.Event
+    reached: Broker, agent: Agent, route: Route, drain: float | None, stop: asyncio.Event
 ) -> None:
     routed, drained, drained_in_time = asyncio.Event(), asyncio.Event(), True
-    router = asyncio.create_task(route(reached, routing, routed, drained))
+    router = asyncio.ensure_future(route(reached, routed, drained))
     shipper = asyncio.create_task(shipping.ship(agent, stop, drain))
     try:
         await asyncio.wait({router, shipper}, return_when=asyncio.FIRST_COMPLETED)

@@ -22,7 +22,7 @@ from faults.disks import Disk
 from faults.processes import Process
 from faults.proxy import Fault as LinkFault
 from faults.proxy import Link
-from faults.schedule import Fault
+from faults.schedule import RELOAD, Fault
 
 _POLL = 0.05
 
@@ -156,7 +156,10 @@ class Breaking:
     async def _change_rules(self, fault: Fault) -> bool:
         self._moved = "second" if self._moved == "archive" else "archive"
         self.write_rules(self._moved)
-        await self.processes[fault.target].kill()
+        if fault.detail == RELOAD:
+            self.processes[fault.target].send(signal.SIGHUP)
+        else:
+            await self.processes[fault.target].kill()
         return True
 
     async def _kill_broker(self, fault: Fault) -> bool:

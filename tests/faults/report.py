@@ -183,8 +183,6 @@ def _kind(fault: Fault) -> str:
         return f"link {fault.detail}"
     if fault.kind == "error":
         return f"error {fault.detail.rpartition('=')[2]} in {fault.target}"
-    if fault.kind == "mail":
-        return f"mail {fault.detail}"
-    return (
-        f"{fault.kind} {fault.target}" if fault.kind not in ("rules", "broker", "broker pause", "alarm") else fault.kind
-    )
+    if fault.kind in ("mail", "rules"):
+        return f"{fault.kind} {fault.detail}"
+    return f"{fault.kind} {fault.target}" if fault.kind not in ("broker", "broker pause", "alarm") else fault.kind

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from faults.proxy import Fault as LinkFault
 
+RELOAD = "reload"
 EMBEDDED, AMQP = "embedded", "amqp"
 
 _CODE = Path(__file__).parents[2]
@@ -129,6 +130,8 @@ class _Dealer:
                 detail = self.deal(word, [each.value for each in LinkFault])
             case "limit":
                 detail = str(choose.randrange(1, 200_000))
+            case "rules":
+                detail = self.deal(word, [RELOAD, "restart"])
             case "mail":
                 detail = self.deal(word, _MAIL_FAULTS)
         return Fault(at, word, target, seconds, detail)
