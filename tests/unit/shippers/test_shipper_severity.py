@@ -94,10 +94,12 @@ def test_no_line_raises(line: str) -> None:
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the public cases are not here")
-def test_most_of_the_public_cases_are_read_as_their_formats_say() -> None:
-    names = {"err": "error", "warn": "warning"}
+def test_nearly_all_public_cases_are_read_as_their_formats_say() -> None:
+    names = {"err": ("error",), "crit-or-above": ("emerg", "alert", "crit")}
     cases = json.loads(CASES.read_text())
-    right = sum(
-        severity(case["line"])[0] == names.get(case["syslog_severity"], case["syslog_severity"]) for case in cases
-    )
-    assert right >= 197, f"{right} of {len(cases)}"
+    others = [
+        f"{case['format']}: {found}, not {case['syslog_severity']}: {case['line'][:100]}"
+        for case in cases
+        if (found := severity(case["line"])[0]) not in names.get(case["syslog_severity"], (case["syslog_severity"],))
+    ]
+    assert len(others) <= 0.05 * len(cases), "\n".join(others)
