@@ -14,7 +14,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 DAY = 86_400
-"""Seconds in a day."""
+"""Seconds, also those from the reading time within which a record is filed by its line's own time."""
 
 NEAR = 80
 """Characters from the beginning of a line within which a time counts."""
@@ -42,8 +42,7 @@ _MONTH_FIRST = re.compile(
 """Cisco's syslog."""
 
 _DAY_FIRST = re.compile(
-    rf"(?<!\d)(?P<day>\d\d)(?P<gap>[ /-]){_MONTH}(?:(?P=gap)(?P<year>\d{{4}}))?[ :]"
-    rf"(?P<clock>\d\d:\d\d:\d\d){_FRACTION}{_ZONE}",
+    rf"(?<!\d)(\d\d(?P<gap>[ /-])(?:{'|'.join(_MONTHS)})(?:(?P=gap)\d{{4}})?[ :]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}",
     re.ASCII,
 )
 """Access logs, HAProxy, Redis, BIND, Tomcat, PHP."""
@@ -81,11 +80,12 @@ def time_of_text(text: str, day: int, zone: tzinfo | None) -> Moment | None:
     elif separator and separator in "-/" and (found := _ISO.match(text, colon - 13 if colon > 13 else 0, NEAR)):
         second, fraction, offset = found.groups()
         moment = _iso_second(second, offset, zone)
+    elif separator.isalpha() and (found := _DAY_FIRST.match(text, colon - 11 if colon > 11 else 0, NEAR)):
+        second, _, fraction, offset = found.groups()
+        moment = _day_first_second(second, offset, day, zone)
     else:
         return _search(text, colon, day, zone) or _epoch(text)
-    if moment is None or not fraction:
-        return moment
-    return f"{moment[0][:-1]}.{fraction}Z", moment[1] + int((fraction + "00")[:3])
+    return _with_fraction(moment, fraction)
 
 
 def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | None:
@@ -97,7 +97,10 @@ def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | No
     if found := _SYSLOG.search(text, begin, NEAR):
         second, fraction, rest = found.groups()
         return _with_fraction(_syslog_second(second, rest, day, zone), fraction)
-    for form in (_DAY_FIRST, _DIGITS, _MONTH_FIRST):
+    if found := _DAY_FIRST.search(text, begin, NEAR):
+        second, _, fraction, offset = found.groups()
+        return _with_fraction(_day_first_second(second, offset, day, zone), fraction)
+    for form in (_DIGITS, _MONTH_FIRST):
         if found := form.search(text, begin, NEAR):
             return _calendar(found, day, zone)
     return None
@@ -155,6 +158,12 @@ def _syslog_second(text: str, rest: str | None, day: int, zone: tzinfo | None) -
     behind = rest.split() if rest else []
     year = behind.pop() if behind and behind[-1].isdecimal() else ""
     return _closest(f"{year}-{_NUMBERS[month]}-{date:0>2}T{clock}", behind[0] if behind else None, day, zone)
+
+
+@_second
+def _day_first_second(text: str, offset: str | None, day: int, zone: tzinfo | None) -> datetime:
+    date, month, year = text[:2], _NUMBERS[text[3:6]], text[7:11] if len(text) > len("22 Nov 13:00:00") else ""
+    return _closest(f"{year}-{month}-{date}T{text[-8:]}", offset, day, zone)
 
 
 @_second

@@ -28,9 +28,11 @@ _SIGNS = (REDIS, _UPPER, LETTERS, LETTERS, VMWARE, LETTERS)
 """What each group of `_TIMED` has."""
 
 _LETTERED = re.compile(
-    r"([FEWNIDTVCAXd])(?:(?<![AXd])(?:(?:\d{4}|\d{8}) \d\d:\d\d|, ?\[|: |/[^\s(]{1,64}\( *\d+\):)| \[\d\d/)", re.ASCII
+    r"([DIWEFCNVTAXd])(?: \[\d\d/|(?<=[DIWEF])(?:(?:\d{4}|\d{8}) \d\d:\d\d|, ?\[)"
+    r"|(?<=[EWNI]): (?=[A-Za-z])|(?<=[VDIWEF])/[^\s(]{1,64}\( *\d+\):)",
+    re.ASCII,
 )
-"""klog and glog, Ruby, CUPS, APT, logcat."""
+"""CUPS, klog and glog, Ruby, APT, logcat."""
 
 _PRI = re.compile(r"<(\d|[1-9]\d|1[0-8]\d|19[01])>", re.ASCII)
 _SSSD = re.compile(r"\([^()]{19,40}\):? .{2,160}? \((0x[\da-f]{4,5})\): ", re.ASCII)
@@ -64,12 +66,14 @@ def stated_at_head(line: str, first: str) -> str | None:
 
 
 def response(line: str, near: int) -> tuple[int, str | None] | None:
-    """(where what a client sent begins, severity of the answer) of a line of an access log; None for any other line.
+    """(from where on words are no levels, severity of the answer) of a line of an access log; None for any other line.
 
     The severity is None where nothing failed.   near: characters within which the request begins.
     """
     quote = line.find('] "', 0, near)
-    found = _ACCESS.match(line, quote) if quote >= 0 else _SQUID.match(line)
+    found = _ACCESS.match(line, quote) if quote >= 0 else None
+    if found is None and line[10:11] == ".":
+        found = _SQUID.match(line)
     if found is None and line.endswith('"'):
         found = _HAPROXY.search(line, 0, 4 * near)
-    return (quote if quote >= 0 else found.start(1), _FAILED.get(found[1])) if found else None
+    return (found.start(), _FAILED.get(found[1])) if found else None

@@ -13,12 +13,9 @@ from typing import Any
 import msgspec
 
 from logrouter.record import rfc3339
-from shippers.parsing.clock import Moment, time_of_text
+from shippers.parsing.clock import DAY, Moment, time_of_text
 
 __all__ = ["DAY", "Moment", "times"]
-
-DAY = 86_400
-"""Seconds from the reading time within which a record is filed by its line's own time."""
 
 _EPOCH_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
 """A number below the first of each pair counts seconds by the second: s, ms, us and ns until the year 5138."""

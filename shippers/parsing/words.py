@@ -22,26 +22,32 @@ WORD = re.compile(
 """Finds levels as words of their own, and a few words that are none: a search for three sets of letters, and for the
 rest only then, is three times as fast as one for alternatives."""
 
+_KNOWN = frozenset((*NAMES, *SHORT, *POSTGRES))
 _BRACKETED = {form: level for name, level in NAMES.items() for form in (name, name.upper(), name.title())} | MYSQL
-_MILD = {name.upper(): level for name, level in NAMES.items() if level in ("notice", "info", "debug")}
+_MILD_SEVERITIES = ("notice", "info", "debug")
+_MILD = {name.upper(): level for name, level in NAMES.items() if level in _MILD_SEVERITIES}
 _GRAVE = frozenset(("panic", "fatal", "critical", "error", "warning"))
 
 _BEFORE = 40
 """Characters before a word that tell what it is."""
 
 _NEGATED = re.compile(
-    r"(?:^|[^\w.])(?:no|not|non|without|zero|never|0) "
-    r"(?:(?:an?|any|more|other|further|fatal|critical|such|known) ){0,2}$",
+    r"(?:^|[^\w.])(no|not|non|without|neither|zero|never|0) "
+    r"(?:(?:an?|any|more|other|further|such|known|fatal|critical|errors?|warnings?|or|and|nor) ){0,4}$",
     re.IGNORECASE,
 )
 _NOTHING = re.compile(
     r"(?: codes?| counts?| counter| rate)?(?: ?[:=] ?| )"
-    r"(?:0|none|null|nil|false|no)(?=\s*[,;)\]}\"']|\s*\.?$|\s+warning)"
-    r"| (?:logs?|handlers?|handling|pages?|reporting|correction|detection|counts?|counters?|rates?|levels?)\b"
+    r"(?:0|none|null|nil|false|no|no errors?|success)(?=\s*[,;)\]}\"']|\s*\.?$|\s+warn)"
     r'|["\'] ?[:=]',
     re.IGNORECASE,
 )
-"""What makes a grave word a count of nothing, a thing that is named for errors, or a key."""
+"""What follows a word that counts nothing, or is a key."""
+
+_COMPOUND = re.compile(
+    r" (?:logs?|handlers?|handling|pages?|reporting|correction|detection|counts?|counters?|rates?|levels?)\b"
+)
+"""What follows a word in small letters that says what something is for."""
 
 _FIELD = re.compile(
     r"(?:^|[\s,{(.;|])[\"']?(?:level|lvl|severity|log[._]?level|levelname)[\"']?[=:] ?[\"']?$", re.IGNORECASE
@@ -69,6 +75,8 @@ def standing(line: str, word: str, begin: int, end: int) -> tuple[str | None, st
     if previous and previous in "[:" and word in _BRACKETED and line.startswith("]", end):
         return STATED, _BRACKETED[word]
     name = word.lower().rstrip("12345678")
+    if name not in _KNOWN:
+        return None, None
     before = line[begin - _BEFORE if begin > _BEFORE else 0 : begin]
     level = NAMES.get(name)
     if level is None:
@@ -79,21 +87,39 @@ def standing(line: str, word: str, begin: int, end: int) -> tuple[str | None, st
 
 
 def _standing_of_name(line: str, word: str, before: str, end: int) -> str | None:
-    is_upper = word.isupper()
-    last = before[-1:]
-    if last == "." or last.isalnum():  # the channel of Monolog, the number of a PostgreSQL line
-        return STATED if is_upper and line.startswith(":", end) else None
-    if before.endswith(("=", '="', "='")):  # a field of another name, or an Erlang report
-        return STATED if is_upper and before == "=" else None
-    is_grave = word.lower() in _GRAVE
-    if is_grave and (_NEGATED.search(before) or _NOTHING.match(line, end)):
+    name = word.lower()
+    if NAMES.get(name) not in _MILD_SEVERITIES and _is_negated(line, word, before, end):
         return None
-    if line.startswith("/", end):  # Celery: the process
-        return STATED if is_upper and before.endswith(": ") else None
-    is_quoted = bool(last) and last in "\"'"
-    if is_upper or (not is_quoted and _is_set_off(line, before, end)):
+    last = before[-1:]
+    if line.startswith("/", end) or (last and (last in ".=\"'" or last.isalnum())):
+        return STATED if word.isupper() and _is_level_glued(line, before, end) else None
+    if word.isupper():
         return STATED
-    return GUESSED if is_grave and not is_quoted else None
+    if _COMPOUND.match(line, end):
+        return None
+    if _is_set_off(line, before, end):
+        return STATED
+    return GUESSED if name in _GRAVE else None
+
+
+def _is_negated(line: str, word: str, before: str, end: int) -> bool:
+    """Whether a line says that there is nothing of what a grave word names."""
+    negation = _NEGATED.search(before)
+    if negation and negation[1] == "0" and word.isupper():  # a level behind the number of a thread, or a count
+        return line[end : end + 1] in ("", ",", ".", ";", ")")
+    return negation is not None or _NOTHING.match(line, end) is not None
+
+
+def _is_level_glued(line: str, before: str, end: int) -> bool:
+    """Whether a word in capitals is a level although it touches something."""
+    last = before[-1:]
+    if last and last in "\"'":
+        return line.startswith(last, end) and not before.endswith(('="', "='"))
+    if last == "=":  # an Erlang report; else a field of another name
+        return before == "="
+    if line.startswith("/", end):  # the process of Celery
+        return before.endswith(": ")
+    return line.startswith(":", end)  # the channel of Monolog, the number of a PostgreSQL line
 
 
 def _is_set_off(line: str, before: str, end: int) -> bool:
@@ -110,7 +136,7 @@ def _standing_of_others(line: str, word: str, before: str, end: int) -> tuple[st
     name = word.lower()
     level = SHORT.get(name)
     if level is None:
-        is_postgres = word.isupper() and name in POSTGRES and line.startswith(":  ", end)
+        is_postgres = name in POSTGRES and line.startswith(":  ", end)
         return (STATED if is_postgres else None), POSTGRES.get(name)
     is_bracketed = before.endswith("[") or line.startswith("]", end) or (not before and line.startswith("[", end))
     return (STATED if is_bracketed or _TIMED.search(before) else None), level

@@ -79,11 +79,23 @@ def test_a_block_has_the_severities_of_its_lines() -> None:
     assert severities(["ERROR x", "y"], "debug") == [("error", "stated"), ("debug", "default")]
 
 
+SNIPPETS = (
+    *("error", "ERROR", "Fatal", "0 ", "no ", "LOG:  ", "[", "] ", '] "', '" 5', "00 ", ": ", "=", ".", "/", " - "),
+    *("2026-11-22T13:00:00Z ", "13:00:00,1 ", "stdout F ", "(0x0040): ", "\x1b[31m", "<3>", "<999>", "level=", "user."),
+    *("PHP ", "E1122 ", "\u00e9", "\u0665"),
+)
+
+
 @given(
     st.one_of(
         st.text(),
         st.text().map("{}".__add__),
         st.from_regex(r"\{\"level\": ?(\"\w*\"|-?\d{1,400}|\[{0,9}|1e999)\}?"),
+        st.from_regex(
+            r"\A([\[(<]?(\d{1,4}[-/:., T]){0,7}|[EWd(<]\d{0,8}|\d:[XM] \d\d Nov \d\d:\d\d:\d\d)"
+            r" ?[\[#.*]?\w{0,9}[\]:/(]? ?"
+        ),
+        st.lists(st.sampled_from(SNIPPETS), max_size=8).map("".join),
         st.sampled_from(['{"a":' + "[" * 100_000, '{"level":"' + "9" * 5000 + '"}']),
     )
 )
@@ -91,6 +103,7 @@ def test_no_line_raises(line: str) -> None:
     found, origin = severity(line)
     assert found in SEVERITIES
     assert origin in ("stated", "guessed", "default")
+    assert severities([line], "info") == [(found, origin)]
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the public cases are not here")

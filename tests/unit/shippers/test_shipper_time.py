@@ -98,6 +98,7 @@ def test_a_time_is_read(line: str, expected: str) -> None:
         "1122 13:00:00 no letter before it",
         "E1399 13:00:00.000000 7 x.go:1] a thirteenth month",
         "99 Nov 2026 13:00:00 x",
+        "122 Nov 2026 13:00:00 x",
         "192.168.1.1 to 10.0.0.1:13:00:00",
         '{"ts": 1e300}',
         '{"ts": ' + "9" * 5000 + "}",
