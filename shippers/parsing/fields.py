@@ -56,8 +56,7 @@ def stated_in_fields(fields: _Fields) -> str | None:
         *(fields.log_level, nested, fields.hashicorp, fields.serilog, fields.capital, fields.dotnet),
         *(fields.otel, fields.otel_go, fields.journald),
     ):
-        level = _level(value)
-        if level is not None:
+        if value is not None and (level := _level(value)):
             return level
     return None
 
