@@ -79,11 +79,23 @@ def test_a_block_has_the_severities_of_its_lines() -> None:
     assert severities(["ERROR x", "y"], "debug") == [("error", "stated"), ("debug", "default")]
 
 
+SNIPPETS = (
+    *("error", "ERROR", "Fatal", "0 ", "no ", "LOG:  ", "[", "] ", '] "', '" 5', "00 ", ": ", "=", ".", "/", " - "),
+    *("2026-11-22T13:00:00Z ", "13:00:00,1 ", "stdout F ", "(0x0040): ", "\x1b[31m", "<3>", "<999>", "level=", "user."),
+    *("PHP ", "E1122 ", "\u00e9", "\u0665"),
+)
+
+
 @given(
     st.one_of(
         st.text(),
         st.text().map("{}".__add__),
         st.from_regex(r"\{\"level\": ?(\"\w*\"|-?\d{1,400}|\[{0,9}|1e999)\}?"),
+        st.from_regex(
+            r"\A([\[(<]?(\d{1,4}[-/:., T]){0,7}|[EWd(<]\d{0,8}|\d:[XM] \d\d Nov \d\d:\d\d:\d\d)"
+            r" ?[\[#.*]?\w{0,9}[\]:/(]? ?"
+        ),
+        st.lists(st.sampled_from(SNIPPETS), max_size=8).map("".join),
         st.sampled_from(['{"a":' + "[" * 100_000, '{"level":"' + "9" * 5000 + '"}']),
     )
 )
@@ -91,13 +103,16 @@ def test_no_line_raises(line: str) -> None:
     found, origin = severity(line)
     assert found in SEVERITIES
     assert origin in ("stated", "guessed", "default")
+    assert severities([line], "info") == [(found, origin)]
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the public cases are not here")
-def test_most_of_the_public_cases_are_read_as_their_formats_say() -> None:
-    names = {"err": "error", "warn": "warning"}
+def test_nearly_all_public_cases_are_read_as_their_formats_say() -> None:
+    names = {"err": ("error",), "crit-or-above": ("emerg", "alert", "crit")}
     cases = json.loads(CASES.read_text())
-    right = sum(
-        severity(case["line"])[0] == names.get(case["syslog_severity"], case["syslog_severity"]) for case in cases
-    )
-    assert right >= 197, f"{right} of {len(cases)}"
+    others = [
+        f"{case['format']}: {found}, not {case['syslog_severity']}: {case['line'][:100]}"
+        for case in cases
+        if (found := severity(case["line"])[0]) not in names.get(case["syslog_severity"], (case["syslog_severity"],))
+    ]
+    assert len(others) <= 0.05 * len(cases), "\n".join(others)

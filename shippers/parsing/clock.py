@@ -1,0 +1,196 @@
+"""The text of a time -> UTC. Pure, save for the local time zone.
+
+In comes text with a time near its beginning in any of the forms that programs write; out goes RFC 3339 in UTC, and the
+same in milliseconds. A form without a year means the closest one, a form without a zone the one given.
+"""
+
+from __future__ import annotations
+
+import calendar
+import functools
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+DAY = 86_400
+"""Seconds, also those from the reading time within which a record is filed by its line's own time."""
+
+NEAR = 80
+"""Characters from the beginning of a line within which a time counts."""
+
+Moment = tuple[str, int]
+"""RFC 3339 in UTC, and the same in milliseconds since 1970."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NUMBERS = {month: f"{number:02}" for number, month in enumerate(_MONTHS, 1)}
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_FRACTION = r"(?:[.,](?P<fraction>\d{1,9}))?"
+_ZONE = r"(?P<zone>Z\b| ?(?:[+-]\d\d(?::?\d\d\b|(?= ))|UTC\b|GMT\b))?"
+
+_ISO = re.compile(rf"(\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}", re.ASCII)
+_SYSLOG = re.compile(
+    rf"((?:{'|'.join(_MONTHS)}) [ \d]?\d \d\d:\d\d:\d\d)(?:[.:](\d{{1,9}}))?"
+    r"( (?:(?:UTC|GMT)\b ?)?(?:\d{4}\b)?)?",
+    re.ASCII,
+)
+"""Also asctime's, as Apache has it, with the year behind it."""
+
+_MONTH_FIRST = re.compile(
+    rf"{_MONTH} (?P<day>[ \d]?\d) (?P<year>\d{{4}}) (?P<clock>\d\d:\d\d:\d\d){_FRACTION}{_ZONE}", re.ASCII
+)
+"""Cisco's syslog."""
+
+_DAY_FIRST = re.compile(
+    rf"(?<!\d)(\d\d(?P<gap>[ /-])(?:{'|'.join(_MONTHS)})(?:(?P=gap)\d{{4}})?[ :]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}",
+    re.ASCII,
+)
+"""Access logs, HAProxy, Redis, BIND, Tomcat, PHP."""
+
+_DIGITS = re.compile(
+    r"(?<![\w.:-])(?:[DIWEF](?P<klog>\d{4}(?=\d{4} ))?|(?P<year>(?:20)?\d\d)(?=\d{4} )|(?=\d\d-\d\d ))"
+    r"(?P<month>\d\d)-?(?P<day>\d\d) (?P<clock>[ \d]\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?",
+    re.ASCII,
+)
+"""klog and glog behind their letter, MySQL 5.5 and older, logcat."""
+
+_EPOCH = re.compile(r"(\d{10})\.(\d{3,9})\s|\[(\d{10})\] ", re.ASCII)
+"""Squid; Nagios and Unbound."""
+
+_AUDIT = re.compile(r"(?:node=\S{1,40} )?(?:type=\S{1,40} )?msg=audit\((\d{10})\.(\d{1,9}):", re.ASCII)
+
+_LONGEST = len("22 Nov 2026 13")
+"""Characters that a time has at most before its first `:`, which is much faster to find than the time."""
+
+
+def time_of_text(text: str, day: int, zone: tzinfo | None) -> Moment | None:
+    """The time that stands near the beginning of a text.
+
+    day: of reading, in days since 1970.   zone: of a time that names none; None is the local one.
+    """
+    colon = text.find(":", 0, NEAR)
+    while colon >= 0 and text[colon + 3 : colon + 4] != ":":
+        colon = text.find(":", colon + 1, NEAR)
+    if colon < 0:
+        return _epoch(text)
+    separator = text[colon - 6] if colon >= 9 else ""
+    if separator == " " and (found := _SYSLOG.match(text, colon - 9, NEAR)):
+        second, fraction, rest = found.groups()
+        moment = _syslog_second(second, rest, day, zone)
+    elif separator and separator in "-/" and (found := _ISO.match(text, colon - 13 if colon > 13 else 0, NEAR)):
+        second, fraction, offset = found.groups()
+        moment = _iso_second(second, offset, zone)
+    elif separator.isalpha() and (found := _DAY_FIRST.match(text, colon - 11 if colon > 11 else 0, NEAR)):
+        second, _, fraction, offset = found.groups()
+        moment = _day_first_second(second, offset, day, zone)
+    else:
+        return _search(text, colon, day, zone) or _epoch(text)
+    return _with_fraction(moment, fraction)
+
+
+def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | None:
+    """The time behind, or around, the first `:` of a clock."""
+    begin = colon - _LONGEST if colon > _LONGEST else 0
+    if found := _ISO.search(text, begin, NEAR):
+        second, fraction, offset = found.groups()
+        return _with_fraction(_iso_second(second, offset, zone), fraction)
+    if found := _SYSLOG.search(text, begin, NEAR):
+        second, fraction, rest = found.groups()
+        return _with_fraction(_syslog_second(second, rest, day, zone), fraction)
+    if found := _DAY_FIRST.search(text, begin, NEAR):
+        second, _, fraction, offset = found.groups()
+        return _with_fraction(_day_first_second(second, offset, day, zone), fraction)
+    for form in (_DIGITS, _MONTH_FIRST):
+        if found := form.search(text, begin, NEAR):
+            return _calendar(found, day, zone)
+    return None
+
+
+def _with_fraction(second: Moment | None, fraction: str | None) -> Moment | None:
+    if second is None or not fraction:
+        return second
+    return f"{second[0][:-1]}.{fraction}Z", second[1] + int((fraction + "00")[:3])
+
+
+def _calendar(found: re.Match[str], day: int, zone: tzinfo | None) -> Moment | None:
+    parts = found.groupdict()
+    year = parts.get("year") or parts.get("klog") or ""
+    century = "20" if len(year) == 2 else ""
+    month, date = _NUMBERS.get(parts["month"], parts["month"]), parts["day"].strip()
+    text = f"{century}{year}-{month}-{date:0>2}T{parts['clock'].replace(' ', '0')}"
+    return _with_fraction(_calendar_second(text, parts.get("zone"), day, zone), parts["fraction"])
+
+
+def _epoch(text: str) -> Moment | None:
+    """Seconds since 1970 at the beginning of a line."""
+    if text[10:11] == "." or text[11:12] == "]":
+        found = _EPOCH.match(text)
+    else:
+        found = _AUDIT.match(text) if text.startswith(("type=", "msg=", "node=")) else None
+    return _with_fraction(_epoch_second(found[1] or found[3]), found[2]) if found else None
+
+
+def _second(read: Callable[..., datetime]) -> Callable[..., Moment | None]:
+    """What `read` returns as UTC to the second. Remembered: many lines share a second.
+
+    None where it is no time that there is: a 13th month, a 61st minute.
+    """
+
+    @functools.lru_cache(maxsize=4096)
+    def second(*text: Any) -> Moment | None:
+        try:
+            moment = read(*text).astimezone(UTC)
+            return moment.replace(tzinfo=None).isoformat() + "Z", int(moment.timestamp()) * 1000
+        except (ValueError, OverflowError):
+            return None
+
+    return second
+
+
+@_second
+def _iso_second(text: str, offset: str | None, zone: tzinfo | None) -> datetime:
+    return _in_zone(text.replace("/", "-"), offset, zone)
+
+
+@_second
+def _syslog_second(text: str, rest: str | None, day: int, zone: tzinfo | None) -> datetime:
+    month, date, clock = text.split()
+    behind = rest.split() if rest else []
+    year = behind.pop() if behind and behind[-1].isdecimal() else ""
+    return _closest(f"{year}-{_NUMBERS[month]}-{date:0>2}T{clock}", behind[0] if behind else None, day, zone)
+
+
+@_second
+def _day_first_second(text: str, offset: str | None, day: int, zone: tzinfo | None) -> datetime:
+    date, month, year = text[:2], _NUMBERS[text[3:6]], text[7:11] if len(text) > len("22 Nov 13:00:00") else ""
+    return _closest(f"{year}-{month}-{date}T{text[-8:]}", offset, day, zone)
+
+
+@_second
+def _calendar_second(text: str, offset: str | None, day: int, zone: tzinfo | None) -> datetime:
+    return _closest(text, offset, day, zone)
+
+
+@_second
+def _epoch_second(text: str) -> datetime:
+    return datetime.fromtimestamp(int(text), UTC)
+
+
+def _closest(text: str, offset: str | None, day: int, zone: tzinfo | None) -> datetime:
+    """The time, if it begins with a `-` instead of a year that of the year in which it is closest to `day`."""
+    if not text.startswith("-"):
+        return _in_zone(text, offset, zone)
+    now = day * DAY
+    this_year = datetime.fromtimestamp(now, UTC).year
+    years = (this_year - 1, this_year, this_year + 1)
+    there_are = [year for year in years if calendar.isleap(year) or not text.startswith("-02-29")]
+    moments = [_in_zone(f"{year:04}{text}", offset, zone) for year in there_are]
+    return min(moments, key=lambda moment: abs(moment.timestamp() - now))
+
+
+def _in_zone(text: str, offset: str | None, zone: tzinfo | None) -> datetime:
+    """A time in the zone that it names, else in `zone`."""
+    if not offset:
+        return datetime.fromisoformat(text).replace(tzinfo=zone)
+    named = offset.strip()
+    return datetime.fromisoformat(text + ("Z" if named in ("UTC", "GMT") else named))
