@@ -1,0 +1,65 @@
+"""A long run of a coverage-guided fuzzer over everything that reads what others have written. By hand, as CI has no time.
+
+In come bytes that atheris (not among our dependencies: `pip install atheris`) makes up; for each of them a window is
+made into records in every way that there is, and what was in it must be had back from them.
+
+    python tests/fuzz/parsers.py -max_total_time=600
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+
+import atheris  # type: ignore[import-not-found]
+
+with atheris.instrument_imports(include=["shippers", "logrouter.record", "logrouter.batch"]):
+    from logrouter.record import Record, decode_lines, original
+    from shippers.envelopes import seal
+    from shippers.parsing.framing import Frames
+    from shippers.parsing.joining import TRACES, Joining
+    from shippers.windows import Input, Syslog, Window, parts
+
+NOW = 1_795_352_400.0
+LINES = Input("app", ("/x",), "h")
+BY_PROGRAM = Input("", ("/x",), "h")
+JOINED = Input("app", ("/x",), "h", joining=Joining(traces=tuple(TRACES)))
+WRAPPED = [
+    Input("", ("/x",), "h", joining=Joining(traces=tuple(TRACES), wrapping=wrapping, is_only_wrapped=alone))
+    for wrapping in ("docker", "cri")
+    for alone in (True, False)
+]
+SYSLOG = Input("", host="h", feed=Syslog())
+
+
+def records_of(data: bytes, settings: Input) -> list[Record]:
+    """The records of these bytes, window after window, as a shipper makes them; they must leave no gap."""
+    records: list[Record] = []
+    pos = 0
+    while pos < len(data):
+        made = parts(Window("s", 0, pos, len(data), data[pos:]), settings, NOW)
+        found = sorted((each for part in made for each in decode_lines(part.body)), key=lambda each: each.pos)
+        assert found[0].pos == pos, "it begins where the one before ended"
+        assert all(one.end == other.pos for one, other in itertools.pairwise(found)), "it leaves no gap"
+        records += found
+        assert made[0].to == found[-1].end > pos, "it says where it ends"
+        pos = made[0].to
+    return records
+
+
+def one_input(data: bytes) -> None:
+    """Read these bytes in every way."""
+    for settings in (LINES, BY_PROGRAM, JOINED):
+        assert b"".join(map(original, records_of(data, settings))) == data, "the bytes are had back"
+    for settings in WRAPPED:
+        records_of(data, settings)
+    frames = Frames(1 << 16, b"\n")
+    messages = [*frames.feed(data[: len(data) // 2]), *frames.feed(data[len(data) // 2 :]), *frames.end()]
+    sealed = b"".join(seal(frame.content, NOW, "", frame.length, frame.sha256) for frame in messages)
+    for record, frame in zip(records_of(sealed, SYSLOG), messages, strict=True):
+        assert original(record).removesuffix(b"\n") == frame.content.removesuffix(b"\n"), "the message is had back"
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
