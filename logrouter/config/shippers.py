@@ -124,7 +124,11 @@ def _texts(given: Any) -> Any:
 
 
 def _options(given: Any) -> Any:
-    """`true` is an input without options."""
+    """`true` is an input without options. Raises ValueError with a remedy behind a newline."""
+    if given is not True and not isinstance(given, dict):
+        raise ValueError(
+            f"{given!r} says nothing of a journal\nwrite true, or options such as {{units: [sshd.service]}}"
+        )
     return {} if given is True else given
 
 
