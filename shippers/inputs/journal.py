@@ -81,9 +81,8 @@ class JournalReader:
 
     async def _read(self) -> None:
         """Read what is there, then what comes. Raises OSError or JournalFailed."""
-        while not await self._take():
-            JOURNAL_GAP.happened(journal=self.name, cursor=self._cursor)
-            self._cursor, self._first = "", None  # nothing of it is there: all that is came later
+        if not await self._take() and self._cursor:
+            await self._begin_anew()
         await self._spool.put(b"")
         if not self._spool.segments:
             await asyncio.to_thread(self._cursors.note, self._cursor)
@@ -95,11 +94,19 @@ class JournalReader:
             well.cancel()
         raise JournalFailed("journalctl ended")
 
+    async def _begin_anew(self) -> None:
+        """Read all that is there: neither the last known entry nor a later one is. Raises OSError or JournalFailed."""
+        lost, self._cursor = self._cursor, ""
+        if not await self._take():
+            self._cursor = lost  # a disk that is not mounted yet, say: all of it would come again
+            raise JournalFailed("it holds nothing")
+        JOURNAL_GAP.happened(journal=self.name, cursor=lost)
+
     def _resumed(self) -> None:
         self._failing.end(journal=self.name)
 
     async def _take(self, *options: str) -> bool:
-        """Put what one journalctl writes; False if it was to begin at an entry and found neither that nor a later one.
+        """Put what one journalctl writes, from the last known entry on; whether that or a later one was found.
 
         Raises OSError or JournalFailed.
         """
@@ -126,7 +133,7 @@ class JournalReader:
             return False
         if status:
             raise JournalFailed(remark or f"journalctl ended with status {status}")
-        return found or not known
+        return found
 
     def _command(self, cursor: str, *, follows: bool) -> list[str]:
         command = [_PROGRAM, "--output=json", "--all", "--no-pager"]

@@ -20,7 +20,7 @@ _REMOTE = Path("/lib/systemd/systemd-journal-remote")
 _FAULTS = [
     *("spool.named.before:1", "spool.write.before:1", "spool.sync.before:1", "spool.sync.before:2"),
     *("spool.sync.after:1", "spool.sync.after:2", "spool.delete.before:1", "spool.delete.after:1"),
-    *(f"state.{point}:{number}" for number in (1, 2, 3, 4) for point in ("sync.before", "rename.before", "saved")),
+    *(f"state.{point}:{number}" for number in (1, 2, 3) for point in ("sync.before", "rename.before", "saved")),
     *("archive.write.after:1", "ledger.*:2"),
 ]
 
@@ -59,7 +59,7 @@ def test_no_gap_and_no_repeat_after_a_kill_at_each_point(
         process.kill()
         process.wait()
         _tear(tmp_path / "state/shipper/spool")
-    assert died >= len(_FAULTS) / 2
+    assert died == len(_FAULTS)
     result = logrouter("up", "--config", "in.yaml", "--drain")
     assert result.returncode == 0, result.stderr
     assert messages(tmp_path) == journal.written
@@ -73,7 +73,7 @@ def _tear(spools: Path) -> None:
             file.write(b'\0\0\0\n{"__CURSOR":"i=999999","MESSAGE":"never w')
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.05, 0.2, 0.6])
+@pytest.mark.parametrize("pause", [0.0, 0.2])
 def test_nothing_is_lost_or_repeated_by_a_kill_at_some_time(
     logrouter: Command, tmp_path: Path, environment: dict[str, str], journal: FakeJournal, pause: float
 ) -> None:

@@ -155,6 +155,22 @@ async def test_a_cursor_of_another_journal_begins_at_the_oldest(
     assert JOURNAL_GAP.count() == gaps + 1
 
 
+async def test_a_journal_that_is_away_is_waited_for(tmp_path: Path, journal: FakeJournal) -> None:
+    broker, gaps = FaultyBroker(), JOURNAL_GAP.count()
+    journal.write(10)
+    async with shipping(broker, [following(journal)], tmp_path / "state") as agent:
+        await agent.drain()
+    there = (journal.directory / "entries").read_bytes()
+    journal.rotate(0)
+    async with shipping(broker, [following(journal)], tmp_path / "state") as agent:
+        assert await agent.drain() == [f"the journal in {journal.directory}: cannot be read"]
+        (journal.directory / "entries").write_bytes(there)
+        journal.write(1)
+        await arrived(broker, 11)
+    assert messages(broker.parts) == journal.written
+    assert JOURNAL_GAP.count() == gaps
+
+
 async def test_without_journalctl_it_is_said_once_and_a_drain_ends(
     tmp_path: Path, journal: FakeJournal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
