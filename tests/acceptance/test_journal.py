@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -41,29 +42,37 @@ def messages(tmp_path: Path) -> list[str]:
 def test_no_gap_and_no_repeat_after_a_kill_at_each_point(
     logrouter: Command, tmp_path: Path, environment: dict[str, str], journal: FakeJournal
 ) -> None:
-    died = 0
     for fault in _FAULTS:
-        journal.write(50)
         process = subprocess.Popen(
             [PROGRAM, "up", "--config", "in.yaml"],
             cwd=tmp_path,
             env=environment | {"LOGROUTER_FAULT": fault},
             stderr=subprocess.DEVNULL,
         )
-        for _ in range(20):
-            journal.write(50)
+        while process.poll() is None:
+            journal.write(20)
             time.sleep(0.05)
-            if process.poll() is not None:
-                break
-        died += process.poll() is not None
-        process.kill()
-        process.wait()
+        assert process.returncode == -signal.SIGKILL
         _tear(tmp_path / "state/shipper/spool")
-    assert died == len(_FAULTS)
     result = logrouter("up", "--config", "in.yaml", "--drain")
     assert result.returncode == 0, result.stderr
     assert messages(tmp_path) == journal.written
     assert list((tmp_path / "state/shipper/spool").rglob("*.spool")) == []
+
+
+@pytest.mark.parametrize("deleted", ["spool.delete.before:1", "spool.delete.after:1"])
+def test_the_last_segment_is_not_deleted_before_its_cursor_is_safe(
+    logrouter: Command, tmp_path: Path, environment: dict[str, str], journal: FakeJournal, deleted: str
+) -> None:
+    journal.write(20)
+    for fault in ("spool.sync.after:1", deleted):
+        environment["LOGROUTER_FAULT"] = fault
+        assert logrouter("up", "--config", "in.yaml").returncode == -signal.SIGKILL
+    del environment["LOGROUTER_FAULT"]
+    assert len(list((tmp_path / "state").rglob("*.spool"))) == int("before" in deleted)
+    journal.write(20)
+    assert logrouter("up", "--config", "in.yaml", "--drain").returncode == 0
+    assert messages(tmp_path) == journal.written
 
 
 def _tear(spools: Path) -> None:
