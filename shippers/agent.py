@@ -119,7 +119,7 @@ class Agent:
     async def drain(self) -> list[str]:
         """Wait until all that the inputs hold now is confirmed; names what remains, and why.
 
-        Standard input holds all that comes until it ends.
+        Standard input holds all that comes until it ends; a journal what it held when this process began.
 
         To be called while `run` runs; ends with it at the latest.
         """
@@ -141,6 +141,7 @@ class Agent:
         unopened = set(self._files.notices.unreadable) - {follower.path for follower, _ in targets}
         return (
             [f"{shown(path)}: cannot be read" for path in sorted(unopened)]
+            + [f"{name}: cannot be read" for name in self._spools.unread]
             + [
                 f"{shown(follower.path)}: {_why_left(follower)}, {size - follower.confirmed} bytes"
                 for follower, size in targets

@@ -7,20 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logrouter.config.multiline import INDENTED
-from logrouter.config.shippers import DEFAULT_SOCKET, FilesModel, Shippers, SyslogModel
+from logrouter.config.shippers import DEFAULT_SOCKET, FilesModel, JournalModel, Shippers, SyslogModel
 from logrouter.handler import socket_paths
+from shippers.inputs.journal import is_wanted
 from shippers.parsing.joining import Joining
 from shippers.services import Services
-from shippers.windows import COMPRESSED, Input, Stdin, Syslog
+from shippers.windows import COMPRESSED, Input, Journal, Stdin, Syslog
 
 
 def from_models(models: Shippers) -> list[Input]:
-    """The inputs of shippers/*.yaml."""
+    """The inputs of shippers/*.yaml, but for journals that stand in for files which this machine has."""
     services = Services(models.services)
-    return [
-        _files(model, services) if isinstance(model, FilesModel) else _syslog(model, services)
-        for model in models.inputs
-    ]
+    inputs = []
+    for model in models.inputs:
+        if isinstance(model, FilesModel):
+            inputs.append(_files(model, services))
+        elif isinstance(model, SyslogModel):
+            inputs.append(_syslog(model, services))
+        elif is_wanted(model.journal.unless):
+            inputs.append(_journal(model, services))
+    return inputs
 
 
 def from_arguments(files: Sequence[tuple[str, str]]) -> list[Input]:
@@ -70,6 +76,19 @@ def _syslog(model: SyslogModel, services: Services) -> Input:
         tcp=tuple(at.tcp),
         unix=tuple(map(_socket_path, at.unix)),
         unix_stream=tuple(map(_socket_path, at.unix_stream)),
+        host=model.host,
+        max_line=model.max_line,
+        max_spool=model.max_spool,
+    )
+    return Input(service=model.service, severity=model.severity, feed=feed, services=services)
+
+
+def _journal(model: JournalModel, services: Services) -> Input:
+    what = model.journal
+    feed = Journal(
+        units=tuple(what.units),
+        directory=what.directory,
+        first_read=what.first_read,
         host=model.host,
         max_line=model.max_line,
         max_spool=model.max_spool,

@@ -2,7 +2,7 @@
 
 In comes what a source held between two positions, with the settings of its input and the time it was read; out go
 parts whose records rebuild every byte of it (`logrouter.record.original`), save for lines that had to be cut. A spool
-of syslog messages holds envelopes: its records rebuild what was received.
+of syslog messages holds envelopes: its records rebuild what was received; one of a journal holds its entries.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from logrouter.batch import Part
 from logrouter.keys import routing_key
 from logrouter.record import Record, encode_lines, rfc3339, split_lines
 from shippers.envelopes import unseal
+from shippers.parsing import journal
 from shippers.parsing.application import from_application
 from shippers.parsing.containers import service_of
 from shippers.parsing.joining import Joining, heads
@@ -68,6 +69,34 @@ class Syslog:
 
 
 @dataclass(frozen=True, slots=True)
+class Journal:
+    """The systemd journal. units: names or patterns, none for all.   directory: of other files than this machine's.
+
+    first_read: entries that are read when it is met for the first time, None for all.
+    host: what records carry whatever the entries say.
+    max_line: bytes of a message; of a longer one so much is kept, and it is marked as cut.
+    max_spool: bytes that may wait for the broker; above that it is read no further.
+    """
+
+    units: tuple[str, ...] = ()
+    directory: str = ""
+    first_read: int | None = 1000
+    host: str = ""
+    max_line: int = 1 << 20
+    max_spool: int = 1 << 30
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"the journal in {self.directory}" if self.directory else "the journal"
+
+    @property
+    def max_entry(self) -> int:
+        """Bytes of an entry as JSON: what is escaped in it takes up to six for one."""
+        return 8 * self.max_line + (64 << 10)
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """What to follow, and how its lines are labelled: files, or what comes by way of a spool.
 
@@ -88,13 +117,16 @@ class Input:
     max_line: int = 1 << 20
     exclude: tuple[str, ...] = COMPRESSED
     joining: Joining | None = None
-    feed: Stdin | Syslog | None = None
+    feed: Stdin | Syslog | Journal | None = None
     services: Services = NONE_KNOWN
 
     @property
     def name(self) -> str:
         """What people call it: its service, or where its lines come from."""
-        return self.service or ("syslog" if isinstance(self.feed, Syslog) else "by program")
+        return self.service or _UNNAMED.get(type(self.feed), "by program")
+
+
+_UNNAMED = {Syslog: "syslog", Journal: "journal"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +187,8 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
 
     A window of more than MAX_PARTS is cut before the line that would begin another: the parts say where, in `to`.
     """
-    groups = _envelopes(window, settings, now) if isinstance(settings.feed, Syslog) else _lines(window, settings, now)
+    is_spooled = isinstance(settings.feed, Syslog | Journal)
+    groups = _spooled(window, settings, now) if is_spooled else _lines(window, settings, now)
     keys = tuple(routing_key(*label) for label in groups)
     to = max(group.records[-1].end for group in groups.values())
     return tuple(
@@ -231,12 +264,13 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     return groups
 
 
-def _envelopes(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
-    """The records of a window of a syslog spool."""
+def _spooled(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
+    """The records of a window of a spool of syslog messages, or of entries of a journal."""
+    read = _entry if isinstance(settings.feed, Journal) else _message
     groups: dict[Label, _Group] = {}
     pos = window.from_
     for line in split_lines(window.data):
-        record, filed = _message(line, settings, now, (window.source, pos))
+        record, filed = read(line, settings, now, (window.source, pos))
         label = (record.service, record.host, record.severity)
         if len(groups) == MAX_PARTS and label not in groups:
             break
@@ -284,6 +318,35 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
         raw=None if message.encode() + b"\n" == exact else base64.b64encode(exact).decode(),
     )
     return record, received_ms if far else ms
+
+
+def _entry(line: bytes, settings: Input, now: float, place: tuple[str, int]) -> tuple[Record, int]:
+    """The record of one entry of a journal, and the time in ms that it is filed by."""
+    assert isinstance(settings.feed, Journal)
+    said = journal.parse(line, settings.feed.max_line, settings.severity)
+    received = said.received or now
+    stated = said.stated or received
+    far = abs(stated - received) > DAY
+    cut = {"cut": {"length": said.length, "sha256": said.sha256}} if said.length else {}
+    record = Record(
+        ts=rfc3339(stated),
+        service=settings.service or settings.services.of(said.app, said.facility),
+        host=settings.feed.host or said.host or settings.host,
+        severity=said.severity,
+        message=said.message,
+        source=place[0],
+        pos=place[1],
+        end=place[1] + len(line),
+        received=rfc3339(received) if far else None,
+        severity_from=said.severity_from,
+        facility=said.facility,
+        app=said.app,
+        pid=said.pid,
+        msgid=said.msgid,
+        fields=(cut | (said.fields or {})) or None,
+        raw=None if said.message.encode() == said.exact else base64.b64encode(said.exact + b"\n").decode(),
+    )
+    return record, int((received if far else stated) * 1000)
 
 
 def _split(window: Window) -> _Lines:

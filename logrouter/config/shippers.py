@@ -1,7 +1,8 @@
 """shippers/*.yaml -> the inputs of a host: all files in the order of their names, every mistake at once.
 
-In come paths, out goes what the files say as frozen data; or ConfigError. A file is one input (`files` or `syslog`), or
-a list of them under `inputs`; with or without inputs it may say which programs belong to which `services`.
+In come paths, out goes what the files say as frozen data; or ConfigError. A file is one input (`files`, `syslog` or
+`journal`), or a list of them under `inputs`; with or without inputs it may say which programs belong to which
+`services`.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ def _paths(given: Any) -> list[str]:
             remedy = f"begin it with /, such as /run/logrouter.sock, or write `{DEFAULT_SOCKET}`"
             raise ValueError(f"{path!r} is not an absolute path\n{remedy}")
     return paths
+
+
+def _directory(given: Any) -> Any:
+    return _paths(given)[0] if isinstance(given, str) and given else given
 
 
 class FilesModel(Strict):
@@ -111,6 +116,51 @@ class SyslogModel(Strict):
     _severity = field_validator("severity")(_checked_severity)
 
 
+def _entries(given: Any) -> int | None:
+    """A number of entries, None for all. Raises ValueError with a remedy behind a newline."""
+    if given == "all":
+        return None
+    if type(given) is not int or given < 1:
+        raise ValueError(f"{given!r} is no number of entries\nwrite one, such as 1000, or all")
+    return given
+
+
+def _texts(given: Any) -> Any:
+    """One text or several."""
+    return [given] if isinstance(given, str) else given
+
+
+def _options(given: Any) -> Any:
+    """`true` is an input without options. Raises ValueError with a remedy behind a newline."""
+    if given is not True and not isinstance(given, dict):
+        raise ValueError(
+            f"{given!r} says nothing of a journal\nwrite true, or options such as {{units: [sshd.service]}}"
+        )
+    return {} if given is True else given
+
+
+class WhatJournalModel(Strict):
+    """Which entries of which journal. unless: files in whose place it is followed, where this machine has none."""
+
+    units: Annotated[list[str], BeforeValidator(_texts)] = Field(default=[])
+    directory: Annotated[str, BeforeValidator(_directory)] = ""
+    first_read: Annotated[int | None, BeforeValidator(_entries)] = 1000
+    unless: Annotated[list[str], BeforeValidator(_paths)] = Field(default=[])
+
+
+class JournalModel(Strict):
+    """The systemd journal: `{journal: true}`, `{journal: {units: [sshd.service]}, service: auth}`."""
+
+    journal: Annotated[WhatJournalModel, BeforeValidator(_options)]
+    service: str = ""
+    host: str = ""
+    severity: str = "info"
+    max_line: Size = 1 << 20
+    max_spool: Size = 1 << 30
+
+    _severity = field_validator("severity")(_checked_severity)
+
+
 class ListModel(Strict):
     """A file of several inputs; each is validated by itself."""
 
@@ -123,7 +173,10 @@ class ServicesModel(Strict):
     services: dict[str, list[str]]
 
 
-InputModel = FilesModel | SyslogModel
+InputModel = FilesModel | SyslogModel | JournalModel
+
+_KINDS: dict[str, type[InputModel]] = {"files": FilesModel, "syslog": SyslogModel, "journal": JournalModel}
+"""By the key that makes an input one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +195,8 @@ def load_inputs(paths: Sequence[Path], default_services: Path | None = None) -> 
     files = list(yaml_files(paths))
     documents = [read_document(path) for path in files]
     inputs = [model for document in documents for model in _inputs(document)]
+    if documents:
+        _journals_twice(documents[-1], inputs)
     if default_services is not None and not any(_has_services(document) for document in documents):
         documents.append(read_document(default_services))
     services = _services(documents)
@@ -172,13 +227,25 @@ def _inputs(document: Document) -> list[InputModel]:
 
 
 def _input(document: Document, entry: Any, at: Path_) -> InputModel | None:
-    if not isinstance(entry, dict) or "syslog" not in entry:
-        return validate(document, FilesModel, entry, at)
-    if "files" in entry:
+    kinds = [kind for kind in _KINDS if kind in entry] if isinstance(entry, dict) else []
+    if len(kinds) > 1:
         remedy = "make two inputs of them, in a list under `inputs`"
-        document.mistakes.append(Mistake(document.key_place((*at, "files")), "both `files` and `syslog`", remedy))
+        problem = f"both `{kinds[0]}` and `{kinds[1]}`"
+        document.mistakes.append(Mistake(document.key_place((*at, kinds[0])), problem, remedy))
         return None
-    return validate(document, SyslogModel, entry, at)
+    return validate(document, _KINDS[kinds[0]] if kinds else FilesModel, entry, at)
+
+
+def _journals_twice(document: Document, inputs: Iterable[InputModel]) -> None:
+    """An input that follows a journal goes on where it was, and is known by what it follows: no two can be the same."""
+    known = set()
+    for model in inputs:
+        if isinstance(model, JournalModel):
+            identity = (model.service, model.journal.directory, frozenset(model.journal.units))
+            if identity in known:
+                problem = "two inputs follow the same units of a journal for the same service"
+                document.mistakes.append(Mistake(Place(document.file), problem, "leave one of them out"))
+            known.add(identity)
 
 
 def _services(documents: Iterable[Document]) -> dict[str, str]:

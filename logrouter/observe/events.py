@@ -156,3 +156,9 @@ SHEDDING = Event(
 )
 SHED_OVER = Event("input.shed_over", _info, "the spool {path} has room again; nothing is left out")
 SPOOL_LOST = Event("spool.lost", _error, "{path} could not be written to the last: {count} bytes are lost")
+JOURNAL_FAILING = Event("journal.failing", _warning, "{journal} cannot be followed ({reason}); trying again. {remedy}")
+JOURNAL_RESUMED = Event("journal.resumed", _info, "{journal} is followed again")
+JOURNAL_GAP = Event(
+    "journal.gap", _warning, "{journal} has lost the entry to go on after ({cursor}); entries behind it may be lost too"
+)
+JOURNAL_SAID = Event("journal.said", _warning, "{journal}: journalctl says: {text}")

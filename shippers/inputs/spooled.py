@@ -16,11 +16,13 @@ from pathlib import Path
 
 from logrouter.state import replace_file
 from shippers.inputs import stdin, syslog
+from shippers.inputs.cursors import Cursors, is_kept
 from shippers.inputs.files import Files
 from shippers.inputs.follower import Follower
+from shippers.inputs.journal import JournalReader
 from shippers.services import NONE_KNOWN
 from shippers.spool import Segment, Spool
-from shippers.windows import Input, Stdin, Syslog
+from shippers.windows import Input, Journal, Stdin, Syslog
 
 _SETTINGS = "input.json"
 
@@ -33,6 +35,7 @@ class _Spooled:
     settings: Input
     spool: Spool
     is_fed: bool
+    cursors: Cursors | None = None
     follower: Follower | None = None
 
 
@@ -42,23 +45,26 @@ class Spools:
     def __init__(self, directory: Path, inputs: Sequence[Input], host: str) -> None:
         self._each: list[_Spooled] = []
         self._unended = sum(isinstance(settings.feed, Stdin) for settings in inputs)
+        self._journals: list[JournalReader] = []
         services = next((settings.services for settings in inputs if settings.services.programs), NONE_KNOWN)
         for settings in inputs:
+            place = directory / f"{_kind(settings)}-{hashlib.sha256(_identity(settings)).hexdigest()[:8]}"
+            each = _open(place, _followed(settings, host), is_fed=True)
             saved = json.dumps(_saved(settings)).encode()
-            place = directory / f"{_kind(settings)}-{hashlib.sha256(saved).hexdigest()[:8]}"
-            spool = Spool(place)
-            if not (place / _SETTINGS).exists():
+            if not (place / _SETTINGS).exists() or (place / _SETTINGS).read_bytes() != saved:
                 replace_file(place / _SETTINGS, saved)
-            self._each.append(_Spooled(_followed(settings, host), spool, is_fed=True))
+            self._each.append(each)
+            if isinstance(settings.feed, Journal) and each.cursors is not None:
+                self._journals.append(JournalReader(settings.feed, each.spool, each.cursors))
         ours = {each.spool.directory for each in self._each}
         for path in sorted(directory.glob(f"*/{_SETTINGS}")):
             if path.parent in ours:
                 continue
-            spool = Spool(path.parent)
-            if spool.segments:
-                settings = replace(_read(path), services=services)
-                self._each.append(_Spooled(_followed(settings, host), spool, is_fed=False))
-            else:
+            settings = replace(_read(path), services=services)
+            each = _open(path.parent, _followed(settings, host), is_fed=False)
+            if each.spool.segments:
+                self._each.append(each)
+            elif not is_kept(path.parent):
                 shutil.rmtree(path.parent)
 
     @property
@@ -82,6 +88,8 @@ class Spools:
         for each in self._each:
             oldest = each.spool.segments[0] if each.spool.segments else None
             if oldest is not None and oldest.closed and oldest.confirmed >= oldest.synced:
+                if each.cursors is not None and not each.cursors.keep(oldest):
+                    continue
                 if each.follower is not None:
                     files.release(each.follower)
                     each.follower = None
@@ -99,12 +107,19 @@ class Spools:
                     group.create_task(syslog.listen(feed, each.spool))
                 elif isinstance(feed, Stdin):
                     group.create_task(self._copy_stdin(each.spool))
+            for reader in self._journals:
+                group.create_task(reader.run())
             await asyncio.Event().wait()
 
     @property
     def ended(self) -> bool:
-        """Whether standard input has come to its end, if it is read."""
-        return not self._unended
+        """Whether all has come that will by itself: standard input to its end, a journal as far as it can be read."""
+        return not self._unended and all(reader.caught_up or reader.is_failing for reader in self._journals)
+
+    @property
+    def unread(self) -> list[str]:
+        """The journals that could not be read at all."""
+        return [reader.name for reader in self._journals if not reader.caught_up]
 
     async def _copy_stdin(self, spool: Spool) -> None:
         await stdin.copy(0, spool)
@@ -116,21 +131,38 @@ class Spools:
             await each.spool.close()
 
 
+def _open(place: Path, settings: Input, *, is_fed: bool) -> _Spooled:
+    """A spool and, of a journal, where that is to be gone on with."""
+    cursors = Cursors(place) if isinstance(settings.feed, Journal) else None
+    return _Spooled(settings, Spool(place), is_fed, cursors)
+
+
 def _followed(settings: Input, host: str) -> Input:
-    """An input as its spool is read: no envelope is too long for the message that it holds."""
+    """An input as its spool is read: no line of it is too long for the message that it holds."""
     longest = settings.max_line
     if isinstance(settings.feed, Syslog):
         longest = _ESCAPED * settings.feed.max_line + 4096
+    elif isinstance(settings.feed, Journal):
+        longest = settings.feed.max_entry
     return replace(settings, host=settings.host or host, max_line=longest)
 
 
 def _kind(settings: Input) -> str:
-    return "stdin" if isinstance(settings.feed, Stdin) else "syslog"
+    return {Stdin: "stdin", Syslog: "syslog", Journal: "journal"}[type(settings.feed)]
+
+
+def _identity(settings: Input) -> bytes:
+    """What an input is known by. A journal goes on where it was, though its host or severity be said otherwise."""
+    if isinstance(settings.feed, Journal):
+        return json.dumps([settings.service, settings.feed.directory, sorted(settings.feed.units)]).encode()
+    return json.dumps(_saved(settings)).encode()
 
 
 def _saved(settings: Input) -> dict[str, str | int | list[str]]:
-    """What decides how the content of a spool is read: spools that differ in it are kept apart."""
-    feed = settings.feed if isinstance(settings.feed, Syslog) else Syslog()
+    """What decides how the content of a spool is read; spools that differ in it are kept apart, save for journals."""
+    feed = settings.feed
+    listening = feed if isinstance(feed, Syslog) else Syslog()
+    said = feed if isinstance(feed, Syslog | Journal) else listening
     return {
         "version": 1,
         "feed": _kind(settings),
@@ -138,19 +170,24 @@ def _saved(settings: Input) -> dict[str, str | int | list[str]]:
         "host": settings.host,
         "severity": settings.severity,
         "max_line": settings.max_line,
-        "addresses": [*map(str, (*feed.udp, *feed.tcp)), *feed.unix, *feed.unix_stream],
-        "syslog_host": feed.host,
-        "syslog_max_line": feed.max_line,
+        "addresses": [*map(str, (*listening.udp, *listening.tcp)), *listening.unix, *listening.unix_stream],
+        "syslog_host": said.host,
+        "syslog_max_line": said.max_line,
     }
 
 
 def _read(path: Path) -> Input:
     saved = json.loads(path.read_bytes())
-    syslog = Syslog(host=saved["syslog_host"], max_line=saved["syslog_max_line"])
+    host, max_line = saved["syslog_host"], saved["syslog_max_line"]
+    feeds: dict[str, Stdin | Syslog | Journal] = {
+        "stdin": Stdin(),
+        "syslog": Syslog(host=host, max_line=max_line),
+        "journal": Journal(host=host, max_line=max_line),
+    }
     return Input(
         service=saved["service"],
         host=saved["host"],
         severity=saved["severity"],
         max_line=saved["max_line"],
-        feed=Stdin() if saved["feed"] == "stdin" else syslog,
+        feed=feeds[saved["feed"]],
     )

@@ -1,4 +1,4 @@
-"""A long run of a coverage-guided fuzzer over everything that reads what others have written. By hand, as CI has no time.
+"""A long run of a coverage-guided fuzzer over all that reads what others have written. By hand, as CI has no time.
 
 In come bytes that atheris (not among our dependencies: `pip install atheris`) makes up; for each of them a window is
 made into records in every way that there is, and what was in it must be had back from them.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import sys
 
-import atheris  # type: ignore[import-not-found]
+import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not installed
 
 with atheris.instrument_imports(include=["shippers", "logrouter.record", "logrouter.batch"]):
     from logrouter.record import Record, decode_lines, original

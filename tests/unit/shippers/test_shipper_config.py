@@ -51,7 +51,7 @@ def test_the_shipped_map_stands_in_where_there_is_none(tmp_path: Path) -> None:
 def test_the_shipped_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGROUTER_SOCKET", "/x/log.sock")
     shipped = from_models(load_inputs([SHIPPED]))
-    (syslog,) = [settings for settings in shipped if settings.feed]
+    (syslog,) = [settings for settings in shipped if isinstance(settings.feed, Syslog)]
     local = (("127.0.0.1", 5514),)
     assert syslog.feed == Syslog(udp=local, tcp=local, unix_stream=("/x/log.sock",))
     assert {syslog.services.of(app) for app in ("sshd", "sudo", "su(pam_unix)")} == {"auth"}
