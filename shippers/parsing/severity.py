@@ -23,6 +23,13 @@ NEAR = 128
 _WRAPPED = "{" + DIGITS
 """How lines begin that may hold a line of another program."""
 
+_FAILURE = re.compile(
+    r"(?:Traceback \(most recent call last\)|Exception in thread |Uncaught |Caused by: |unhandled exception)"
+    r"|(?:[a-z_$][\w$]{0,40}\.){0,10}[A-Z]\w{0,60}(?:Error|Exception)(?:: |$)",
+    re.ASCII,
+)
+"""How a line begins that a program ends with, or an exception that it was given."""
+
 _CONTAINER = re.compile(r"\d{4}-[\d:.TZ+-]{16,31} std(?:out|err) [FP] ", re.ASCII)
 """What Kubernetes puts before each line of a container."""
 
@@ -72,4 +79,5 @@ def _of_text(line: str, default: str) -> tuple[str, str]:
         guess = answered[1]
     if first in "dft" and line[:6] in DOTNET:
         return DOTNET[line[:6]], STATED
+    guess = guess or ("error" if _FAILURE.match(line) else None)
     return (guess, GUESSED) if guess else (default, DEFAULT)

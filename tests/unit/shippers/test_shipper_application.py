@@ -32,7 +32,7 @@ def shipped(content: bytes, length: int = 0) -> Record:
     return record
 
 
-def sent(text: str, **extra: Any) -> bytes:
+def sent(text: str, /, **extra: Any) -> bytes:
     made = {"name": "shop.cart", "levelno": 40, "created": NOW, "process": 7}
     return message(logging.makeLogRecord(made | extra), text, "shop").partition(b" ")[2]
 

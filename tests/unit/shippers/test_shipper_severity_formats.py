@@ -2,7 +2,7 @@
 
 import pytest
 
-from shippers.parsing.severity import severity
+from shippers.parsing.severity import GUESSED, severity
 
 FORMATS = {
     "nginx": [
@@ -315,3 +315,24 @@ def test_what_only_looks_like_a_negation_is_a_level(line: str, expected: str) ->
 )
 def test_a_long_line_costs_no_more_than_reading_it(line: str) -> None:
     assert severity(line)[1] in ("stated", "guessed", "default")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Traceback (most recent call last):",
+        "ValueError: no card",
+        "botocore.exceptions.ClientError: denied",
+        'Exception in thread "main" java.lang.IllegalStateException: closed',
+        "java.lang.NullPointerException",
+        "Caused by: java.io.IOException: broken",
+        "TypeError: Cannot read properties of undefined (reading 'id')",
+    ],
+)
+def test_how_an_exception_begins_is_a_guess_of_an_error(line: str) -> None:
+    assert severity(line) == ("error", GUESSED)
+
+
+@pytest.mark.parametrize("line", ["the ValueErrors of today", "NoErrorException is fine", "a.b.c.d: x", "KeyErrors: 5"])
+def test_what_only_looks_like_one_is_none(line: str) -> None:
+    assert severity(line) == ("info", "default")
