@@ -138,7 +138,7 @@ def _saved(settings: Input) -> dict[str, str | int | list[str]]:
         "host": settings.host,
         "severity": settings.severity,
         "max_line": settings.max_line,
-        "addresses": [*map(str, (*feed.udp, *feed.tcp)), *feed.unix, *feed.unix_stream],
+        "addresses": [*map(str, (*feed.udp, *feed.tcp, *feed.tls)), *feed.unix, *feed.unix_stream],
         "syslog_host": feed.host,
         "syslog_max_line": feed.max_line,
     }

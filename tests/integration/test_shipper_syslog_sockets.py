@@ -18,6 +18,7 @@ from logrouter.observe.metrics import KERNEL_DROPS, SHED
 from logrouter.record import Record, original
 from shippers.agent import Agent
 from shippers.inputs import sockets as sockets_module
+from shippers.inputs import streams as streams_module
 from shippers.inputs import syslog as syslog_module
 from shippers.windows import Address, Input, Syslog
 
@@ -212,18 +213,17 @@ async def test_where_no_more_connections_can_be_taken_those_that_are_there_go_on
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, address, said = FaultyBroker(), tcp(), LISTEN_FAILED.count()
-    loop = asyncio.get_running_loop()
-    accept, is_full = loop.sock_accept, asyncio.Event()
+    accept, is_full = streams_module.accept, asyncio.Event()
 
-    async def refuse(listener: socket.socket) -> tuple[socket.socket, object]:
+    def refuse(listener: socket.socket) -> tuple[socket.socket, object]:
         if is_full.is_set():
             raise OSError(errno.EMFILE, "Too many open files")
-        connection = await accept(listener)
+        connection = accept(listener)
         if LISTEN_FAILED.count() == said:
             is_full.set()
         return connection
 
-    monkeypatch.setattr(loop, "sock_accept", refuse)
+    monkeypatch.setattr(streams_module, "accept", refuse)
     async with listening(tmp_path, broker, tcp=(address,)):
         first = await connect(address)
         second = await connect(address)
