@@ -97,6 +97,8 @@ class Connection:
             return await self._receive()
         while True:
             content, is_over = self._decrypted()
+            if is_over:  # all that came before is safe by now, and this tells the client so
+                self._say_goodbye()
             await self._answer()
             if content or is_over:
                 return content
@@ -111,10 +113,7 @@ class Connection:
             return
         self.left, self._left_at = why, time.monotonic()
         with contextlib.suppress(OSError):  # it has gone by itself
-            if self._session is not None:
-                with contextlib.suppress(ssl.SSLError):  # it has not answered, as is to be expected
-                    self._session.unwrap()
-                self._say()
+            self._say_goodbye()
             self._client.shutdown(socket.SHUT_WR)
         self._ready.set()
 
@@ -156,6 +155,12 @@ class Connection:
         if answer := self._outgoing.read():
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
                 await asyncio.get_running_loop().sock_sendall(self._client, answer)
+
+    def _say_goodbye(self) -> None:
+        if self._session is not None:
+            with contextlib.suppress(ssl.SSLError):  # it has not answered, as is to be expected
+                self._session.unwrap()
+            self._say()
 
     def _say(self) -> None:
         """The same for a last word, which may be lost."""

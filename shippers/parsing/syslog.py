@@ -91,15 +91,15 @@ def parse(text: str, *, is_local: bool = False) -> Message:
     as well.
     """
     pri = _PRI.match(text)
-    if pri is None or not _VALID_PRI.fullmatch(pri[1]) or int(pri[1]) >= 8 * len(FACILITIES):
-        return _without_rfc5424(text, pri.end() if pri else 0, None, None, is_local=is_local) or Message(text)
-    begin, number = pri.end(), int(pri[1])
-    severity, facility = SEVERITIES[number % 8], FACILITIES[number // 8]
+    begin = pri.end() if pri else 0
+    is_valid = pri is not None and _VALID_PRI.fullmatch(pri[1]) and int(pri[1]) < 8 * len(FACILITIES)
+    number = int(pri[1]) if pri and is_valid else -1
+    severity, facility = (SEVERITIES[number % 8], FACILITIES[number // 8]) if is_valid else (None, None)
     return (
-        _rfc5424(text, begin, severity, facility)
-        or _loose(text, begin, severity, facility)
+        (pri and _rfc5424(text, begin, severity, facility))
+        or (pri and _loose(text, begin, severity, facility))
         or _without_rfc5424(text, begin, severity, facility, is_local=is_local)
-        or Message(text[begin:], severity=severity, facility=facility)
+        or Message(text[begin:] if is_valid else text, severity=severity, facility=facility)
     )
 
 
@@ -114,7 +114,7 @@ def program(line: str) -> tuple[str | None, str | None]:
     return message.app, message.pid
 
 
-def _rfc5424(text: str, begin: int, severity: str, facility: str) -> Message | None:
+def _rfc5424(text: str, begin: int, severity: str | None, facility: str | None) -> Message | None:
     header = _RFC5424.match(text, begin)
     if header is None:
         return None
@@ -146,7 +146,7 @@ def _rfc5424(text: str, begin: int, severity: str, facility: str) -> Message | N
     )
 
 
-def _loose(text: str, begin: int, severity: str, facility: str) -> Message | None:
+def _loose(text: str, begin: int, severity: str | None, facility: str | None) -> Message | None:
     """What is wrong with it stays in the message: the structured data, if it is that."""
     header = _LOOSE5424.match(text, begin)
     if header is None:
