@@ -13,7 +13,7 @@ from shipping import FaultyBroker, contents, records, routing, shipping
 
 from logrouter.broker.embedded import EmbeddedBroker
 from logrouter.observe.events import CLIENT_ENDED, CLIENTS_FULL, LISTEN_BEGUN, LISTEN_FAILED, SHED_OVER, SHEDDING
-from logrouter.observe.metrics import KERNEL_DROPS, SHED
+from logrouter.observe.metrics import CUT, KERNEL_DROPS, SHED
 from logrouter.record import original
 from shippers.inputs import sockets as sockets_module
 from shippers.inputs import streams as streams_module
@@ -85,16 +85,19 @@ async def test_ipv6(tmp_path: Path) -> None:
 
 
 async def test_a_message_over_the_limit_is_cut_and_says_so(tmp_path: Path) -> None:
+    """Case 29: also where a count is too large; each is counted, and what follows is whole."""
     broker, address, datagrams = FaultyBroker(), tcp(), udp()
+    cut = CUT._value.get()
     async with listening(tmp_path, broker, count=2, tcp=(address,), udp=(datagrams,), max_line=100):
         client = await connect(address)
-        client.sendall(b"<13>" + b"x" * 500 + b"\n<13>next\n")
+        client.sendall(b"<13>" + b"x" * 500 + b"\n<13>next\n400 <13>" + b"y" * 396 + b"<13>after\n")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             other.sendto(b"<13>" + b"\0" * 200, datagrams)
-        found = await taken(broker, 3)
+        found = await taken(broker, 5)
         client.close()
+    assert CUT._value.get() == cut + 3
     lengths = {record.message[:1]: (record.fields or {}).get("cut", {}).get("length") for record in found}
-    assert lengths == {"x": 504, "n": None, "": 204}
+    assert lengths == {"x": 504, "n": None, "y": 400, "a": None, "": 204}
 
 
 async def test_nothing_more_is_read_from_a_stream_before_it_is_safe(
