@@ -56,7 +56,11 @@ class Header:
 
 def header(text: str, begin: int) -> Header | None:
     """The header that stands at `begin`, behind the PRI, if it is one of these."""
-    return _by_mnemonic(text, begin) or _pairs(text, begin) or _meraki(text, begin)
+    return (
+        _by_mnemonic(text, begin)
+        or _pairs(text, begin)
+        or (_meraki(text, begin) if text[begin : begin + 1] == "1" else None)
+    )
 
 
 def _by_mnemonic(text: str, begin: int) -> Header | None:

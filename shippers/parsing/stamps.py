@@ -41,12 +41,13 @@ STAMP = (
 )
 """A time as it stands in a header: bounded, and without groups."""
 
-_EPOCH = re.compile(r"(\d{10})(?:\.(\d{1,9}))?", re.ASCII)
+_EPOCH = re.compile(r"\d{10}", re.ASCII)
+_BEHIND_SECOND = re.compile(r"(?:(?<=:\d\d)|(?<=^\d{10}))[.,](\d{1,12})", re.ASCII)
 _READ = re.compile(
     rf"(?:(?P<iso>\d{{4}}[-/]\d\d[-/]\d\d)[Tt ]"
     rf"|{_WEEKDAY}?(?:(?P<year>{_YEAR}) )?"
     rf"(?:(?P<month>{_MONTH}) +(?P<day>\d+),?|(?P<day2>\d+) (?P<month2>{_MONTH}))(?: (?P<year2>{_YEAR}))? )"
-    rf"(?P<clock>{_CLOCK})(?:[.,](?P<fraction>\d+))?(?: (?P<year3>{_YEAR}\b))?(?: ?(?P<zone>[zZ]|{ZONE}))?"
+    rf"(?P<clock>{_CLOCK})(?: (?P<year3>{_YEAR}\b))?(?: ?(?P<zone>[zZ]|{ZONE}))?"
     rf"(?: (?P<year4>{_YEAR}))?",
     re.ASCII,
 )
@@ -57,23 +58,28 @@ def moment(text: str, received: float, zone: tzinfo | None = None) -> Moment | N
 
     received: Unix time.   zone: of times that name none; None is the local one.
     """
-    try:
-        epoch = _EPOCH.fullmatch(text)
-        second = datetime.fromtimestamp(int(epoch[1]), UTC) if epoch else _second(text, int(received // DAY), zone)
-    except (ValueError, OverflowError):
-        return None
-    if second is None:
-        return None
-    found = epoch or _READ.match(text)
-    fraction = ((found[2] if epoch else found["fraction"]) if found else None) or ""
-    ms = int(second.timestamp()) * 1000 + int(fraction[:3].ljust(3, "0"))
-    written = second.replace(tzinfo=None).isoformat()
-    return f"{written}.{fraction[:9]}Z" if fraction else f"{written}Z", ms
+    fraction = _BEHIND_SECOND.search(text)
+    whole = text[: fraction.start()] + text[fraction.end() :] if fraction else text
+    second = _second(whole, int(received // DAY), zone)
+    if second is None or not fraction:
+        return second and (second[0] + "Z", second[1])
+    digits = fraction[1][:9]
+    return f"{second[0]}.{digits}Z", second[1] + int(digits[:3].ljust(3, "0"))
 
 
 @functools.lru_cache(maxsize=4096)
-def _second(text: str, day: int, zone: tzinfo | None) -> datetime | None:
-    """In UTC, by the day of reception; raises ValueError or OverflowError where there is no such time."""
+def _second(text: str, day: int, zone: tzinfo | None) -> Moment | None:
+    """What `text`, received on that day since 1970, is as UTC to the second, without the Z: many share one."""
+    try:
+        epoch = _EPOCH.fullmatch(text)
+        utc = datetime.fromtimestamp(int(text), UTC) if epoch else _read(text, day, zone)
+    except (ValueError, OverflowError):
+        return None
+    return (utc.replace(tzinfo=None).isoformat(), int(utc.timestamp()) * 1000) if utc else None
+
+
+def _read(text: str, day: int, zone: tzinfo | None) -> datetime | None:
+    """In UTC; raises ValueError or OverflowError where there is no such time."""
     found = _READ.fullmatch(text)
     if found is None:
         return None

@@ -95,9 +95,10 @@ def parse(text: str, *, is_local: bool = False) -> Message:
     is_valid = pri is not None and _VALID_PRI.fullmatch(pri[1]) and int(pri[1]) < 8 * len(FACILITIES)
     number = int(pri[1]) if pri and is_valid else -1
     severity, facility = (SEVERITIES[number % 8], FACILITIES[number // 8]) if is_valid else (None, None)
+    has_version = pri is not None and text[begin : begin + 1].isdigit()
     return (
-        (pri and _rfc5424(text, begin, severity, facility))
-        or (pri and _loose(text, begin, severity, facility))
+        (_rfc5424(text, begin, severity, facility) if has_version else None)
+        or (_loose(text, begin, severity, facility) if has_version else None)
         or _without_rfc5424(text, begin, severity, facility, is_local=is_local)
         or Message(text[begin:] if is_valid else text, severity=severity, facility=facility)
     )
