@@ -9,7 +9,7 @@ import msgspec
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
-    """received: Unix time.   peer: the address it came from, '' for this machine.
+    """received: Unix time.   peer: the address it came from, '' for this machine.   local: by a unix socket.
 
     text: the message, if it is UTF-8; otherwise base64 has its bytes.
     length, sha256: of the whole message, where it was too long to be kept whole.
@@ -21,6 +21,7 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     base64: str = ""
     length: int = 0
     sha256: str = ""
+    local: bool = False
 
     @property
     def content(self) -> bytes:
@@ -32,13 +33,15 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
 
 
-def seal(content: bytes, received: float, peer: str, length: int = 0, sha256: str = "") -> bytes:
+def seal(
+    content: bytes, received: float, peer: str, length: int = 0, sha256: str = "", *, local: bool = False
+) -> bytes:
     """The line of a message, newline included."""
     try:
-        envelope = Envelope(received, peer, text=content.decode(), length=length, sha256=sha256)
+        envelope = Envelope(received, peer, text=content.decode(), length=length, sha256=sha256, local=local)
     except UnicodeDecodeError:
         exact = base64.b64encode(content).decode()
-        envelope = Envelope(received, peer, base64=exact, length=length, sha256=sha256)
+        envelope = Envelope(received, peer, base64=exact, length=length, sha256=sha256, local=local)
     return _encoder.encode(envelope) + b"\n"
 
 

@@ -79,6 +79,12 @@ def _syslog(model: SyslogModel, services: Services) -> Input:
         host=model.host,
         max_line=model.max_line,
         max_spool=model.max_spool,
+        tls=tuple(at.tls),
+        certificate=at.certificate,
+        key=at.key,
+        client_ca=at.client_ca,
+        max_clients=model.max_clients,
+        idle_timeout=model.idle_timeout,
     )
     return Input(service=model.service, severity=model.severity, feed=feed, services=services)
 

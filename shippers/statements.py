@@ -47,6 +47,7 @@ def config_hash(inputs: Sequence[Input]) -> str:
 def _amounts() -> dict[str, float]:
     """What is counted by more than how often it happened."""
     found = {"unread bytes": metrics.UNREAD, "kernel drops": metrics.KERNEL_DROPS, "shed": metrics.SHED}
+    found["cut messages"] = metrics.CUT
     return {name: float(sum(metrics.by_label(counter).values())) for name, counter in found.items()}
 
 

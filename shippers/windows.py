@@ -23,6 +23,7 @@ from shippers.parsing.application import from_application
 from shippers.parsing.containers import service_of
 from shippers.parsing.joining import Joining, heads
 from shippers.parsing.severity import STATED, severities, severity
+from shippers.parsing.stamps import moment
 from shippers.parsing.syslog import parse, program
 from shippers.parsing.time import DAY, times
 from shippers.parsing.wrapping import Unwrapped, unwrap
@@ -41,6 +42,9 @@ _MARK = "\ufeff"
 MAX_PARTS = 64
 """In a window: each part's message names the keys of all, and whoever sends syslog can make up services and hosts."""
 
+_UNSTATED = "user"
+"""The facility of a syslog message that states none, by RFC 3164."""
+
 Address = tuple[str, int]
 """Host and port."""
 
@@ -57,6 +61,8 @@ class Syslog:
     host: what records carry whatever the messages say; '' is the host that they name, or else come from.
     max_line: bytes of a message; of a longer one so much is kept, and it is marked as cut.
     max_spool: bytes that may wait for the broker; above that senders wait, and of datagrams the mildest are left out.
+    certificate, key, client_ca: PEM files for `tls`.   max_clients: connections at a time, all streams together.
+    idle_timeout: seconds without a byte after which a connection is ended.
     """
 
     udp: tuple[Address, ...] = ()
@@ -66,6 +72,12 @@ class Syslog:
     host: str = ""
     max_line: int = 1 << 20
     max_spool: int = 1 << 30
+    tls: tuple[Address, ...] = ()
+    certificate: str = ""
+    key: str = ""
+    client_ca: str = ""
+    max_clients: int = 1000
+    idle_timeout: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,10 +299,11 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
     envelope = unseal(line, now)
     content = envelope.content
     text = content.decode(errors="replace").rstrip("\n\r\0")
-    said = parse(text)
+    said = parse(text, is_local=envelope.local)
     message = said.message
     level, severity_from = (said.severity, STATED) if said.severity else severity(message, settings.severity)
-    ((ts, ms),) = times([said.time or message], envelope.received)
+    stated = moment(said.time, envelope.received) if said.time else None
+    ts, ms = stated or times(["" if said.time else message], envelope.received)[0]
     received_ms = int(envelope.received * 1000)
     far = abs(ms - received_ms) > DAY * 1000
     exact = content if content.endswith(b"\n") else content + b"\n"
@@ -308,7 +321,7 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
         end=place[1] + len(line),
         received=rfc3339(envelope.received) if far else None,
         severity_from=severity_from,
-        facility=said.facility,
+        facility=said.facility or _UNSTATED,
         app=said.app,
         pid=said.pid,
         msgid=said.msgid,

@@ -168,7 +168,7 @@ def _transport(server: SMTP) -> asyncio.Transport:
 
 
 def make_certificate(directory: Path) -> ssl.SSLContext:
-    """A server's context with a certificate of its own for localhost, which is in `directory`/certificate.pem."""
+    """A server's context with a certificate of its own for localhost, in `directory`/certificate.pem and key.pem."""
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2"]

@@ -15,11 +15,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from logrouter.config.certificates import server_context
 from logrouter.config.document import Document, Path_, read_document, yaml_files
 from logrouter.config.mistakes import ConfigError, Mistake, Place
 from logrouter.config.multiline import Multiline
 from logrouter.config.severities import severity_problem
-from logrouter.config.units import Size
+from logrouter.config.units import Duration, Size
 from logrouter.config.validation import Strict, validate
 
 Address = tuple[str, int]
@@ -89,29 +90,52 @@ class FilesModel(Strict):
 
 
 class ListenModel(Strict):
-    """Where syslog is listened for: one place or a list of each kind."""
+    """Where syslog is listened for: one place or a list of each kind.
+
+    certificate, key, client_ca: paths of PEM files for `tls`; without `key` it is in the certificate's file.
+    """
 
     udp: Annotated[list[Address], BeforeValidator(_addresses)] = Field(default=[])
     tcp: Annotated[list[Address], BeforeValidator(_addresses)] = Field(default=[])
+    tls: Annotated[list[Address], BeforeValidator(_addresses)] = Field(default=[])
     unix: Annotated[list[str], BeforeValidator(_paths)] = Field(default=[])
     unix_stream: Annotated[list[str], BeforeValidator(_paths)] = Field(default=[])
+    certificate: str = ""
+    key: str = ""
+    client_ca: str = ""
+
+    @field_validator("certificate", "key", "client_ca")
+    @classmethod
+    def _absolute(cls, path: str) -> str:
+        return str(_paths(path)[0]) if path else path
 
     @model_validator(mode="after")
     def _somewhere(self) -> ListenModel:
-        if not (self.udp or self.tcp or self.unix or self.unix_stream):
-            raise ValueError("`syslog` names no address\nwrite udp, tcp, unix or unix_stream")
+        if not (self.udp or self.tcp or self.tls or self.unix or self.unix_stream):
+            raise ValueError("`syslog` names no address\nwrite udp, tcp, tls, unix or unix_stream")
+        if self.tls and not self.certificate:
+            raise ValueError("`tls` without a certificate\nadd `certificate: /PATH` and `key: /PATH`")
+        if not self.tls and (self.certificate or self.key or self.client_ca):
+            raise ValueError('a certificate without `tls`\nadd an address, such as tls: "0.0.0.0:6514"')
+        if self.tls:
+            server_context(self.certificate, self.key, self.client_ca)
         return self
 
 
 class SyslogModel(Strict):
-    """A syslog server: `{syslog: {udp: "127.0.0.1:5514"}}`."""
+    """A syslog server: `{syslog: {udp: "127.0.0.1:5514"}}`.
+
+    idle_timeout: seconds without a byte after which a connection is ended.   max_clients: connections at a time.
+    """
 
     syslog: ListenModel
     service: str = ""
     host: str = ""
     severity: str = "notice"
-    max_line: Size = 1 << 20
+    max_line: Annotated[Size, Field(ge=1)] = 1 << 20
     max_spool: Size = 1 << 30
+    max_clients: int = Field(default=1000, ge=1)
+    idle_timeout: Annotated[Duration, Field(gt=0)] = 86_400.0
 
     _severity = field_validator("severity")(_checked_severity)
 

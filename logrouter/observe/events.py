@@ -148,6 +148,16 @@ ARCHIVE_UNREADABLE = Event("archive.unreadable", _error, "{path} is damaged ({re
 LISTEN_FAILED = Event("input.deaf", _warning, "cannot listen on {address} ({reason}); trying again")
 LISTEN_BEGUN = Event("input.listening", _info, "listening on {address}")
 UDP_DROPPED = Event("input.dropped", _warning, "the kernel dropped {count} datagrams on {address}: they came too fast")
+CLIENTS_FULL = Event(
+    "input.crowded",
+    _warning,
+    "{count} connections, as many as `max_clients` allows: for each new one that which was quiet longest is ended",
+)
+CLIENTS_ROOMY = Event("input.roomy", _info, "there is room for further connections again")
+CLIENT_ENDED = Event("input.ended", _info, "the connection from {peer} was ended: {reason}")
+TLS_FAILED = Event("input.tls_failed", _warning, "{count} clients could not begin TLS on {address}, the last: {reason}")
+TLS_UNREAD = Event("input.tls_unread", _error, "{reason}; going on with the certificate read before")
+TLS_READ = Event("input.tls_read", _info, "using the certificate in {path}")
 STDIN_FAILED = Event("stdin.failed", _error, "standard input cannot be read ({reason}); taken as its end")
 SPOOL_FAILING = Event("spool.failing", _error, "{path} cannot be written ({reason}); inputs wait, trying again")
 SPOOL_RESUMED = Event("spool.resumed", _info, "{path} is written again")

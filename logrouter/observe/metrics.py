@@ -15,6 +15,11 @@ ROUTED = Counter("logrouter_routed_records_total", "Records decided, each once, 
 SHED = Counter("logrouter_shed_records_total", "Messages left out since a spool was nearly full", ["severity"])
 KERNEL_DROPS = Counter("logrouter_kernel_drops_total", "Datagrams dropped before they were read", ["address"])
 
+CUT = Counter("logrouter_cut_messages_total", "Syslog messages that were longer than their limit, kept in part")
+ENDED_CLIENTS = Counter(
+    "logrouter_ended_clients_total", "Connections that we ended: idle, crowded, unended, tls", ["why"]
+)
+
 
 def by_label(counter: Counter) -> dict[str, int]:
     """The values of a counter in this process by its one label ('' if it has none), without zeros."""

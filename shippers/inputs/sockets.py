@@ -1,10 +1,11 @@
-"""Where syslog is listened for: sockets that are bound, ready and non-blocking.
+"""Where syslog is listened for: sockets that are bound, ready and non-blocking, and waiting for them.
 
 In come addresses and paths, out go sockets, or OSError where one is taken or not permitted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -22,10 +23,15 @@ _SO_RCVBUFFORCE = 33
 
 
 def open_inet(kind: socket.SocketKind, address: Address) -> socket.socket:
-    """A datagram or listening stream socket on host and port."""
-    family, _, _, _, place = socket.getaddrinfo(address[0] or None, address[1], type=kind, flags=socket.AI_PASSIVE)[0]
+    """A datagram or listening stream socket on host and port; without host, on every address of either family."""
+    host, port = address
+    is_both = not host and socket.has_dualstack_ipv6()
+    host = "::" if is_both else host
+    family, _, _, _, place = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)[0]
     opened = socket.socket(family, kind)
     try:
+        if is_both:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if kind == socket.SOCK_STREAM:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return _ready(opened, place)
@@ -49,6 +55,22 @@ def open_unix(kind: socket.SocketKind, path: str) -> socket.socket:
         opened.close()
         raise
     return ready
+
+
+async def readable(opened: socket.socket, seconds: float, ended: asyncio.Event | None = None) -> None:
+    """Return when there is something to read, after so many seconds, or when `ended` is set.
+
+    Nothing is read here, so that nothing that was read can be lost to a wait that is given up.
+    """
+    loop = asyncio.get_running_loop()
+    ready = ended or asyncio.Event()
+    loop.add_reader(opened, ready.set)
+    timer = loop.call_later(seconds, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        timer.cancel()
+        loop.remove_reader(opened)
 
 
 def kernel_drops(opened: socket.socket) -> int:

@@ -170,7 +170,11 @@ def _saved(settings: Input) -> dict[str, str | int | list[str]]:
         "host": settings.host,
         "severity": settings.severity,
         "max_line": settings.max_line,
-        "addresses": [*map(str, (*listening.udp, *listening.tcp)), *listening.unix, *listening.unix_stream],
+        "addresses": [
+            *map(str, (*listening.udp, *listening.tcp, *listening.tls)),
+            *listening.unix,
+            *listening.unix_stream,
+        ],
         "syslog_host": said.host,
         "syslog_max_line": said.max_line,
     }

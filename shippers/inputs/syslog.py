@@ -12,15 +12,16 @@ import hashlib
 import random
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from logrouter.observe.events import LISTEN_BEGUN, LISTEN_FAILED, UDP_DROPPED, Condition
 from logrouter.observe.metrics import KERNEL_DROPS
-from shippers.envelopes import seal
+from shippers.inputs.connections import Certificates
 from shippers.inputs.shedding import Shedding
-from shippers.inputs.sockets import kernel_drops, open_inet, open_unix
-from shippers.parsing.framing import Frame, Frames
+from shippers.inputs.sockets import kernel_drops, open_inet, open_unix, readable
+from shippers.inputs.streams import Clients, Streams, peer, sealed
+from shippers.parsing.framing import Frame
 from shippers.spool import Spool
 from shippers.windows import Address, Syslog
 
@@ -30,29 +31,31 @@ _DATAGRAM = 256 << 10
 _BATCH = 512
 """Datagrams read in one turn of the loop."""
 
-_CLIENTS = 1000
-"""Connections at a time on one address; more wait to be accepted."""
-
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 _DROPS_EVERY = 1.0
 
 
 async def listen(settings: Syslog, spool: Spool) -> None:
-    """Take messages until cancelled."""
+    """Take messages until cancelled. Raises ValueError where the certificate cannot be used."""
     stream, datagram = socket.SOCK_STREAM, socket.SOCK_DGRAM
     shedding = Shedding(spool, settings.max_spool)
+    clients = Clients(settings.max_clients, settings.idle_timeout)
+    certificates = Certificates(settings.certificate, settings.key, settings.client_ca) if settings.tls else None
+    served = partial(Streams, spool=spool, shedding=shedding, clients=clients, limit=settings.max_line)
+    taken = partial(_datagrams, spool, shedding, settings.max_line)
     async with asyncio.TaskGroup() as group:
         for address in settings.udp:
-            take = partial(_datagrams, spool, shedding, settings.max_line, counted_as=f"udp {shown(address)}")
-            group.create_task(_keep(f"udp {shown(address)}", partial(open_inet, datagram, address), take))
-        for address in settings.tcp:
-            take = partial(_streams, spool, shedding, settings.max_line, b"\n")
-            group.create_task(_keep(f"tcp {shown(address)}", partial(open_inet, stream, address), take))
+            name = f"udp {shown(address)}"
+            group.create_task(_keep(name, partial(open_inet, datagram, address), partial(taken, counted_as=name)))
+        for kind, addresses, secured in (("tcp", settings.tcp, None), ("tls", settings.tls, certificates)):
+            for address in addresses:
+                name = f"{kind} {shown(address)}"
+                take = served(name, certificates=secured).take
+                group.create_task(_keep(name, partial(open_inet, stream, address), take))
         for path in settings.unix:
-            take = partial(_datagrams, spool, shedding, settings.max_line)
-            group.create_task(_keep(path, partial(open_unix, datagram, path), take))
+            group.create_task(_keep(path, partial(open_unix, datagram, path), partial(taken, local=True)))
         for path in settings.unix_stream:
-            take = partial(_streams, spool, shedding, settings.max_line, b"\n\0")
+            take = served(path, ends=b"\n\0", local=True).take
             group.create_task(_keep(path, partial(open_unix, stream, path), take))
 
 
@@ -83,13 +86,23 @@ async def _keep(
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-async def _datagrams(spool: Spool, shedding: Shedding, limit: int, opened: socket.socket, counted_as: str = "") -> None:
+async def _datagrams(
+    spool: Spool,
+    shedding: Shedding,
+    limit: int,
+    opened: socket.socket,
+    *,
+    counted_as: str = "",
+    local: bool = False,
+) -> None:
     """Take datagrams; `counted_as` is the address whose drops the kernel counts."""
     dropped, due = 0, time.monotonic() + _DROPS_EVERY
     while True:
-        await _readable(opened, _DROPS_EVERY)
+        await readable(opened, _DROPS_EVERY)
         if messages := shedding.kept(_waiting(opened)):
-            safe = spool.put(b"".join(_sealed_datagram(content, sender, limit) for content, sender in messages))
+            now = time.time()
+            frames = ((_cut(content, limit), sender) for content, sender in messages)
+            safe = spool.put(b"".join(sealed(frame, now, sender, local=local) for frame, sender in frames))
             if spool.is_full:
                 await safe
         if counted_as and time.monotonic() >= due:
@@ -110,73 +123,11 @@ def _waiting(opened: socket.socket) -> list[tuple[bytes, str]]:
         except BlockingIOError:
             break
         if content:
-            messages.append((content, _peer(sender)))
+            messages.append((content, peer(sender)))
     return messages
 
 
-def _sealed_datagram(content: bytes, sender: str, limit: int) -> bytes:
-    if len(content) > limit:
-        return seal(content[:limit], time.time(), sender, len(content), hashlib.sha256(content).hexdigest())
-    return seal(content, time.time(), sender)
-
-
-async def _readable(opened: socket.socket, seconds: float) -> None:
-    """Return when there is something to read, or after so many seconds."""
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(opened, ready.set)
-    timer = loop.call_later(seconds, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        timer.cancel()
-        loop.remove_reader(opened)
-
-
-async def _streams(spool: Spool, shedding: Shedding, limit: int, ends: bytes, opened: socket.socket) -> None:
-    """Take connections."""
-    loop = asyncio.get_running_loop()
-    room = asyncio.Semaphore(_CLIENTS)
-    failing = Condition(LISTEN_FAILED, LISTEN_BEGUN)
-    async with asyncio.TaskGroup() as clients:
-        while True:
-            await room.acquire()
-            try:
-                client, sender = await loop.sock_accept(opened)
-            except OSError as error:  # too many open files, say: those that are connected go on
-                room.release()
-                failing.begin(address=opened.getsockname(), reason=error.strerror or error)
-                await asyncio.sleep(_FIRST_PAUSE)
-                continue
-            failing.end(address=opened.getsockname())
-            task = clients.create_task(_stream(spool, shedding, Frames(limit, ends), client, _peer(sender)))
-            task.add_done_callback(lambda _: room.release())
-
-
-async def _stream(spool: Spool, shedding: Shedding, frames: Frames, client: socket.socket, peer: str) -> None:
-    loop = asyncio.get_running_loop()
-    with client:
-        try:
-            while content := await loop.sock_recv(client, _DATAGRAM):
-                whole = frames.feed(content)
-                if whole:
-                    await spool.put(_sealed(whole, peer))
-                    await shedding.room()
-        except OSError:
-            pass  # a connection that was reset has ended: what came of it is kept
-        finally:
-            if rest := frames.end():
-                spool.put(_sealed(rest, peer))
-
-
-def _sealed(frames: Iterable[Frame], peer: str) -> bytes:
-    now = time.time()
-    return b"".join(seal(frame.content, now, peer, frame.length, frame.sha256) for frame in frames)
-
-
-def _peer(sender: object) -> str:
-    """Where a message came from; '' for this machine."""
-    if not isinstance(sender, tuple):
-        return ""  # a unix socket
-    host = str(sender[0]).removeprefix("::ffff:")
-    return "" if host == "::1" or host.startswith("127.") else host
+def _cut(content: bytes, limit: int) -> Frame:
+    if len(content) <= limit:
+        return Frame(content)
+    return Frame(content[:limit], len(content), hashlib.sha256(content).hexdigest())

@@ -31,7 +31,7 @@ class _Long:
     length: int
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
-    def add(self, rest: bytes) -> None:
+    def add(self, rest: bytes | bytearray) -> None:
         self.length += len(rest)
         self.digest.update(rest)
 
@@ -45,42 +45,50 @@ class Frames:
     def __init__(self, limit: int, ends: bytes = b"\n") -> None:
         self._limit = limit
         self._end = re.compile(b"[" + re.escape(ends) + b"]")
-        self._held = b""
-        self._searched = 0
+        self._held = bytearray()
+        self._at = self._searched = 0
         self._long: _Long | None = None
         self._missing = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of a message that has not ended."""
+        return len(self._held) + (len(self._long.content) if self._long else 0)
 
     def feed(self, data: bytes) -> list[Frame]:
         """The messages that are whole now. Empty ones are left out."""
         frames: list[Frame] = []
         self._held += data
-        while self._held and (self._rest(frames) if self._long else self._next(frames)):
+        while self._at < len(self._held) and (self._rest(frames) if self._long else self._next(frames)):
             pass
+        del self._held[: self._at]  # once for each read: byte by byte, or line by line, it would be quadratic
+        self._searched -= self._at
+        self._at = 0
         return frames
 
     def end(self) -> list[Frame]:
         """What is left when the stream is over: an unended message is one."""
-        frames = [self._long.frame()] if self._long else [Frame(self._held)] if self._held else []
-        self._held, self._long = b"", None
+        frames = [self._long.frame()] if self._long else [Frame(bytes(self._held))] if self._held else []
+        self._held, self._long = bytearray(), None
         return frames
 
     def _next(self, frames: list[Frame]) -> bool:
         """Take one message from what is held; false if more is needed for it."""
-        count = _COUNT.match(self._held)
+        count = _COUNT.match(self._held, self._at)
         if count is not None:
             return self._counted(frames, count.end() - 1, int(count[1]))
-        if _PERHAPS_COUNT.match(self._held):
+        if _PERHAPS_COUNT.match(self._held, self._at):
             return False
         found = self._end.search(self._held, self._searched)
-        if found is None and len(self._held) <= self._limit:
+        if found is None and len(self._held) - self._at <= self._limit:
             self._searched = len(self._held)
             return False
-        if found is None or found.start() > self._limit:
-            self._begin_long(0, 0)
+        if found is None or found.start() - self._at > self._limit:
+            self._begin_long(self._at, 0)
             return True
-        if found.start():
-            frames.append(Frame(self._held[: found.start()]))
-        self._drop(found.end())
+        if found.start() > self._at:
+            frames.append(Frame(bytes(self._held[self._at : found.start()])))
+        self._take(found.end())
         return True
 
     def _counted(self, frames: list[Frame], begin: int, count: int) -> bool:
@@ -91,32 +99,32 @@ class Frames:
             return True
         if len(self._held) < begin + count:
             return False
-        frames.append(Frame(self._held[begin : begin + count]))
-        self._drop(begin + count)
+        frames.append(Frame(bytes(self._held[begin : begin + count])))
+        self._take(begin + count)
         return True
 
     def _begin_long(self, begin: int, count: int) -> None:
         """The first bytes of a long message are here; `count` is its length, or 0 where its end is to be found."""
-        kept = self._held[begin : begin + self._limit]
+        kept = bytes(self._held[begin : begin + self._limit])
         self._long = _Long(kept, 0)
         self._long.add(kept)
         self._missing = count and count - self._limit
-        self._drop(begin + self._limit)
+        self._take(begin + self._limit)
 
     def _rest(self, frames: list[Frame]) -> bool:
         """Take more of a long message; true if that was its end."""
         assert self._long is not None
-        found = None if self._missing else self._end.search(self._held)
-        taken = min(self._missing, len(self._held)) if self._missing else found.start() if found else len(self._held)
-        self._long.add(self._held[:taken])
+        there = len(self._held) - self._at
+        found = None if self._missing else self._end.search(self._held, self._at)
+        taken = min(self._missing, there) if self._missing else found.start() - self._at if found else there
+        self._long.add(self._held[self._at : self._at + taken])
         ended = found is not None or taken == self._missing
         self._missing = max(0, self._missing - taken)
-        self._drop(found.end() if found else taken)
+        self._take(found.end() if found else self._at + taken)
         if ended:
             frames.append(self._long.frame())
             self._long = None
         return ended
 
-    def _drop(self, count: int) -> None:
-        self._held = self._held[count:]
-        self._searched = 0
+    def _take(self, end: int) -> None:
+        self._at = self._searched = end

@@ -1,8 +1,8 @@
 """A syslog message -> what its header states. Pure.
 
-Known are RFC 5424, held to its letter, and RFC 3164 as it is really sent: with or without host, tag and pid, with any
-of the usual times. Any text at all has a result: what is not understood stays in `message`, and no part of the text is
-taken for a header that is none.
+Known are RFC 5424, RFC 3164 as it is really sent (with or without host, tag and pid, with any of the times of
+`stamps`), and the headers of `devices`. Any text at all has a result: what is not understood stays in `message`, and no
+part of the text is taken for a header that is none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import re
 from dataclasses import dataclass
 
 from logrouter.keys import SEVERITIES
+from shippers.parsing import devices
+from shippers.parsing.devices import Header
+from shippers.parsing.stamps import STAMP
 
 FACILITIES = (
     *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"),
@@ -21,7 +24,8 @@ FACILITIES = (
 _MAX_HEADER = 1024
 """Characters within which the header of RFC 3164 stands; its pattern looks no further."""
 
-_PRI = re.compile(r"<(0|[1-9]\d{0,2})>", re.ASCII)
+_PRI = re.compile(r"<(\d{0,10})>", re.ASCII)
+_VALID_PRI = re.compile(r"0|[1-9]\d{0,2}", re.ASCII)
 _RFC5424 = re.compile(
     r"(?P<version>[1-9]\d{0,2}) "
     r"(?:-|(?P<time>\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
@@ -30,27 +34,40 @@ _RFC5424 = re.compile(
     r"(?:-|(?P<msgid>[!-~]{1,32})) ",
     re.ASCII,
 )
+_LOOSE5424 = re.compile(
+    r"(?P<version>[1-9]\d{0,2}) "
+    r"(?:-|(?P<time>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?:[Zz]|[+-]\d\d:?\d\d)?))"
+    r" (?:-|(?P<host>\S{1,512})) (?:-|(?P<app>\S{1,255})) (?:-|(?P<pid>\S{1,255})) (?:-|(?P<msgid>\S{1,255}))"
+    r" (?=\[|- |-$)",
+    re.ASCII,
+)
+"""With a time, a name or structured data that is not to the letter."""
+
 _NAME = r"[!#-<>-\\^-~]{1,32}"
 _PARAM = re.compile(rf' ({_NAME})="((?:[^"\\\]]|\\.)*)"', re.DOTALL)
 _ELEMENT = re.compile(rf'\[({_NAME})((?: {_NAME}="(?:[^"\\\]]|\\.)*")*)\]', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\\]])')
 
-_TIME = (
-    r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]?\d "
-    r"(?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: \d{4})?"
-    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
+_TAG = (
+    r"(?:(?P<app>[^\s\[\]:]{1,128})(?:\[(?P<pid>[^\]\s]{1,128})\]:|:(?= |$))"
+    r"|(?P<app_>[^\s\[\]:]{1,128})\[(?P<pid_>\d{1,10})\](?= ))"
 )
-_TAG = r"(?P<app>[^\s\[\]:]{1,128})(?:\[(?P<pid>[^\]\s]{1,128})\])?:(?= |$)"
-_HOST = r"(?P<host>[^\s\[]{0,254}[^\s\[:])(?: +|$)"
-_RFC3164 = re.compile(rf"(?P<time>{_TIME}):? (?:{_HOST})?(?:{_TAG})? ?", re.ASCII)
-_BARE = re.compile(rf"{_TAG} ?")
+_TAG_NEXT = r"(?=[^\s\[\]:]{1,128}(?:\[[^\]\s]{1,128}\])?:(?: |$))"
+_LEVEL = rf"(?:(?:emerg|alert|crit|err|error|warning|notice|info|debug) {_TAG_NEXT})?"
+_HOST = r"(?!(?:last )?message repeated |-- MARK)(?P<host>[^\s\[]{0,511}[^\s\[:])(?: +|$)"
+_FORWARDED = r"(?:[^\s:]{1,255} )?Message forwarded from (?P<origin>\S{1,254}[^\s:]): ?"
+_BEGIN = rf" {{0,8}}(?:\d{{1,3}} (?=\d{{4}}-\d\d-\d\dT))?(?P<time>{STAMP})(?::? |:?$)"
+_RFC3164 = re.compile(rf"{_BEGIN}(?:{_FORWARDED}|{_HOST})?(?:{_LEVEL}{_TAG})? ?", re.ASCII)
+_LOCAL = re.compile(rf"{_BEGIN}(?:{_FORWARDED}|{_HOST}{_TAG_NEXT})?(?:{_TAG})? ?", re.ASCII)
+_BARE = re.compile(rf" {{0,8}}{_TAG} ?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """What a message states; None for what it does not.
 
-    form: `rfc5424`, `rfc3164`, or '' for neither, when `message` is all that stands behind a PRI.
+    form: `rfc5424`, `rfc3164`, `loose` (RFC 5424 in outline), `device`, or '' for none, when `message` is all that
+    stands behind a PRI.
     time: as it is written.   sd: structured data, values by name by element.   severity, facility: by name.
     """
 
@@ -67,17 +84,23 @@ class Message:
     sd: dict[str, dict[str, str]] | None = None
 
 
-def parse(text: str) -> Message:
-    """What a message states, whatever it is."""
+def parse(text: str, *, is_local: bool = False) -> Message:
+    """What a message states, whatever it is.
+
+    is_local: it was written to a socket of this machine, where headers name no host, save for a few that name a program
+    as well.
+    """
     pri = _PRI.match(text)
-    number = int(pri[1]) if pri else -1
-    if pri is None or number >= 8 * len(FACILITIES):
-        return _rfc3164(text, 0, None, None) or Message(text)
-    severity, facility = SEVERITIES[number % 8], FACILITIES[number // 8]
+    begin = pri.end() if pri else 0
+    is_valid = pri is not None and _VALID_PRI.fullmatch(pri[1]) and int(pri[1]) < 8 * len(FACILITIES)
+    number = int(pri[1]) if pri and is_valid else -1
+    severity, facility = (SEVERITIES[number % 8], FACILITIES[number // 8]) if is_valid else (None, None)
+    has_version = pri is not None and text[begin : begin + 1].isdigit()
     return (
-        _rfc5424(text, pri.end(), severity, facility)
-        or _rfc3164(text, pri.end(), severity, facility)
-        or Message(text[pri.end() :], severity=severity, facility=facility)
+        (_rfc5424(text, begin, severity, facility) if has_version else None)
+        or (_loose(text, begin, severity, facility) if has_version else None)
+        or _without_rfc5424(text, begin, severity, facility, is_local=is_local)
+        or Message(text[begin:] if is_valid else text, severity=severity, facility=facility)
     )
 
 
@@ -85,14 +108,14 @@ def program(line: str) -> tuple[str | None, str | None]:
     """(app, pid) of a line in a file that a syslog daemon wrote, in whichever of its formats."""
     header = _RFC3164.match(line, 0, _MAX_HEADER)
     if header is not None:
-        return header["app"], header["pid"]
+        return header["app"] or header["app_"], header["pid"] or header["pid_"]
     if not line.startswith("<"):
         return None, None
     message = parse(line)
     return message.app, message.pid
 
 
-def _rfc5424(text: str, begin: int, severity: str, facility: str) -> Message | None:
+def _rfc5424(text: str, begin: int, severity: str | None, facility: str | None) -> Message | None:
     header = _RFC5424.match(text, begin)
     if header is None:
         return None
@@ -110,7 +133,7 @@ def _rfc5424(text: str, begin: int, severity: str, facility: str) -> Message | N
     if sd == {} or (end < len(text) and text[end] != " "):
         return None
     return Message(
-        text[end + 1 :].removeprefix("\ufeff"),
+        text[end + 1 :],
         "rfc5424",
         severity,
         facility,
@@ -124,21 +147,42 @@ def _rfc5424(text: str, begin: int, severity: str, facility: str) -> Message | N
     )
 
 
-def _rfc3164(text: str, begin: int, severity: str | None, facility: str | None) -> Message | None:
-    """Also of a line without PRI, if it begins with a time."""
-    header = _RFC3164.match(text, begin, begin + _MAX_HEADER)
-    if header is not None:
-        return Message(
-            text[header.end() :],
-            "rfc3164",
-            severity,
-            facility,
-            time=header["time"],
-            host=header["host"],
-            app=header["app"],
-            pid=header["pid"],
-        )
-    tag = _BARE.match(text, begin, begin + _MAX_HEADER) if begin else None
-    if tag is None:
+def _loose(text: str, begin: int, severity: str | None, facility: str | None) -> Message | None:
+    """What is wrong with it stays in the message: the structured data, if it is that."""
+    header = _LOOSE5424.match(text, begin)
+    if header is None:
         return None
-    return Message(text[tag.end() :], "rfc3164", severity, facility, app=tag["app"], pid=tag["pid"])
+    end = header.end() + (2 if text.startswith("- ", header.end()) else 0)
+    version, time, host, app, pid, msgid = header.groups()
+    return Message(text[end:], "loose", severity, facility, int(version), time, host, app, pid, msgid)
+
+
+def _without_rfc5424(
+    text: str, begin: int, severity: str | None, facility: str | None, *, is_local: bool
+) -> Message | None:
+    device = devices.header(text, begin)
+    said = device or _rfc3164(text, begin, is_local=is_local)
+    if said is None:
+        return None
+    return Message(
+        text[said.end :],
+        "device" if device else "rfc3164",
+        severity or said.severity,
+        facility,
+        time=said.time,
+        host=said.host,
+        app=said.app,
+        pid=said.pid,
+        msgid=said.msgid,
+    )
+
+
+def _rfc3164(text: str, begin: int, *, is_local: bool) -> Header | None:
+    """Without PRI, if it begins with a time."""
+    pattern = _LOCAL if is_local else _RFC3164
+    found = pattern.match(text, begin, begin + _MAX_HEADER)
+    if found is not None:
+        host = found["origin"] or found["host"]
+        return Header(found.end(), found["time"], host, found["app"] or found["app_"], found["pid"] or found["pid_"])
+    tag = _BARE.match(text, begin, begin + _MAX_HEADER) if begin else None
+    return tag and Header(tag.end(), app=tag["app"] or tag["app_"], pid=tag["pid"] or tag["pid_"])

@@ -315,6 +315,7 @@ async def test_a_ledger_that_fails_around_the_outbox_repeats_the_same_mail(local
 
 @pytest.mark.parametrize("ts", ["garbage", "9999-12-31T23:59:59Z"])
 async def test_what_is_odd_is_mailed_or_laid_aside_and_the_rest_goes_on(local: Bench, ts: str) -> None:
+    """Case 54: line ends and a lone dot end neither a header nor the mail."""
     evil = "x\r\n.\r\nQUIT\r\nBcc: a@b\r\n\r\n<script>" + "y" * 100_000
     async with local.server.running():
         async with local.routing() as session:

@@ -1,67 +1,26 @@
 """Syslog over real sockets -> a broker: every message once, however it comes, and what was dropped is counted."""
 
 import asyncio
-import contextlib
 import errno
 import os
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from listening import connect, free, listening, taken, tcp, udp
 from shipping import FaultyBroker, contents, records, routing, shipping
 
 from logrouter.broker.embedded import EmbeddedBroker
-from logrouter.observe.events import LISTEN_BEGUN, LISTEN_FAILED, SHED_OVER, SHEDDING
-from logrouter.observe.metrics import KERNEL_DROPS, SHED
-from logrouter.record import Record, original
-from shippers.agent import Agent
+from logrouter.observe.events import CLIENT_ENDED, CLIENTS_FULL, LISTEN_BEGUN, LISTEN_FAILED, SHED_OVER, SHEDDING
+from logrouter.observe.metrics import CUT, KERNEL_DROPS, SHED
+from logrouter.record import original
 from shippers.inputs import sockets as sockets_module
+from shippers.inputs import streams as streams_module
 from shippers.inputs import syslog as syslog_module
-from shippers.windows import Address, Input, Syslog
+from shippers.windows import Input, Syslog
 
 LAST = b"<22>Nov 22 13:00:00 mx postfix[1]: last\n"
-
-
-def free(kind: socket.SocketKind, host: str = "127.0.0.1") -> Address:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return host, probe.getsockname()[1]
-
-
-def udp() -> Address:
-    return free(socket.SOCK_DGRAM)
-
-
-def tcp() -> Address:
-    return free(socket.SOCK_STREAM)
-
-
-@contextlib.asynccontextmanager
-async def listening(
-    tmp_path: Path, broker: FaultyBroker | EmbeddedBroker, *, count: int = 1, **places: Any
-) -> AsyncIterator[Agent]:
-    """An agent that listens at `count` places by now."""
-    before = LISTEN_BEGUN.count()
-    feed = Syslog(**places)
-    async with shipping(broker, [Input("", severity="notice", feed=feed)], tmp_path / "state") as agent:
-        while LISTEN_BEGUN.count() < before + count:
-            await asyncio.sleep(0.01)
-        yield agent
-
-
-async def taken(broker: FaultyBroker, count: int) -> list[Record]:
-    while len(found := records(broker.parts)) < count:
-        await asyncio.sleep(0.01)
-    return found
-
-
-async def connect(address: Address) -> socket.socket:
-    client = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
-    client.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(client, address)
-    return client
 
 
 async def test_a_datagram_is_a_message(tmp_path: Path) -> None:
@@ -78,6 +37,7 @@ async def test_a_datagram_is_a_message(tmp_path: Path) -> None:
 
 
 async def test_a_burst_of_datagrams_is_received_or_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case 32: what was received and what the kernel dropped is what was sent."""
     monkeypatch.setattr(sockets_module, "_RECEIVE_BUFFER", 64 << 10)  # so that the kernel has to drop some
     monkeypatch.setattr(syslog_module, "_DROPS_EVERY", 0.05)
     broker, address = FaultyBroker(), udp()
@@ -97,6 +57,7 @@ async def test_a_burst_of_datagrams_is_received_or_counted(tmp_path: Path, monke
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 11, 1000])
 async def test_frames_over_tcp_however_they_are_split(tmp_path: Path, size: int) -> None:
+    """Case 27: counted octets in reads of any size, among lines."""
     broker, address = FaultyBroker(), tcp()
     stream = b"12 <13>one\ntwo!<14>three\n7 <15>7 xlast"
     async with listening(tmp_path, broker, tcp=(address,)):
@@ -124,16 +85,19 @@ async def test_ipv6(tmp_path: Path) -> None:
 
 
 async def test_a_message_over_the_limit_is_cut_and_says_so(tmp_path: Path) -> None:
+    """Case 29: also where a count is too large; each is counted, and what follows is whole."""
     broker, address, datagrams = FaultyBroker(), tcp(), udp()
+    cut = CUT._value.get()
     async with listening(tmp_path, broker, count=2, tcp=(address,), udp=(datagrams,), max_line=100):
         client = await connect(address)
-        client.sendall(b"<13>" + b"x" * 500 + b"\n<13>next\n")
+        client.sendall(b"<13>" + b"x" * 500 + b"\n<13>next\n400 <13>" + b"y" * 396 + b"<13>after\n")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             other.sendto(b"<13>" + b"\0" * 200, datagrams)
-        found = await taken(broker, 3)
+        found = await taken(broker, 5)
         client.close()
+    assert CUT._value.get() == cut + 3
     lengths = {record.message[:1]: (record.fields or {}).get("cut", {}).get("length") for record in found}
-    assert lengths == {"x": 504, "n": None, "": 204}
+    assert lengths == {"x": 504, "n": None, "y": 400, "a": None, "": 204}
 
 
 async def test_nothing_more_is_read_from_a_stream_before_it_is_safe(
@@ -164,6 +128,7 @@ async def test_nothing_more_is_read_from_a_stream_before_it_is_safe(
 
 @pytest.mark.parametrize("kind", ["unix", "unix_stream"])
 async def test_unix_sockets_also_over_a_stale_file(tmp_path: Path, kind: str) -> None:
+    """Case 30: both kinds, also where an earlier process left its file."""
     path = str(tmp_path / "log")
     socket_kind = socket.SOCK_DGRAM if kind == "unix" else socket.SOCK_STREAM
     stale = socket.socket(socket.AF_UNIX, socket_kind)
@@ -223,18 +188,17 @@ async def test_where_no_more_connections_can_be_taken_those_that_are_there_go_on
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, address, said = FaultyBroker(), tcp(), LISTEN_FAILED.count()
-    loop = asyncio.get_running_loop()
-    accept, is_full = loop.sock_accept, asyncio.Event()
+    accept, is_full = streams_module.accept, asyncio.Event()
 
-    async def refuse(listener: socket.socket) -> tuple[socket.socket, object]:
+    def refuse(listener: socket.socket) -> tuple[socket.socket, object]:
         if is_full.is_set():
             raise OSError(errno.EMFILE, "Too many open files")
-        connection = await accept(listener)
+        connection = accept(listener)
         if LISTEN_FAILED.count() == said:
             is_full.set()
         return connection
 
-    monkeypatch.setattr(loop, "sock_accept", refuse)
+    monkeypatch.setattr(streams_module, "accept", refuse)
     async with listening(tmp_path, broker, tcp=(address,)):
         first = await connect(address)
         second = await connect(address)
@@ -251,6 +215,7 @@ async def test_where_no_more_connections_can_be_taken_those_that_are_there_go_on
 
 
 async def test_with_the_broker_down_the_spool_holds_it_and_then_it_is_exact(tmp_path: Path) -> None:
+    """Case 33: then each message once."""
     broker, address = EmbeddedBroker(tmp_path / "broker"), tcp()
     sent = b"".join(b"<22>Nov 22 13:00:00 mx postfix[1]: message %d\n" % number for number in range(5000))
     async with listening(tmp_path, broker, tcp=(address,)) as agent:  # no router has been here: it holds
@@ -306,3 +271,72 @@ async def test_a_full_spool_sheds_datagrams_by_severity_and_makes_streams_wait(t
     assert sum(message.startswith("d") for message in messages) == sent - shed
     assert messages.count("error") == 3
     assert len({message for message in messages if message.endswith("s" * 1000)}) == 2000
+
+
+async def test_a_thousand_idle_clients_do_not_keep_others_out(tmp_path: Path) -> None:
+    """Case 60: at the limit, who was quiet longest makes room, and what it had begun to say is kept."""
+    broker, address, full = FaultyBroker(), tcp(), CLIENTS_FULL.count()
+    async with listening(tmp_path, broker, tcp=(address,)):
+        idle = [await connect(address)]
+        idle[0].sendall(b"<13>half")
+        idle += [await connect(address) for _ in range(999)]
+        one, other = await connect(address), await connect(address)
+        one.sendall(b"<13>one\n")
+        other.sendall(b"<13>other\n")
+        found = await taken(broker, 3)
+        assert {record.message for record in found} == {"one", "other", "half"}
+        assert CLIENTS_FULL.count() == full + 1
+        idle[-1].sendall(b"<13>still here\n")
+        await taken(broker, 4)
+        for client in (*idle, one, other):
+            client.close()
+
+
+async def test_who_is_told_to_leave_is_still_listened_to(tmp_path: Path) -> None:
+    """A device that writes just before it hears that it was idle for too long loses nothing."""
+    broker, address, ended = FaultyBroker(), tcp(), CLIENT_ENDED.count()
+    loop = asyncio.get_running_loop()
+    async with listening(tmp_path, broker, tcp=(address,), idle_timeout=0.2):
+        client = await connect(address)
+        assert await loop.sock_recv(client, 10) == b""  # it was told
+        client.sendall(b"<13>late\n<13>begun")
+        assert [record.message for record in await taken(broker, 1)] == ["late"]
+        client.close()
+        assert [record.message for record in await taken(broker, 2)] == ["late", "begun"]
+    assert CLIENT_ENDED.count() == ended + 1
+
+
+async def test_what_clients_hold_of_messages_without_an_end_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case 29: whoever holds more than a share is ended once all hold too much; what came is a record."""
+    monkeypatch.setattr(streams_module, "UNENDED", 200_000)
+    broker, address = FaultyBroker(), tcp()
+    loop = asyncio.get_running_loop()
+    async with listening(tmp_path, broker, tcp=(address,), max_clients=4):
+        small = await connect(address)
+        small.sendall(b"<13>small")
+        large = [await connect(address) for _ in range(3)]
+        for client in large:
+            await loop.sock_sendall(client, b"999999 <13>" + b"x" * 90_000)
+        found = await taken(broker, 1)
+        assert found[0].message.strip("x") == "999999 <13>"
+        small.sendall(b" is whole\n")
+        assert "small is whole" in {record.message for record in await taken(broker, 2)}
+        for client in (small, *large):
+            client.close()
+
+
+async def test_without_a_host_both_families_are_listened_to(tmp_path: Path) -> None:
+    try:
+        free(socket.SOCK_STREAM, "::1")
+    except OSError:
+        pytest.skip("no IPv6 here")
+    broker, (_, port) = FaultyBroker(), tcp()
+    async with listening(tmp_path, broker, tcp=(("", port),)):
+        for host in ("127.0.0.1", "::1"):
+            client = await connect((host, port))
+            client.sendall(host.encode() + b"\n")
+            client.close()
+        found = await taken(broker, 2)
+    assert {(record.message, record.host) for record in found} == {("127.0.0.1", "web-1"), ("::1", "web-1")}

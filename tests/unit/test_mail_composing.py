@@ -134,6 +134,7 @@ def shown(letter: str) -> bool:
     ],
 )
 def test_odd_lines_stay_text(text: str) -> None:
+    """Case 54: in the mail; tests/integration/test_mail.py sends one of them to a server."""
     evil = composed(record(text))
     assert_harmless(evil, like=composed(record("timed out")))
 

@@ -1,8 +1,10 @@
 """shippers/*.yaml -> inputs, or every mistake with its place."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from mail_server import make_certificate
 
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.shippers import load_inputs
@@ -94,3 +96,52 @@ def test_a_program_twice_shows_both_places(tmp_path: Path) -> None:
     assert f"{tmp_path}/b.yaml:1:18: program `nginx` is here twice\n    the first is at {tmp_path}/a.yaml:1:28" in str(
         error.value
     )
+
+
+def test_syslog_by_tls(tmp_path: Path) -> None:
+    make_certificate(tmp_path)
+    paths = f"certificate: {tmp_path}/certificate.pem, key: {tmp_path}/key.pem, client_ca: {tmp_path}/certificate.pem"
+    limits = "max_clients: 5, idle_timeout: 10m"
+    (tmp_path / "a.yaml").write_text(f'{{syslog: {{tls: ":6514", {paths}}}, {limits}}}')
+    (settings,) = from_models(load_inputs([tmp_path / "a.yaml"]))
+    assert settings.feed == Syslog(
+        tls=(("", 6514),),
+        certificate=f"{tmp_path}/certificate.pem",
+        key=f"{tmp_path}/key.pem",
+        client_ca=f"{tmp_path}/certificate.pem",
+        max_clients=5,
+        idle_timeout=600,
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("tls: ':6514'", "`tls` without a certificate\n    add `certificate: /PATH` and `key: /PATH`"),
+        ("tcp: ':601', certificate: {0}/certificate.pem", "a certificate without `tls`"),
+        ("tls: ':6514', certificate: c.pem", "'c.pem' is not an absolute path"),
+        ("tls: ':6514', certificate: {0}/none", "{0}/none cannot be read: No such file or directory\n    name a PEM"),
+        ("tls: ':6514', certificate: {0}/key.pem, key: {0}/key.pem", "{0}/key.pem holds no certificate"),
+        ("tls: ':6514', certificate: {0}/certificate.pem", "{0}/certificate.pem holds no private key"),
+        ("tls: ':6514', certificate: {0}/certificate.pem, key: {0}/other/key.pem", "/other/key.pem do not go together"),
+        ("tls: ':6514', certificate: {0}/broken.pem, key: {0}/key.pem", "{0}/broken.pem holds no certificate that can"),
+        ("tls: ':6514', certificate: {0}/certificate.pem, key: {0}/locked.pem", "is protected by a passphrase"),
+        (
+            "tls: ':6514', certificate: {0}/certificate.pem, key: {0}/key.pem, client_ca: {0}/broken.pem",
+            "{0}/broken.pem holds no certificate that can be read",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said_at_the_start(tmp_path: Path, keys: str, said: str) -> None:
+    make_certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    make_certificate(tmp_path / "other")
+    broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    (tmp_path / "broken.pem").write_text(broken)
+    locked = ["openssl", "pkey", "-in", tmp_path / "key.pem", "-aes128", "-passout", "pass:x", "-out"]
+    subprocess.run([*map(str, locked), tmp_path / "locked.pem"], check=True)
+    (tmp_path / "a.yaml").write_text(f"{{syslog: {{{keys.format(tmp_path)}}}}}")
+    with pytest.raises(ConfigError) as error:
+        load_inputs([tmp_path / "a.yaml"])
+    assert said.format(tmp_path) in str(error.value)
+    assert f"{tmp_path}/a.yaml:1:" in str(error.value)

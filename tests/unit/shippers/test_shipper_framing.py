@@ -29,6 +29,7 @@ WHOLE = [b"<13>one\ntwo!", b"<14>three", b"<15>7 x", b"four", b"<16>5 <17>", b"<
 
 @pytest.mark.parametrize("first", range(1, len(MIXED)))
 def test_both_framings_on_one_stream_split_at_each_byte(first: int) -> None:
+    """Cases 27 and 28."""
     assert texts(cut(MIXED, first, len(MIXED))) == WHOLE
 
 
@@ -43,6 +44,7 @@ def test_newline_or_nul() -> None:
 @pytest.mark.parametrize("size", [1, 7, 10, 11, 4096])
 @pytest.mark.parametrize("framing", [b"30 %s", b"%s\n"])
 def test_a_long_message_is_cut_and_what_follows_is_whole(size: int, framing: bytes) -> None:
+    """Case 29: a count beyond the limit is passed over, and counted as cut."""
     long = b"<13>" + b"x" * 26
     found = cut(framing % long + b"<14>next\n", size, limit=10)
     assert found == [Frame(long[:10], 30, hashlib.sha256(long).hexdigest()), Frame(b"<14>next")]
@@ -54,6 +56,7 @@ def test_as_long_as_the_limit_is_not_too_long() -> None:
 
 @pytest.mark.parametrize("line", [b"99999999 <13>x", b"0 <13>x", b"12<13>x", b"-1 <1"])
 def test_a_count_that_is_none_is_a_line(line: bytes) -> None:
+    """Case 29."""
     assert texts(cut(line + b"\n<14>y\n", 5)) == [line, b"<14>y"]
 
 
