@@ -19,6 +19,7 @@ from shippers.envelopes import unseal
 from shippers.parsing.severity import STATED, severities, severity
 from shippers.parsing.syslog import parse, program
 from shippers.parsing.time import DAY, times
+from shippers.refining import UNREDACTED, Refining, refine, refine_message
 from shippers.services import NONE_KNOWN, Services
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")
@@ -63,6 +64,7 @@ class Input:
     read_from: where files that are there at the first start begin: "start", or so many bytes from their end.
     max_line: bytes without the newline; of a longer line the first `max_line` are kept and it is marked as cut.
     feed: what fills the spool that is followed in place of files.
+    refining: what becomes of each text before it leaves the host.
     """
 
     service: str
@@ -74,6 +76,7 @@ class Input:
     exclude: tuple[str, ...] = COMPRESSED
     feed: Stdin | Syslog | None = None
     services: Services = NONE_KNOWN
+    refining: Refining = UNREDACTED
 
     @property
     def name(self) -> str:
@@ -155,12 +158,15 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     lines = _split(window)
     levels = severities(lines.texts, settings.severity)
     moments = times(lines.texts, now)
-    programs = repeat((None, None)) if settings.service else map(program, lines.texts)
-    fields = {"cut": {"length": window.cut.length, "sha256": window.cut.sha256}} if window.cut else None
+    refined = refine(lines.texts, settings.refining)
+    raw = refined.raw(lines.raw, lines.texts, [window.from_, *lines.ends])
+    if window.cut:
+        refined.mark_cut(window.cut.length, window.cut.sha256)
+    programs = repeat((None, None)) if settings.service else refined.programs(map(program, lines.texts))
     groups: dict[Label, _Group] = {}
     now_ms, received = int(now * 1000), rfc3339(now)
     pos, service, host = window.from_, settings.service, settings.host
-    columns = zip(lines.texts, lines.ends, levels, moments, programs, strict=False)  # `repeat` has no end
+    columns = zip(refined.texts, lines.ends, levels, moments, programs, strict=False)  # `repeat` has no end
     for index, (text, end, (level, severity_from), (ts, ms), (app, pid)) in enumerate(columns):
         if not settings.service:
             service = settings.services.of(app)
@@ -186,8 +192,9 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
                 severity_from=severity_from,
                 app=app,
                 pid=pid,
-                fields=fields,
-                raw=lines.raw.get(index),
+                fields=refined.fields.get(index),
+                conversation=refined.conversations.get(index),
+                raw=raw.get(index),
             )
         )
         pos = end
@@ -217,19 +224,20 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
     content = envelope.content
     text = content.decode(errors="replace").rstrip("\n\r\0")
     said = parse(text)
-    message = said.message
-    level, severity_from = (said.severity, STATED) if said.severity else severity(message, settings.severity)
-    ((ts, ms),) = times([said.time or message], envelope.received)
+    level, severity_from = (said.severity, STATED) if said.severity else severity(said.message, settings.severity)
+    ((ts, ms),) = times([said.time or said.message], envelope.received)
     received_ms = int(envelope.received * 1000)
     far = abs(ms - received_ms) > DAY * 1000
+    said, content, refined = refine_message(text, said, content, settings.refining)
     exact = content if content.endswith(b"\n") else content + b"\n"
-    cut = {"cut": {"length": envelope.length, "sha256": envelope.sha256}} if envelope.length else None
+    if envelope.length:
+        refined.mark_cut(envelope.length, envelope.sha256)
     record = Record(
         ts=ts,
         service=settings.service or settings.services.of(said.app, said.facility),
         host=settings.feed.host or said.host or envelope.peer or settings.host,
         severity=level,
-        message=message,
+        message=said.message,
         source=place[0],
         pos=place[1],
         end=place[1] + len(line),
@@ -240,8 +248,9 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
         pid=said.pid,
         msgid=said.msgid,
         sd=said.sd,
-        fields=cut,
-        raw=None if message.encode() + b"\n" == exact else base64.b64encode(exact).decode(),
+        fields=refined.fields.get(0),
+        conversation=refined.conversations.get(0),
+        raw=None if said.message.encode() + b"\n" == exact else base64.b64encode(exact).decode(),
     )
     return record, received_ms if far else ms
 

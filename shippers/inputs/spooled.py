@@ -14,10 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from logrouter.state import replace_file
 from shippers.inputs import stdin, syslog
 from shippers.inputs.files import Files
 from shippers.inputs.follower import Follower
+from shippers.refining import UNREDACTED, Refining
 from shippers.services import NONE_KNOWN
 from shippers.spool import Segment, Spool
 from shippers.windows import Input, Stdin, Syslog
@@ -44,10 +47,12 @@ class Spools:
         self._unended = sum(isinstance(settings.feed, Stdin) for settings in inputs)
         services = next((settings.services for settings in inputs if settings.services.programs), NONE_KNOWN)
         for settings in inputs:
-            saved = json.dumps(_saved(settings)).encode()
-            place = directory / f"{_kind(settings)}-{hashlib.sha256(saved).hexdigest()[:8]}"
+            identity = _saved(settings)
+            name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
+            place = directory / f"{_kind(settings)}-{name}"
             spool = Spool(place)
-            if not (place / _SETTINGS).exists():
+            saved = json.dumps(identity | {"refining": msgspec.to_builtins(settings.refining)}).encode()
+            if not (place / _SETTINGS).exists() or (place / _SETTINGS).read_bytes() != saved:
                 replace_file(place / _SETTINGS, saved)
             self._each.append(_Spooled(_followed(settings, host), spool, is_fed=True))
         ours = {each.spool.directory for each in self._each}
@@ -129,7 +134,7 @@ def _kind(settings: Input) -> str:
 
 
 def _saved(settings: Input) -> dict[str, str | int | list[str]]:
-    """What decides how the content of a spool is read: spools that differ in it are kept apart."""
+    """What decides what a spool's content is: spools that differ in it are kept apart."""
     feed = settings.feed if isinstance(settings.feed, Syslog) else Syslog()
     return {
         "version": 1,
@@ -153,4 +158,5 @@ def _read(path: Path) -> Input:
         severity=saved["severity"],
         max_line=saved["max_line"],
         feed=Stdin() if saved["feed"] == "stdin" else syslog,
+        refining=msgspec.convert(saved["refining"], Refining) if "refining" in saved else UNREDACTED,
     )
