@@ -7,17 +7,18 @@ stand there; only time and severity, which are words of our own, are read from t
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shippers.parsing.conversation import BY_NAME, Conversation
 from shippers.parsing.fields import fields
-from shippers.parsing.syslog import Message, parse
+from shippers.parsing.syslog import Message
 from shippers.redaction import Redaction
 
-_PLACEHOLDER = "-"
-"""No host, in every form of syslog."""
+_UNTOLD = "[redacted]"
+_ESCAPE = re.compile(r'["\\\]]')
 
 Program = tuple[str | None, str | None]
 """App and pid."""
@@ -96,10 +97,9 @@ def refine_message(text: str, said: Message, content: bytes, how: Refining) -> t
     """
     refined = Refined((text,))
     if how.redaction is not None:
-        refined.changed = how.redaction.texts((text,))
-    if refined.changed and how.redaction is not None:
-        refined.texts = (refined.changed[0],)
-        said, content = _redacted(text, said, how.redaction), refined.changed[0].encode()
+        said, clean = _redacted(text, said, how.redaction)
+        if clean != text:
+            refined, content = Refined((clean,), {0: clean}), clean.encode()
     refined.conversations = how.conversation.of(refined.texts)
     found = _fields(said.message, how)
     if found:
@@ -107,15 +107,32 @@ def refine_message(text: str, said: Message, content: bytes, how: Refining) -> t
     return said, content, refined
 
 
-def _redacted(text: str, said: Message, redaction: Redaction) -> Message:
-    """What is left of what a message said: time and severity as they were, the rest read from the redacted text."""
-    host = said.host
-    masked = text.replace(f" {host} ", f" {_PLACEHOLDER} ", 1) if host else text
-    again = parse(redaction.text(masked))
-    if host and host not in redaction.without("ip").text(text):
-        host = None
-    sd = _unescaped(again.sd, redaction) if again.sd else None
-    return replace(again, host=host, sd=sd, severity=said.severity, facility=said.facility, time=said.time)
+def _redacted(text: str, said: Message, redaction: Redaction) -> tuple[Message, str]:
+    """What may be told of what a message said, and its text: no part of it tells what is not in that any more.
+
+    The message is looked at with its header and by itself, since a pattern may be written for either.
+    """
+    clean = redaction.texts((text,)).get(0, text)
+    message = redaction.text(said.message)
+    if said.message and clean.endswith(said.message):
+        clean = clean.removesuffix(said.message) + message
+    elif not clean.endswith(message):
+        message = clean
+    if clean == text:
+        return said, text
+    host = said.host if said.host and said.host in redaction.without("ip").text(text) else None
+    app, pid, msgid = (value if value and value in clean else None for value in (said.app, said.pid, said.msgid))
+    sd = said.sd and {redaction.text(name): _values(element, clean, redaction) for name, element in said.sd.items()}
+    return replace(said, message=message, host=host, app=app, pid=pid, msgid=msgid, sd=sd), clean
+
+
+def _values(element: Mapping[str, str], clean: str, redaction: Redaction) -> dict[str, str]:
+    """The parameters of structured data; a value that does not stand in the redacted text is not told."""
+    found = {}
+    for name, value in element.items():
+        told = redaction.text(value)
+        found[redaction.text(name)] = told if told in clean or _ESCAPE.sub(r"\\\g<0>", told) in clean else _UNTOLD
+    return found
 
 
 def _fields(text: str, how: Refining) -> dict[str, Any] | None:

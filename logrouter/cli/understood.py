@@ -31,7 +31,13 @@ def as_yaml(chosen: Shippers, host: str) -> str:
         for program, service in chosen.services.items():
             by_service.setdefault(service, []).append(program)
         whole = {"services": by_service, **whole}
-    return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """Whoever reads it wants to see the value, however often it is there."""
+        return True
 
 
 def _filled(model: InputModel, host: str) -> dict[str, Any]:

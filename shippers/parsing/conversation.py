@@ -23,7 +23,7 @@ LONGEST = 128
 """Characters; what is longer is cut."""
 
 _TRACEPARENT = "traceparent"
-_IS = r"\\?[\"']?[ \t]{0,4}[=:][ \t]{0,4}\\?[\"']?"
+_IS = r"\\?[\"']?(?:=|[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4}=[ \t]{0,4})\\?[\"']?"
 _VALUE = re.compile(rf"{_IS}([\w.:/+@~=-]{{1,{LONGEST}}})")
 _W3C_VALUE = re.compile(rf"{_IS}[0-9a-f]{{2}}-([0-9a-f]{{32}})-[0-9a-f]{{16}}")
 _ALIKE = 5

@@ -28,8 +28,13 @@ _DOMAIN = re.compile(r"(?:[^\W_][\w-]{0,62}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
 _LOCAL = re.compile(r"[\w+%-][\w.+%'-]*\Z")
 _LONGEST_LOCAL = 64
 
-_IPV4 = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\d|\.\d)", re.ASCII)
-_IPV6 = re.compile(r"(?<![0-9A-Fa-f:])(?:(?:[0-9A-Fa-f]{1,4}:){6}|(?:[0-9A-Fa-f]{0,4}:){1,7}:)[0-9A-Fa-f:.]{0,39}")
+_FOUR = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
+_IPV4 = re.compile(rf"{_FOUR}(?!\d|\.\d)", re.ASCII)
+_IPV6 = re.compile(
+    r"(?<![0-9A-Fa-f:])(?:(?:[0-9A-Fa-f]{1,4}:){6}|(?:[0-9A-Fa-f]{0,4}:){1,7}:)"
+    rf"(?:(?:[0-9A-Fa-f:]{{0,39}}:)?{_FOUR}|[0-9A-Fa-f:]{{0,39}})",
+    re.ASCII,
+)
 _SOME_IPV6 = compile_regex("(?:[0-9A-Fa-f]{1,4}:){6}|::")
 """RE2 answers at once whether there is any: most lines have many digits, and few have these."""
 
@@ -48,10 +53,26 @@ _CREDENTIALS = re.compile(
 )
 """The value behind a header's name: all of it, or without a scheme that is known; and what follows `bearer`."""
 _BEHIND_BEARER = frozenset(
-    ("and", "auth", "authentication", "authorization", "error", "for", "from", "header", "in", "is", "no", "not", "of")
-    + ("or", "realm", "scheme", "scope", "to", "token", "tokens", "was", "with")
+    (
+        *(
+            "and",
+            "auth",
+            "authentication",
+            "authorization",
+            "for",
+            "from",
+            "header",
+            "in",
+            "is",
+            "no",
+            "not",
+            "of",
+            "or",
+        ),
+        *("scheme", "to", "token", "tokens", "was", "with"),
+    )
 )
-"""Words that follow `bearer` in running text, and the parameters of a challenge."""
+_CHALLENGE = frozenset(("realm", "scope", "error"))
 
 
 def cards(text: str) -> Iterator[Span]:
@@ -128,11 +149,11 @@ def _is_ipv4(text: str, begin: int, end: int) -> bool:
 
 def _ipv6(text: str, begin: int, end: int) -> Span | None:
     """The address in a row of what such are made of; None if that is none."""
-    content = text[begin:end].rstrip(".")
+    content = text[begin:end]
     if content.endswith(":") and not content.endswith("::"):
         content = content[:-1]
     end = begin + len(content)
-    if content.count(":") < 2 or not content.strip(":.") or _continues(text, begin, end):
+    if content.count(":") < 2 or not content.strip(":") or _is_in_a_word(text, begin, end):
         return None
     try:
         socket.inet_pton(socket.AF_INET6, content)
@@ -141,9 +162,9 @@ def _ipv6(text: str, begin: int, end: int) -> Span | None:
     return begin, end
 
 
-def _continues(text: str, begin: int, end: int) -> bool:
-    """Whether a word goes on before or behind."""
-    return text[begin - 1 : begin].isalnum() or text[end : end + 1].isalnum()
+def _is_in_a_word(text: str, begin: int, end: int) -> bool:
+    """Whether a word goes on before or, if it may end in a letter, behind."""
+    return text[begin - 1 : begin].isalnum() or ("." not in text[begin:end] and text[end : end + 1].isalnum())
 
 
 def passwords(text: str) -> Iterator[Span]:
@@ -158,9 +179,14 @@ def credentials(text: str) -> Iterator[Span]:
         return
     for found in _CREDENTIALS.finditer(text):
         number = found.lastindex or 0
-        if number == 4 and found[4].rstrip("=.").lower() in _BEHIND_BEARER:
-            continue
-        yield found.span(number)
+        if number != 4 or not _is_no_token(found[4].lower()):
+            yield found.span(number)
+
+
+def _is_no_token(word: str) -> bool:
+    """Whether what follows `bearer` is text that goes on, or a challenge: `Bearer realm="..."`."""
+    name, is_parameter, _ = word.partition("=")
+    return name in _CHALLENGE if is_parameter else word.rstrip(".") in _BEHIND_BEARER
 
 
 PRESETS: dict[str, tuple[Finder, str]] = {
