@@ -60,7 +60,7 @@ def test_configured_inputs_with_redaction_fields_and_preset(logrouter: Command, 
 
 
 def test_standard_input_is_shown_as_it_comes(tmp_path: Path, environment: dict[str, str]) -> None:
-    command = [PROGRAM, "ship", "--dry-run", "--stdin", "--service", "app", "--redact", r"pin=(\d+)", *NOWHERE]
+    command = [str(PROGRAM), "ship", "--dry-run", "--stdin", "--service", "app", "--redact", r"pin=(\d+)", *NOWHERE]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=tmp_path
     ) as program:
@@ -78,7 +78,7 @@ def test_standard_input_is_shown_as_it_comes(tmp_path: Path, environment: dict[s
 
 def test_whoever_reads_may_go_at_any_time(tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "a.log").write_text("x" * 100 + "\n" * 200_000)
-    command = [PROGRAM, "ship", "--dry-run", "--file", "app=a.log", *NOWHERE]
+    command = [str(PROGRAM), "ship", "--dry-run", "--file", "app=a.log", *NOWHERE]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path
     ) as program:
