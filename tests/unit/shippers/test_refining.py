@@ -121,6 +121,7 @@ def test_what_stands_across_the_header_is_not_told_by_its_parts() -> None:
     record = received(b"<13>Nov 22 12:00:00 h1 joe[77]: hello", redacting(Own(r"joe\[\d+\]: hello")))
     assert not is_in("joe", record)
     assert not is_in("77", record)
+    assert not is_in("hello", record)
     sd = received(b'<13>1 - h a - - [x@1 user="bob"] x', redacting(Own('user="([^"]*)"')))
     assert not is_in("bob", sd)
     host = received(b"<13>Nov 22 12:00:00 secret1 a: x", redacting(Own(r"00 (\w+)")), peer="192.0.2.1")
@@ -226,12 +227,11 @@ def test_a_redacted_conversation_is_none_of_the_original() -> None:
 
 def test_what_a_spool_still_holds_is_redacted_by_whoever_sends_it(tmp_path: Any) -> None:
     refining = Refining(Redaction(("card", Own("a", "b"))), fields=True, conversation=Conversation((), "(x)"))
-    mine = Spools(tmp_path, [Input("app", feed=Stdin(), refining=refining)], "h")
-    assert mine.inputs[0].refining == refining
+    before = Spools(tmp_path, [Input("app", feed=Stdin())], "h")
+    assert [each.refining for each in before.inputs] == [Refining()]
     (directory,) = tmp_path.iterdir()
     (directory / "0000000001-0123456789abcdef.spool").write_bytes(b"x\n")
-    changed = Spools(tmp_path, [Input("app", feed=Stdin())], "h")
-    assert [each.refining for each in changed.inputs] == [Refining()]
-    Spools(tmp_path, [Input("app", feed=Stdin(), refining=refining)], "h")
+    (mine,) = Spools(tmp_path, [Input("app", feed=Stdin(), refining=refining)], "h").inputs
+    assert mine.refining == refining
     (left,) = Spools(tmp_path, [], "h").inputs
     assert left.refining == refining
