@@ -163,6 +163,7 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     if window.cut:
         refined.mark_cut(window.cut.length, window.cut.sha256)
     programs = repeat((None, None)) if settings.service else refined.programs(map(program, lines.texts))
+    fields, conversations = refined.fields, refined.conversations
     groups: dict[Label, _Group] = {}
     now_ms, received = int(now * 1000), rfc3339(now)
     pos, service, host = window.from_, settings.service, settings.host
@@ -192,9 +193,9 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
                 severity_from=severity_from,
                 app=app,
                 pid=pid,
-                fields=refined.fields.get(index),
-                conversation=refined.conversations.get(index),
-                raw=raw.get(index),
+                fields=fields.get(index) if fields else None,
+                conversation=conversations.get(index) if conversations else None,
+                raw=raw.get(index) if raw else None,
             )
         )
         pos = end

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,8 +27,8 @@ _TRACEPARENT = "traceparent"
 _IS = r"\\?[\"']?(?:=|[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4}=[ \t]{0,4})\\?[\"']?"
 _VALUE = re.compile(rf"{_IS}([\w.:/+@~=-]{{1,{LONGEST}}})")
 _W3C_VALUE = re.compile(rf"{_IS}[0-9a-f]{{2}}-([0-9a-f]{{32}})-[0-9a-f]{{16}}")
-_ALIKE = 5
-"""Names that begin with so many equal letters are looked for by these."""
+_BEGINNING, _END = 5, 7
+"""Names that begin alike are looked for by so many letters, others by their end."""
 
 _NONE = frozenset(("", "-", "null", "nil", "none", "undefined"))
 
@@ -71,11 +72,9 @@ BY_NAME = Conversation()
 @lru_cache(maxsize=256)
 def _hints(names: tuple[str, ...]) -> list[Any]:
     """What to look for first: fewer patterns than there are names. RE2 finds a few letters at a glance."""
-    alike: dict[str, list[str]] = {}
-    for name in names:
-        alike.setdefault(name[:_ALIKE], []).append(name)
-    literals = (group[0] if len(group) == 1 else beginning for beginning, group in alike.items())
-    return [re2.compile(re2.escape(literal).encode()) for literal in literals]
+    beginnings = Counter(name[:_BEGINNING] for name in names)
+    shared = {name[:_BEGINNING] if beginnings[name[:_BEGINNING]] > 1 else name[-_END:] for name in names}
+    return [re2.compile(re2.escape(literal).encode()) for literal in sorted(shared)]
 
 
 def _value(text: str, name: str, at: int) -> str | None:
