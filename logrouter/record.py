@@ -16,6 +16,9 @@ import msgspec
 
 from logrouter.errors import WireError
 
+CONVERSATION = ("conversation_id", "correlation_id", "trace_id", "traceId", "traceparent")
+"""Names of fields whose value is a line's conversation unless an input says otherwise: the first that is there."""
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A record. `ts` is RFC 3339 in UTC; `pos` and `end` are byte offsets in the content of `source`.

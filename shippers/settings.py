@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logrouter.config.multiline import INDENTED
-from logrouter.config.shippers import DEFAULT_SOCKET, FilesModel, JournalModel, Shippers, SyslogModel
+from logrouter.config.refining import RedactModel
+from logrouter.config.shippers import DEFAULT_SOCKET, FilesModel, InputModel, JournalModel, Shippers, SyslogModel
 from logrouter.handler import socket_paths
 from shippers.inputs.journal import is_wanted
+from shippers.parsing.conversation import Conversation
 from shippers.parsing.joining import Joining
+from shippers.redaction import Own, Redaction
+from shippers.refining import Refining
 from shippers.services import Services
 from shippers.windows import COMPRESSED, Input, Journal, Stdin, Syslog
 
@@ -29,17 +33,17 @@ def from_models(models: Shippers) -> list[Input]:
     return inputs
 
 
-def from_arguments(files: Sequence[tuple[str, str]]) -> list[Input]:
-    """The inputs of `--file SERVICE=GLOB`, read from their start; a relative pattern counts from here."""
+def argument_models(files: Sequence[tuple[str, str]], redact: Sequence[RedactModel] = ()) -> list[FilesModel]:
+    """What `--file SERVICE=GLOB` stands for, read from its start; a relative pattern counts from here."""
     return [
-        Input(service=service, globs=(os.path.abspath(pattern),), exclude=_not_named([pattern]))  # noqa: PTH100  # a pattern is no path
+        FilesModel(service=service, files=[os.path.abspath(pattern)], redact=list(redact))  # noqa: PTH100  # a pattern is no path
         for service, pattern in files
     ]
 
 
-def from_stdin(service: str, severity: str) -> Input:
+def from_stdin(service: str, severity: str, redact: Sequence[RedactModel] = ()) -> Input:
     """Standard input, of one service; severity: of lines that state none."""
-    return Input(service=service, severity=severity, feed=Stdin())
+    return Input(service=service, severity=severity, feed=Stdin(), refining=Refining(_redaction(redact)))
 
 
 def _files(model: FilesModel, services: Services) -> Input:
@@ -53,6 +57,7 @@ def _files(model: FilesModel, services: Services) -> Input:
         exclude=_not_named(model.files) if model.exclude is None else tuple(model.exclude),
         services=services,
         joining=_joining(model),
+        refining=_refining(model),
     )
 
 
@@ -86,7 +91,9 @@ def _syslog(model: SyslogModel, services: Services) -> Input:
         max_clients=model.max_clients,
         idle_timeout=model.idle_timeout,
     )
-    return Input(service=model.service, severity=model.severity, feed=feed, services=services)
+    return Input(
+        service=model.service, severity=model.severity, feed=feed, services=services, refining=_refining(model)
+    )
 
 
 def _journal(model: JournalModel, services: Services) -> Input:
@@ -99,7 +106,9 @@ def _journal(model: JournalModel, services: Services) -> Input:
         max_line=model.max_line,
         max_spool=model.max_spool,
     )
-    return Input(service=model.service, severity=model.severity, feed=feed, services=services)
+    return Input(
+        service=model.service, severity=model.severity, feed=feed, services=services, refining=_refining(model)
+    )
 
 
 def _socket_path(path: str) -> str:
@@ -113,3 +122,16 @@ def _socket_path(path: str) -> str:
 def _may_be_made(path: str) -> bool:
     there = next(parent for parent in Path(path).absolute().parents if os.access(parent, os.F_OK))
     return os.access(there, os.W_OK | os.X_OK)
+
+
+def _refining(model: InputModel) -> Refining:
+    said = model.conversation
+    return Refining(
+        redaction=_redaction(model.redact),
+        fields=model.fields,
+        conversation=Conversation(tuple(said)) if isinstance(said, list) else Conversation((), said),
+    )
+
+
+def _redaction(models: Sequence[RedactModel]) -> Redaction | None:
+    return Redaction(tuple(each.preset or Own(each.pattern, each.with_) for each in models)) if models else None

@@ -48,7 +48,8 @@ def _amounts() -> dict[str, float]:
     """What is counted by more than how often it happened."""
     found = {"unread bytes": metrics.UNREAD, "kernel drops": metrics.KERNEL_DROPS, "shed": metrics.SHED}
     found["cut messages"] = metrics.CUT
-    return {name: float(sum(metrics.by_label(counter).values())) for name, counter in found.items()}
+    redacted = {f"redacted {kind}": float(count) for kind, count in metrics.by_label(metrics.REDACTED).items()}
+    return {name: float(sum(metrics.by_label(counter).values())) for name, counter in found.items()} | redacted
 
 
 class Statements:

@@ -27,6 +27,7 @@ from shippers.parsing.stamps import moment
 from shippers.parsing.syslog import parse, program
 from shippers.parsing.time import DAY, times
 from shippers.parsing.wrapping import Unwrapped, unwrap
+from shippers.refining import UNREDACTED, Refining, refine, refine_entry, refine_message
 from shippers.services import NONE_KNOWN, Services
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")
@@ -119,6 +120,7 @@ class Input:
     max_line: bytes without the newline; of a longer line the first `max_line` are kept and it is marked as cut.
     joining: how lines make records; None: each is one.
     feed: what fills the spool that is followed in place of files.
+    refining: what becomes of each text before it leaves the host.
     """
 
     service: str
@@ -131,6 +133,7 @@ class Input:
     joining: Joining | None = None
     feed: Stdin | Syslog | Journal | None = None
     services: Services = NONE_KNOWN
+    refining: Refining = UNREDACTED
 
     @property
     def name(self) -> str:
@@ -233,15 +236,17 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
         lines = join(lines, window, settings.joining)
     levels = severities(lines.firsts, settings.severity)
     moments = times(lines.whens, now)
-    programs = repeat((None, None)) if settings.service else map(program, lines.firsts)
-    common: dict[str, Any] = {"container": window.container} if window.container else {}
+    refined = refine(lines.texts, settings.refining)
+    raw = refined.raw(lines.raw, lines.texts, [window.from_, *lines.ends])
     if window.cut:
-        common["cut"] = {"length": window.cut.length, "sha256": window.cut.sha256}
+        refined.mark_cut(window.cut.length, window.cut.sha256)
+    programs = repeat((None, None)) if settings.service else refined.programs(map(program, lines.firsts))
+    fields, conversations = _fields(refined.fields, lines, window), refined.conversations
     own_service = settings.service or service_of(window.container or {})
     groups: dict[Label, _Group] = {}
     now_ms, received = int(now * 1000), rfc3339(now)
     pos, service, host = window.from_, own_service, settings.host
-    columns = zip(lines.texts, lines.ends, levels, moments, programs, strict=False)  # `repeat` has no end
+    columns = zip(refined.texts, lines.ends, levels, moments, programs, strict=False)  # `repeat` has no end
     for index, (text, end, (level, severity_from), (ts, ms), (app, pid)) in enumerate(columns):
         if not own_service:
             service = settings.services.of(app)
@@ -267,13 +272,23 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
                 severity_from=severity_from,
                 app=app,
                 pid=pid,
-                fields=(common | lines.fields[index] if index in lines.fields else common) or None,
-                raw=lines.raw.get(index),
-                lines=lines.starts.get(index),
+                fields=fields.get(index) if fields else None,
+                conversation=conversations.get(index) if conversations else None,
+                raw=raw.get(index) if raw else None,
+                lines=lines.starts.get(index) if lines.starts else None,
             )
         )
         pos = end
     return groups
+
+
+def _fields(refined: Mapping[int, dict[str, Any]], lines: _Lines, window: Window) -> Mapping[int, dict[str, Any]]:
+    """What is known of each record beside its message: from it, from its wrapping, and of its container."""
+    if not (lines.fields or window.container):
+        return refined
+    common = {"container": window.container} if window.container else {}
+    every = range(len(lines.texts)) if common else refined.keys() | lines.fields.keys()
+    return {index: {**refined.get(index, {}), **common, **lines.fields.get(index, {})} for index in every}
 
 
 def _spooled(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
@@ -300,22 +315,22 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
     content = envelope.content
     text = content.decode(errors="replace").rstrip("\n\r\0")
     said = parse(text, is_local=envelope.local)
-    message = said.message
-    level, severity_from = (said.severity, STATED) if said.severity else severity(message, settings.severity)
+    level, severity_from = (said.severity, STATED) if said.severity else severity(said.message, settings.severity)
     stated = moment(said.time, envelope.received) if said.time else None
-    ts, ms = stated or times(["" if said.time else message], envelope.received)[0]
+    ts, ms = stated or times(["" if said.time else said.message], envelope.received)[0]
     received_ms = int(envelope.received * 1000)
     far = abs(ms - received_ms) > DAY * 1000
+    said, content, refined = refine_message(text, said, content, settings.refining)
     exact = content if content.endswith(b"\n") else content + b"\n"
-    fields, conversation, sd = from_application(said.sd)
     if envelope.length:
-        fields = {**(fields or {}), "cut": {"length": envelope.length, "sha256": envelope.sha256}}
+        refined.mark_cut(envelope.length, envelope.sha256)
+    fields, conversation, sd = from_application(said.sd)
     record = Record(
         ts=ts,
         service=settings.service or settings.services.of(said.app, said.facility),
         host=settings.feed.host or said.host or envelope.peer or settings.host,
         severity=level,
-        message=message,
+        message=said.message,
         source=place[0],
         pos=place[1],
         end=place[1] + len(line),
@@ -326,9 +341,9 @@ def _message(line: bytes, settings: Input, now: float, place: tuple[str, int]) -
         pid=said.pid,
         msgid=said.msgid,
         sd=sd,
-        fields=fields,
-        conversation=conversation,
-        raw=None if message.encode() + b"\n" == exact else base64.b64encode(exact).decode(),
+        fields={**(fields or {}), **refined.fields.get(0, {})} or None,
+        conversation=conversation or refined.conversations.get(0),
+        raw=None if said.message.encode() + b"\n" == exact else base64.b64encode(exact).decode(),
     )
     return record, received_ms if far else ms
 
@@ -340,13 +355,16 @@ def _entry(line: bytes, settings: Input, now: float, place: tuple[str, int]) -> 
     received = said.received or now
     stated = said.stated or received
     far = abs(stated - received) > DAY
-    cut = {"cut": {"length": said.length, "sha256": said.sha256}} if said.length else {}
+    refined = refine_entry(said.message, said.fields, settings.refining)
+    if said.length:
+        refined.mark_cut(said.length, said.sha256)
+    is_exact = refined.changed or said.message.encode() == said.exact
     record = Record(
         ts=rfc3339(stated),
         service=settings.service or settings.services.of(said.app, said.facility),
         host=settings.feed.host or said.host or settings.host,
         severity=said.severity,
-        message=said.message,
+        message=refined.texts[0],
         source=place[0],
         pos=place[1],
         end=place[1] + len(line),
@@ -356,8 +374,9 @@ def _entry(line: bytes, settings: Input, now: float, place: tuple[str, int]) -> 
         app=said.app,
         pid=said.pid,
         msgid=said.msgid,
-        fields=(cut | (said.fields or {})) or None,
-        raw=None if said.message.encode() == said.exact else base64.b64encode(said.exact + b"\n").decode(),
+        fields=refined.fields.get(0),
+        conversation=refined.conversations.get(0),
+        raw=None if is_exact else base64.b64encode(said.exact + b"\n").decode(),
     )
     return record, int((received if far else stated) * 1000)
 

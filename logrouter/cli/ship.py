@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from logrouter.cli import options
 from logrouter.errors import UserError
 from logrouter.keys import SEVERITIES
+
+if TYPE_CHECKING:
+    from logrouter.config.refining import RedactModel
+
+
+def _redactions(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> list[RedactModel]:
+    """A click callback: a plain word is the name of a preset, anything else a pattern."""
+    from pydantic import ValidationError
+
+    from logrouter.config.refining import RedactModel
+
+    found = []
+    for text in given:
+        try:
+            found.append(RedactModel(preset=text) if text.isidentifier() else RedactModel(pattern=text))
+        except ValidationError as error:
+            problem = str(error.errors()[0]["ctx"]["error"]).replace("\n", "; ")
+            raise click.BadParameter(problem, ctx, param) from None
+    return found
 
 
 @click.command()
@@ -27,6 +48,16 @@ from logrouter.keys import SEVERITIES
     show_default=True,
     help="Of lines of standard input that state none.",
 )
+@click.option(
+    "--redact",
+    multiple=True,
+    metavar="KIND",
+    callback=_redactions,
+    help="Of --file and --stdin: card, email, ip, bearer, url_password, or an RE2 pattern; may be given several times.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be published; needs no broker, moves no position.")
+@click.option("--json", "as_objects", is_flag=True, help="With --dry-run: one record a line, as JSON.")
+@click.option("--print-config", is_flag=True, help="Print what was understood of the inputs, as YAML.")
 def command(
     *,
     broker: str,
@@ -40,6 +71,10 @@ def command(
     stdin: bool,
     service: str | None,
     severity: str,
+    redact: list[RedactModel],
+    dry_run: bool,
+    as_objects: bool,
+    print_config: bool,
 ) -> None:
     r"""Ship this host's logs: follow files, listen for syslog, and publish all lines to the exchange `log`.
 
@@ -47,16 +82,38 @@ def command(
 
     \b
     logrouter ship --broker amqp://rabbit.example.org --file web='/var/log/nginx/*.log'
+    logrouter ship --dry-run --file web='/var/log/nginx/*.log' --redact card --redact 'session=(\S+)'
     some-program | logrouter ship --stdin --service app
     """
     if stdin != bool(service):
         raise UserError("--stdin and --service go together", "--stdin --service NAME")
-    options.refuse_embedded(broker, "ship")
-    from logrouter.broker import connect
-    from logrouter.cli import running, shipping
+    if as_objects and not dry_run:
+        raise UserError("--json goes with --dry-run", "--dry-run --json")
+    if not (dry_run or print_config):
+        options.refuse_embedded(broker, "ship")
+    from logrouter.cli import shipping
+    from shippers.settings import from_models, from_stdin
 
     directory = options.state_directory(state)
-    inputs = shipping.chosen_inputs(config, files, (service, severity) if stdin and service else None)
+    chosen = shipping.chosen(config, files, redact, stdin=stdin)
+    if print_config:
+        from logrouter.cli.understood import as_yaml
+
+        click.echo(as_yaml(chosen, host), nl=False)
+        return
+    inputs = from_models(chosen)
+    if service:
+        inputs.append(from_stdin(service, severity, redact))
+    from logrouter.cli import running
+
+    if dry_run:
+        from logrouter.cli.trying import try_out
+
+        running.log_to(logging.StreamHandler())
+        try_out(inputs, host, excluded=(directory,), as_objects=as_objects)
+        return
+    from logrouter.broker import connect
+
     agent = shipping.build_agent(connect(broker, directory), inputs, directory, host=host, instance=instance)
     until = drain_timeout if drain else math.inf if stdin else None
     running.run(lambda stop: shipping.ship(agent, stop, until))

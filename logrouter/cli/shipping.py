@@ -10,27 +10,38 @@ from pathlib import Path
 import shippers
 from logrouter.broker.contract import Broker
 from logrouter.cli import options
-from logrouter.config.shippers import load_inputs
+from logrouter.config.refining import RedactModel
+from logrouter.config.shippers import Shippers, load_inputs
 from logrouter.errors import LogrouterError
 from logrouter.observe import events
 from shippers.agent import Agent
-from shippers.settings import from_arguments, from_models, from_stdin
+from shippers.settings import argument_models, from_models
 from shippers.windows import Input
 
-_SERVICES = Path(shippers.__file__).with_name("20-services.yaml")
-"""The map of programs that came with the program."""
+_SERVICES, _PRESETS = (Path(shippers.__file__).with_name(name) for name in ("20-services.yaml", "presets.yaml"))
+"""The map of programs and the presets that came with the program."""
 
 
-def chosen_inputs(
-    config: Path | None, files: Sequence[tuple[str, str]], stdin: tuple[str, str] | None = None
-) -> list[Input]:
-    """`--file` and `--stdin` alone, or with `--config` all; without any what the host is configured to follow.
+def chosen(
+    config: Path | None,
+    files: Sequence[tuple[str, str]],
+    redact: Sequence[RedactModel] = (),
+    *,
+    stdin: bool = False,
+) -> Shippers:
+    """What `--config` and `--file` name; without both, and without --stdin, what the host is configured to follow.
 
-    stdin: the service and default severity of standard input, if that is to be read.
+    redact: what is to be made unreadable in files named by `--file`.
     """
     is_configured = config or not (files or stdin)
-    configured = from_models(load_inputs([options.inputs_path(config)], _SERVICES)) if is_configured else []
-    return configured + from_arguments(files) + ([from_stdin(*stdin)] if stdin else [])
+    path = options.inputs_path(config) if is_configured else None
+    configured = load_inputs([path], _SERVICES, _PRESETS) if path else Shippers()
+    return Shippers([*configured.inputs, *argument_models(files, redact)], configured.services)
+
+
+def chosen_inputs(config: Path | None, files: Sequence[tuple[str, str]]) -> list[Input]:
+    """The same as inputs."""
+    return from_models(chosen(config, files))
 
 
 async def ship(agent: Agent, stop: asyncio.Event, drain: float | None) -> None:

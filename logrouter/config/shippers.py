@@ -2,7 +2,7 @@
 
 In come paths, out goes what the files say as frozen data; or ConfigError. A file is one input (`files`, `syslog` or
 `journal`), or a list of them under `inputs`; with or without inputs it may say which programs belong to which
-`services`.
+`services`, and what `presets` there are.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from logrouter.config.certificates import server_context
 from logrouter.config.document import Document, Path_, read_document, yaml_files
 from logrouter.config.mistakes import ConfigError, Mistake, Place
 from logrouter.config.multiline import Multiline
+from logrouter.config.presets import UNKNOWN, Presets, expanded, presets_in
+from logrouter.config.refining import RefinedModel
 from logrouter.config.severities import severity_problem
-from logrouter.config.units import Duration, Size
+from logrouter.config.units import Duration, Size, parse_size
 from logrouter.config.validation import Strict, validate
 
 Address = tuple[str, int]
@@ -63,7 +65,12 @@ def _directory(given: Any) -> Any:
     return _paths(given)[0] if isinstance(given, str) and given else given
 
 
-class FilesModel(Strict):
+def parse_first_read(given: Any) -> int | None:
+    """Bytes, or None for `all`. Raises ValueError as `parse_size` does."""
+    return None if given is None or given == "all" else parse_size(given)
+
+
+class FilesModel(RefinedModel):
     """Files to follow: `{service: mail, files: [/var/log/mail.log]}`."""
 
     service: str = ""
@@ -71,7 +78,7 @@ class FilesModel(Strict):
     exclude: list[str] | None = None
     host: str = ""
     severity: str = "info"
-    first_read: Size | None = None
+    first_read: Annotated[int | None, BeforeValidator(parse_first_read)] = None
     max_line: Size = 1 << 20
     multiline: Multiline | None = None
     format: Literal["lines", "docker", "cri"] = "lines"
@@ -122,7 +129,7 @@ class ListenModel(Strict):
         return self
 
 
-class SyslogModel(Strict):
+class SyslogModel(RefinedModel):
     """A syslog server: `{syslog: {udp: "127.0.0.1:5514"}}`.
 
     idle_timeout: seconds without a byte after which a connection is ended.   max_clients: connections at a time.
@@ -172,7 +179,7 @@ class WhatJournalModel(Strict):
     unless: Annotated[list[str], BeforeValidator(_paths)] = Field(default=[])
 
 
-class JournalModel(Strict):
+class JournalModel(RefinedModel):
     """The systemd journal: `{journal: true}`, `{journal: {units: [sshd.service]}, service: auth}`."""
 
     journal: Annotated[WhatJournalModel, BeforeValidator(_options)]
@@ -211,20 +218,25 @@ class Shippers:
     services: dict[str, str] = field(default_factory=dict)
 
 
-def load_inputs(paths: Sequence[Path], default_services: Path | None = None) -> Shippers:
+def load_inputs(
+    paths: Sequence[Path], default_services: Path | None = None, default_presets: Path | None = None
+) -> Shippers:
     """The inputs in these files and directories, in order. Raises ConfigError with every mistake in them.
 
-    default_services: a file of services, read where these have none.
+    default_services: a file of services, read where these have none.   default_presets: a file of presets, to which
+    theirs are added.
     """
     files = list(yaml_files(paths))
     documents = [read_document(path) for path in files]
-    inputs = [model for document in documents for model in _inputs(document)]
+    shipped = [read_document(default_presets)] if default_presets is not None else []
+    presets = presets_in([*shipped, *documents])
+    inputs = [model for document in documents for model in _inputs(document, presets)]
     if documents:
         _journals_twice(documents[-1], inputs)
     if default_services is not None and not any(_has_services(document) for document in documents):
         documents.append(read_document(default_services))
     services = _services(documents)
-    mistakes = [mistake for document in documents for mistake in document.mistakes]
+    mistakes = [mistake for document in [*shipped, *documents] for mistake in document.mistakes]
     if not files:
         mistakes.append(Mistake(Place(", ".join(map(str, paths))), "no inputs here", "expected *.yaml files"))
     if mistakes:
@@ -236,17 +248,18 @@ def _has_services(document: Document) -> bool:
     return isinstance(document.data, dict) and "services" in document.data
 
 
-def _inputs(document: Document) -> list[InputModel]:
+def _inputs(document: Document, presets: Presets) -> list[InputModel]:
     data = document.data
-    if _has_services(document):
-        data = {key: value for key, value in data.items() if key != "services"} or None
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if key not in ("services", "presets")} or None
     if data is None:
         return []
     entries: list[tuple[Path_, Any]] = [((), data)]
     if isinstance(data, dict) and "inputs" in data:
         whole = validate(document, ListModel, data)
         entries = [(("inputs", index), entry) for index, entry in enumerate(whole.inputs)] if whole else []
-    found = (_input(document, entry, at) for at, entry in entries)
+    known = [(at, expanded(document, entry, at, presets)) for at, entry in entries]
+    found = (_input(document, entry, at) for at, entry in known if entry is not UNKNOWN)
     return [model for model in found if model is not None]
 
 

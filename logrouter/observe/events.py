@@ -120,6 +120,7 @@ INPUTS_OVERLAP = Event(
 )
 GLOB_MATCHED = Event("input.matched", _info, "a file matches {glob} now")
 FOLLOWING = Event("input.following", _info, "following {what}")
+NOT_TRIED = Event("input.not_tried", _info, "{input}: nothing is listened for in a dry run")
 QUIET = Event(
     "input.quiet", _warning, "nothing has arrived in {seconds:g} s. Looked for {what}. To see it all at work: {remedy}"
 )

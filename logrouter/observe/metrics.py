@@ -13,6 +13,7 @@ UNREAD = Counter("logrouter_unread_bytes_total", "Bytes of files that were there
 MAILS = Counter("logrouter_mails_total", "Mails delivered", ["destination"])
 ROUTED = Counter("logrouter_routed_records_total", "Records decided, each once, by service", ["service"])
 SHED = Counter("logrouter_shed_records_total", "Messages left out since a spool was nearly full", ["severity"])
+REDACTED = Counter("logrouter_redactions_total", "Texts made unreadable each time they were read", ["kind"])
 KERNEL_DROPS = Counter("logrouter_kernel_drops_total", "Datagrams dropped before they were read", ["address"])
 
 CUT = Counter("logrouter_cut_messages_total", "Syslog messages that were longer than their limit, kept in part")

@@ -14,12 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from logrouter.state import replace_file
 from shippers.inputs import stdin, syslog
 from shippers.inputs.cursors import Cursors, is_kept
 from shippers.inputs.files import Files
 from shippers.inputs.follower import Follower
 from shippers.inputs.journal import JournalReader
+from shippers.refining import UNREDACTED, Refining
 from shippers.services import NONE_KNOWN
 from shippers.spool import Segment, Spool
 from shippers.windows import Input, Journal, Stdin, Syslog
@@ -50,7 +53,7 @@ class Spools:
         for settings in inputs:
             place = directory / f"{_kind(settings)}-{hashlib.sha256(_identity(settings)).hexdigest()[:8]}"
             each = _open(place, _followed(settings, host), is_fed=True)
-            saved = json.dumps(_saved(settings)).encode()
+            saved = json.dumps(_saved(settings) | {"refining": msgspec.to_builtins(settings.refining)}).encode()
             if not (place / _SETTINGS).exists() or (place / _SETTINGS).read_bytes() != saved:
                 replace_file(place / _SETTINGS, saved)
             self._each.append(each)
@@ -194,4 +197,5 @@ def _read(path: Path) -> Input:
         severity=saved["severity"],
         max_line=saved["max_line"],
         feed=feeds[saved["feed"]],
+        refining=msgspec.convert(saved["refining"], Refining) if "refining" in saved else UNREDACTED,
     )

@@ -1,77 +1,63 @@
-"""A line that is a JSON object -> the severity in its fields. Pure."""
+"""A line that is JSON or logfmt -> its fields. Pure.
+
+Nothing is taken out of them: `time`, `level` and `msg` stay beside what the record makes of them. What would burden all
+who read the record (a line of more than 64 KiB, JSON nested deeper than 32) has none.
+"""
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from shippers.parsing.colours import uncoloured
-from shippers.parsing.levels import LETTERS, NAMES, NEXTCLOUD, NUMBERS, SHORT
+MAX_FIELDS = 64
+"""Those behind are left out."""
+MAX_SIZE = 64 << 10
+"""Characters of a line."""
+MAX_DEPTH = 32
+
+_json = msgspec.json.Decoder(dict[str, Any])
+_LOGFMT = re.compile(r"[A-Za-z_@][\w.@/-]{0,127}=", re.ASCII)
+_PAIR = re.compile(
+    r'(?<!\S)([A-Za-z_@][\w.@/-]{0,127})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]\S*)?)(?!\S)', re.ASCII | re.DOTALL
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_MEANT = {"n": "\n", "t": "\t", "r": "\r"}
 
 
-class _Fields(msgspec.Struct):
-    """Where JSON loggers put the level."""
-
-    level: Any = None
-    severity: Any = None
-    levelname: Any = None
-    level_name: Any = None
-    lvl: Any = None
-    loglevel: Any = None
-    log: Any = None
-    log_level: Any = msgspec.field(name="log.level", default=None)
-    hashicorp: Any = msgspec.field(name="@level", default=None)
-    serilog: Any = msgspec.field(name="@l", default=None)
-    capital: Any = msgspec.field(name="Level", default=None)
-    dotnet: Any = msgspec.field(name="LogLevel", default=None)
-    otel: Any = msgspec.field(name="severityText", default=None)
-    otel_go: Any = msgspec.field(name="SeverityText", default=None)
-    journald: Any = msgspec.field(name="PRIORITY", default=None)
-    mongodb: Any = msgspec.field(name="s", default=None)
-    t: Any = None
-    nextcloud: Any = msgspec.field(name="reqId", default=None)
-
-
-_fields = msgspec.json.Decoder(_Fields)
-
-
-def object_of(line: str) -> _Fields | None:
-    """The fields that may say a level; None for what only looks like JSON."""
-    try:
-        return _fields.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+def fields(text: str) -> dict[str, Any] | None:
+    """The fields of a line; None of one that is neither JSON nor logfmt. The values of logfmt are texts."""
+    if len(text) > MAX_SIZE:
         return None
+    if text.startswith("{"):
+        return _from_json(text)
+    if _LOGFMT.match(text) is None:
+        return None
+    found = {pair[1]: _plain(pair) for pair in islice(_PAIR.finditer(text), MAX_FIELDS)}
+    return found or None
 
 
-def stated_in_fields(fields: _Fields) -> str | None:
-    """The severity that the fields of an object state."""
-    if fields.nextcloud is not None and type(fields.level) is int and 0 <= fields.level < len(NEXTCLOUD):
-        return NEXTCLOUD[fields.level]
-    if isinstance(fields.mongodb, str) and isinstance(fields.t, dict):
-        return LETTERS.get(fields.mongodb[:1])
-    nested = fields.log.get("level") if isinstance(fields.log, dict) else None
-    for value in (
-        *(fields.level, fields.severity, fields.level_name, fields.levelname, fields.lvl, fields.loglevel),
-        *(fields.log_level, nested, fields.hashicorp, fields.serilog, fields.capital, fields.dotnet),
-        *(fields.otel, fields.otel_go, fields.journald),
-    ):
-        if value is not None and (level := _level(value)):
-            return level
-    return None
+def _from_json(text: str) -> dict[str, Any] | None:
+    try:
+        found = _json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None  # it only looks like JSON
+    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(found, MAX_DEPTH):
+        return None
+    return (dict(islice(found.items(), MAX_FIELDS)) if len(found) > MAX_FIELDS else found) or None
 
 
-def _level(value: Any) -> str | None:
-    """The severity of one value: a name or a number, also as text."""
-    if isinstance(value, str):
-        name = uncoloured(value).strip().lower()
-        return NAMES.get(name) or SHORT.get(name) or _level_of_odd(name)
-    return NUMBERS.get(value) if type(value) is int else None
+def _is_deeper(value: Any, limit: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    return not limit or any(
+        _is_deeper(each, limit - 1) for each in (value.values() if isinstance(value, dict) else value)
+    )
 
 
-def _level_of_odd(name: str) -> str | None:
-    """The severity of a number as text, or of what Go's slog writes for a level between two: `info+2`."""
-    if name.isdecimal() and len(name) <= 3:
-        return NUMBERS.get(int(name))
-    base, _, _ = name.replace("-", "+").partition("+")
-    return NAMES.get(base)
+def _plain(pair: re.Match[str]) -> str:
+    if pair[2] is None:
+        return pair[3] or ""
+    return _ESCAPED.sub(lambda found: _MEANT.get(found[1], found[1]), pair[2]) if "\\" in pair[2] else pair[2]

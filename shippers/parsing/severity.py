@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 
 from shippers.parsing.colours import uncoloured
-from shippers.parsing.fields import object_of, stated_in_fields
 from shippers.parsing.heads import DIGITS, DOTNET, HEADED, response, stated_at_head
+from shippers.parsing.objects import object_of, stated_in_fields
 from shippers.parsing.words import DEFAULT, GUESSED, STATED, WORD, standing
 
 __all__ = ["DEFAULT", "GUESSED", "NEAR", "STATED", "severities", "severity"]

@@ -54,3 +54,25 @@ def test_usage(logrouter: Command) -> None:
         result = logrouter("ship", *arguments)
         assert result.returncode == 2
         assert "--stdin --service NAME" in result.stderr
+
+
+def test_what_was_to_be_redacted_is_when_a_later_start_sends_it(
+    logrouter: Command, tmp_path: Path, environment: dict[str, str], rabbitmq: RabbitNode
+) -> None:
+    options = ("--drain", "--broker", rabbitmq.url, "--instance", "stdin3")
+    assert logrouter("run", *options).returncode == 0
+    content = b"pay 4111 1111 1111 1111\r\n10.0.0.1\n"
+    (tmp_path / "sent").write_bytes(content)
+    command = [str(PROGRAM), "ship", "--stdin", "--service", "app", "--redact", "card", "--redact", "ip"]
+    command += ["--broker", "amqp://127.0.0.1:1"]
+    with (tmp_path / "sent").open("rb") as sent:
+        shipper = subprocess.Popen(command, stdin=sent, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while [path.stat().st_size for path in (tmp_path / "state/shipper").rglob("*.spool")] != [len(content)]:
+        assert shipper.poll() is None
+    shipper.send_signal(signal.SIGTERM)
+    assert shipper.wait(20) == 0
+    (tmp_path / "other.log").touch()
+    assert logrouter("ship", "--file", "other=other.log", *options).returncode == 0
+    assert logrouter("run", *options).returncode == 0
+    archived = logrouter("cat").stdout
+    assert archived == "pay [card]\n[ip]\n"
