@@ -20,6 +20,7 @@ from logrouter.keys import marker
 from logrouter.observe.events import BROKER_FOUND, BROKER_LOST, ROUTER_ABSENT, ROUTER_HERE, Condition
 from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
+from shippers.input import Input
 from shippers.inputs.discovery import discover
 from shippers.inputs.files import GRACE, Files
 from shippers.inputs.follower import TICK, Follower
@@ -29,7 +30,7 @@ from shippers.positions import Positions
 from shippers.publisher import Publisher
 from shippers.spool import Segment
 from shippers.statements import Reporter, Statements, config_hash
-from shippers.windows import Input, parts
+from shippers.windows import parts
 
 _SCAN_SECONDS = 1.0
 _STOP_SECONDS = 10.0

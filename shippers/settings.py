@@ -10,13 +10,13 @@ from logrouter.config.multiline import INDENTED
 from logrouter.config.refining import RedactModel
 from logrouter.config.shippers import DEFAULT_SOCKET, FilesModel, InputModel, JournalModel, Shippers, SyslogModel
 from logrouter.handler import socket_paths
+from shippers.input import COMPRESSED, Input, Journal, Stdin, Syslog
 from shippers.inputs.journal import is_wanted
 from shippers.parsing.conversation import Conversation
 from shippers.parsing.joining import Joining
 from shippers.redaction import Own, Redaction
 from shippers.refining import Refining
 from shippers.services import Services
-from shippers.windows import COMPRESSED, Input, Journal, Stdin, Syslog
 
 
 def from_models(models: Shippers) -> list[Input]:

@@ -19,8 +19,8 @@ from logrouter.keys import word
 from logrouter.observe import events, metrics
 from logrouter.statement import EXCHANGE, SHIPPER, SourceStatement, Statement, to_message
 from logrouter.waiting import wait
+from shippers.input import Input
 from shippers.inputs.files import Files
-from shippers.windows import Input
 
 _EVERY = 60.0
 """Seconds between two statements."""

@@ -15,7 +15,7 @@ from logrouter.broker.embedded import EmbeddedBroker
 from logrouter.observe.events import LISTEN_BEGUN
 from logrouter.record import Record
 from shippers.agent import Agent
-from shippers.windows import Address, Input, Syslog
+from shippers.input import Address, Input, Syslog
 
 
 def free(kind: socket.SocketKind, host: str = "127.0.0.1") -> Address:

@@ -16,10 +16,12 @@ from logrouter.keys import marker
 from logrouter.message import Message
 from logrouter.record import Record, decode_lines, original
 from shippers.agent import Agent
+from shippers.input import Input
 from shippers.inputs.discovery import discover
 from shippers.inputs.files import Files
+from shippers.lines import Window
 from shippers.positions import Positions
-from shippers.windows import Input, Window, parts
+from shippers.windows import parts
 
 
 @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from logrouter import __version__
 from logrouter.cli import options
 from logrouter.cli.summary import Places, counted
-from shippers.windows import Input
+from shippers.input import Input
 
 
 def lines(rules: Path, count: int, where: Places) -> list[str]:

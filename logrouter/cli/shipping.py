@@ -15,8 +15,8 @@ from logrouter.config.shippers import Shippers, load_inputs
 from logrouter.errors import LogrouterError
 from logrouter.observe import events
 from shippers.agent import Agent
+from shippers.input import Input
 from shippers.settings import argument_models, from_models
-from shippers.windows import Input
 
 _SERVICES, _PRESETS = (Path(shippers.__file__).with_name(name) for name in ("20-services.yaml", "presets.yaml"))
 """The map of programs and the presets that came with the program."""

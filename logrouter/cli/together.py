@@ -25,7 +25,7 @@ from logrouter.errors import LogrouterError
 from logrouter.observe import events
 from logrouter.waiting import wait
 from shippers.agent import Agent
-from shippers.windows import Input
+from shippers.input import Input
 
 _PAST_TICKS = 300
 """What a drained demo has: a minute."""

@@ -19,11 +19,12 @@ from logrouter.errors import LogrouterError
 from logrouter.observe import events
 from logrouter.printable import printable
 from logrouter.record import decode_lines, decode_places, split_lines
+from shippers.input import Input, Stdin
 from shippers.inputs.content import Plain, Rewritten
 from shippers.inputs.discovery import Origin, discover
 from shippers.inputs.follower import WINDOW, Follower, Tally
 from shippers.inputs.notices import Notices
-from shippers.windows import Input, Stdin, parts
+from shippers.windows import parts
 
 Parts = tuple[Part, ...]
 """Those of one window."""

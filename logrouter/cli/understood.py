@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from logrouter.config.shippers import InputModel, Shippers, parse_first_read
 from logrouter.config.units import parse_duration, parse_size
-from shippers.windows import COMPRESSED
+from shippers.input import COMPRESSED
 
 _UNSAID: Mapping[str, Any] = {"first_read": "all", "exclude": list(COMPRESSED)}
 """What None stands for."""

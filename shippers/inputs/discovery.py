@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from shippers.input import Input
 from shippers.spool import Segment
-from shippers.windows import Input
 
 Inode = tuple[int, int]
 """Device and inode: what one file is while it is there."""

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from logrouter.observe.events import FILE_GONE
 from logrouter.statement import SourceStatement
+from shippers.input import Input, is_compressed
 from shippers.inputs.content import Rewritten
 from shippers.inputs.discovery import Discovery, Inode, Listing, Origin, is_excluded
 from shippers.inputs.follower import QUIET, Follower, Tally
@@ -25,9 +26,9 @@ from shippers.inputs.identity import shown
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
 from shippers.inputs.twins import Twins
+from shippers.lines import Window
 from shippers.positions import Positions, State
 from shippers.spool import Segment
-from shippers.windows import Input, Window, is_compressed
 
 T = TypeVar("T")
 

@@ -19,8 +19,8 @@ from shippers.inputs.containers import container_of
 from shippers.inputs.content import Content, Plain, Rewritten, content_of
 from shippers.inputs.discovery import Origin
 from shippers.inputs.identity import PREFIX, TAIL, Mark, Saved, shown
+from shippers.lines import Cut, Window
 from shippers.parsing.joining import last_head
-from shippers.windows import Cut, Window
 
 WINDOW = 256 << 10
 """Bytes read at a time, and so the most in a window, save for one that is a single longer line."""

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logrouter.observe.events import JOURNAL_FAILING, JOURNAL_GAP, JOURNAL_RESUMED, JOURNAL_SAID, Condition
+from shippers.input import Journal
 from shippers.inputs.cursors import Cursors
 from shippers.inputs.shedding import Shedding
 from shippers.parsing.journal import Lines, is_of
 from shippers.spool import Spool
-from shippers.windows import Journal
 
 _PROGRAM = "journalctl"
 _AT_ONCE = 256 << 10

@@ -13,7 +13,7 @@ import socket
 import stat
 from pathlib import Path
 
-from shippers.windows import Address
+from shippers.input import Address
 
 _RECEIVE_BUFFER = 16 << 20
 """Bytes that the kernel is to hold for us: what comes between two turns of a busy loop."""

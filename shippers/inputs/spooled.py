@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from logrouter.state import replace_file
+from shippers.input import Input, Journal, Stdin, Syslog
 from shippers.inputs import stdin, syslog
 from shippers.inputs.cursors import Cursors, is_kept
 from shippers.inputs.files import Files
@@ -25,7 +26,6 @@ from shippers.inputs.journal import JournalReader
 from shippers.refining import UNREDACTED, Refining
 from shippers.services import NONE_KNOWN
 from shippers.spool import Segment, Spool
-from shippers.windows import Input, Journal, Stdin, Syslog
 
 _SETTINGS = "input.json"
 

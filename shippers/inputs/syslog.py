@@ -17,13 +17,13 @@ from functools import partial
 
 from logrouter.observe.events import LISTEN_BEGUN, LISTEN_FAILED, UDP_DROPPED, Condition
 from logrouter.observe.metrics import KERNEL_DROPS
+from shippers.input import Address, Syslog
 from shippers.inputs.connections import Certificates
 from shippers.inputs.shedding import Shedding
 from shippers.inputs.sockets import kernel_drops, open_inet, open_unix, readable
 from shippers.inputs.streams import Clients, Streams, peer, sealed
 from shippers.parsing.framing import Frame
 from shippers.spool import Spool
-from shippers.windows import Address, Syslog
 
 _DATAGRAM = 256 << 10
 """Bytes: larger than Linux lets any be by default."""

@@ -16,9 +16,11 @@ import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  #
 with atheris.instrument_imports(include=["shippers", "logrouter.record", "logrouter.batch"]):
     from logrouter.record import Record, decode_lines, original
     from shippers.envelopes import seal
+    from shippers.input import Input, Syslog
     from shippers.parsing.framing import Frames
     from shippers.parsing.joining import TRACES, Joining
-    from shippers.windows import Input, Syslog, Window, parts
+from shippers.lines import Window
+from shippers.windows import parts
 
 NOW = 1_795_352_400.0
 LINES = Input("app", ("/x",), "h")

@@ -16,16 +16,16 @@ from logrouter.errors import StateError
 from logrouter.extents import Extents
 from logrouter.observe.events import STATE_SAVED, STATE_UNSAVED
 from shippers.agent import Agent
+from shippers.input import Input
 from shippers.inputs.follower import TICK
 from shippers.positions import Positions
-from shippers.windows import Input
 
 SHIP_FOREVER = """
 import asyncio, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from shippers.agent import Agent
-from shippers.windows import Input
+from shippers.input import Input
 from shipping import FaultyBroker
 
 async def main(directory):

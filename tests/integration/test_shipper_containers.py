@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from shipping import Reader, add, records
 
 from logrouter.record import Record, original
+from shippers.input import Input
 from shippers.inputs.containers import container_of
 from shippers.parsing.joining import Joining
 from shippers.parsing.wrapping import CRI, DOCKER, unwrap
-from shippers.windows import Input, parts
+from shippers.windows import parts
 
 ID = "3f4a" * 16
 TRACE = ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: no"]

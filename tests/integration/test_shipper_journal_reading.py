@@ -14,8 +14,8 @@ from shipping import FaultyBroker, records, shipping
 
 from logrouter.batch import Part
 from logrouter.observe.events import JOURNAL_FAILING, JOURNAL_GAP, JOURNAL_RESUMED, JOURNAL_SAID, Event
+from shippers.input import Input, Journal
 from shippers.inputs import journal as journal_module
-from shippers.windows import Input, Journal
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from logrouter.router.assembly import Assembly, Release
 from logrouter.slices import from_part
 from shippers.inputs.files import GRACE
 from shippers.inputs.follower import MAX_LINES, WINDOW
+from shippers.lines import Window
 from shippers.parsing.joining import Joining
-from shippers.windows import Window, parts
+from shippers.windows import parts
 
 PYTHON = Joining(traces=("python",))
 HEAD = b"2026-11-22 13:00:00 ERROR app: cannot pay\n"

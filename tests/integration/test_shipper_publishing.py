@@ -22,9 +22,9 @@ from logrouter.observe.events import (
 )
 from logrouter.observe.metrics import SHIPPED
 from shippers.agent import Agent
+from shippers.input import Input
 from shippers.inputs.follower import TICK
 from shippers.publisher import IN_FLIGHT
-from shippers.windows import Input
 
 
 def inputs(tmp_path: Path) -> list[Input]:

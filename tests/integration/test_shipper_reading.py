@@ -11,8 +11,9 @@ from shipping import Reader, add, arrived, lines, records, routing, shipping
 from logrouter.broker import connect
 from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, INPUTS_OVERLAP, LINE_CUT
 from logrouter.record import decode_lines, original
+from shippers.input import Input
 from shippers.inputs.files import GRACE
-from shippers.windows import MAX_PARTS, Input, parts
+from shippers.windows import MAX_PARTS, parts
 
 GB = 1 << 30
 

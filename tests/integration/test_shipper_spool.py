@@ -13,18 +13,18 @@ from logrouter.errors import PublishRefused
 from logrouter.observe.events import SPOOL_FAILING, SPOOL_RESUMED
 from logrouter.record import Record, decode_lines, original
 from shippers import spool as spool_module
+from shippers.input import Input, Stdin
 from shippers.inputs import stdin as stdin_module
 from shippers.inputs.discovery import Origin
 from shippers.inputs.follower import Follower, Tally
 from shippers.spool import Spool
-from shippers.windows import Input, Stdin
 
 FEED_FOREVER = """
 import asyncio, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from shippers.agent import Agent
-from shippers.windows import Input, Stdin
+from shippers.input import Input, Stdin
 from shipping import FaultyBroker
 
 async def main(directory):

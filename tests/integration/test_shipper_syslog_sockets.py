@@ -15,10 +15,10 @@ from logrouter.broker.embedded import EmbeddedBroker
 from logrouter.observe.events import CLIENT_ENDED, CLIENTS_FULL, LISTEN_BEGUN, LISTEN_FAILED, SHED_OVER, SHEDDING
 from logrouter.observe.metrics import CUT, KERNEL_DROPS, SHED
 from logrouter.record import original
+from shippers.input import Input, Syslog
 from shippers.inputs import sockets as sockets_module
 from shippers.inputs import streams as streams_module
 from shippers.inputs import syslog as syslog_module
-from shippers.windows import Input, Syslog
 
 LAST = b"<22>Nov 22 13:00:00 mx postfix[1]: last\n"
 

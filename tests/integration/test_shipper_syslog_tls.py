@@ -16,8 +16,8 @@ from shipping import FaultyBroker
 
 from logrouter.observe.events import TLS_FAILED, TLS_READ, TLS_UNREAD
 from logrouter.record import original
+from shippers.input import Address
 from shippers.inputs import connections as connections_module
-from shippers.windows import Address
 
 
 def paths(directory: Path) -> dict[str, Any]:

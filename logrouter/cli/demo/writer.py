@@ -14,7 +14,7 @@ from random import Random
 
 from logrouter.cli.demo.scenes import LOGS, TICK, Log, happenings
 from logrouter.waiting import wait
-from shippers.windows import Input
+from shippers.input import Input
 
 _ROTATE_TICKS = 100
 """So often one file is rotated; of each only the one before is kept, so that they stay small."""

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from logrouter.record import Record, decode_lines, encode_lines, original
 from shippers.envelopes import seal
+from shippers.input import Input, Stdin, Syslog
 from shippers.inputs.spooled import Spools
+from shippers.lines import Cut, Window
 from shippers.parsing.conversation import Conversation
 from shippers.parsing.fields import MAX_DEPTH, MAX_FIELDS, fields
 from shippers.redaction import Kind, Own, Redaction
 from shippers.refining import Refining
-from shippers.windows import Cut, Input, Stdin, Syslog, Window, parts
+from shippers.windows import parts
 
 NOW = 1795352400.0
 CARD = "4111111111111111"

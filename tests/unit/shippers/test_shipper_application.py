@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from logrouter.handler import ELEMENT, message
 from logrouter.record import Record, decode_lines, encode_lines, original
 from shippers.envelopes import seal
+from shippers.input import Input, Syslog
+from shippers.lines import Window
 from shippers.parsing.application import from_application
-from shippers.windows import Input, Syslog, Window, parts
+from shippers.windows import parts
 
 NOW = 1_795_352_400.0
 

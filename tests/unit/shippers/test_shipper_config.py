@@ -8,8 +8,8 @@ from mail_server import make_certificate
 
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.shippers import load_inputs
+from shippers.input import Syslog
 from shippers.settings import from_models
-from shippers.windows import Syslog
 
 SHIPPED = Path(__file__).parents[3] / "shippers"
 

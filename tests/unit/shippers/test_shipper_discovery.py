@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from shippers.input import Input
 from shippers.inputs.discovery import Listing, discover
-from shippers.windows import Input
 
 
 def write(path: Path, content: str = "x\n") -> Path:

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.shippers import load_inputs
 from logrouter.record import Record, decode_lines, original
+from shippers.input import Input, Journal
 from shippers.inputs import journal as journal_module
 from shippers.inputs.cursors import Cursors
+from shippers.lines import Window
 from shippers.parsing.journal import Lines, cursor_of, is_of, is_whole, wrapped
 from shippers.services import Services
 from shippers.settings import from_models
 from shippers.spool import Segment
-from shippers.windows import Input, Journal, Window, parts
+from shippers.windows import parts
 
 NOW = 1_790_000_000.0
 BASE = {"__CURSOR": "s=1;i=2", "__REALTIME_TIMESTAMP": "1790000000000001", "MESSAGE": "hello"}

@@ -10,12 +10,12 @@ from logrouter.config.mistakes import ConfigError
 from logrouter.config.refining import PRESETS
 from logrouter.config.shippers import FilesModel, load_inputs
 from logrouter.record import CONVERSATION
+from shippers.input import Input
 from shippers.parsing import sensitive
 from shippers.parsing.conversation import Conversation
 from shippers.redaction import Own, Redaction
 from shippers.refining import UNREDACTED, Refining
 from shippers.settings import from_models
-from shippers.windows import Input
 
 SHIPPED = Path(__file__).parents[3] / "shippers"
 

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from logrouter.record import Record, decode_lines, original
 from shippers.envelopes import Envelope, seal, unseal
+from shippers.input import Input, Syslog
+from shippers.lines import Window
 from shippers.parsing.framing import Frames
 from shippers.parsing.syslog import Message, parse, program
 from shippers.services import Services
-from shippers.windows import Input, Syslog, Window, parts
+from shippers.windows import parts
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
 MEGABYTE = 1 << 20

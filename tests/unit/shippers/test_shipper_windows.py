@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from logrouter.batch import from_message, to_message
 from logrouter.record import Record, decode_lines, original
+from shippers.input import Input
 from shippers.inputs import follower as follower_module
 from shippers.inputs.discovery import Origin
 from shippers.inputs.follower import Follower, Tally
+from shippers.lines import Cut, Window
 from shippers.services import Services
-from shippers.windows import Cut, Input, Window, parts
+from shippers.windows import parts
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
 
