@@ -16,11 +16,13 @@ import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  #
 with atheris.instrument_imports(include=["shippers", "logrouter.record", "logrouter.batch"]):
     from logrouter.record import Record, decode_lines, original
     from shippers.envelopes import seal
-    from shippers.input import Input, Syslog
+    from shippers.input import Input, Journal, Syslog
+    from shippers.lines import Window
     from shippers.parsing.framing import Frames
     from shippers.parsing.joining import TRACES, Joining
-from shippers.lines import Window
-from shippers.windows import parts
+    from shippers.redaction import Redaction
+    from shippers.refining import Refining
+    from shippers.windows import parts
 
 NOW = 1_795_352_400.0
 LINES = Input("app", ("/x",), "h")
@@ -32,6 +34,10 @@ WRAPPED = [
     for alone in (True, False)
 ]
 SYSLOG = Input("", host="h", feed=Syslog())
+JOURNAL = Input("", host="h", feed=Journal())
+REDACTED = Input(
+    "app", ("/x",), "h", refining=Refining(Redaction(("card", "email", "ip", "bearer", "url_password")), True)
+)
 
 
 def records_of(data: bytes, settings: Input) -> list[Record]:
@@ -53,8 +59,9 @@ def one_input(data: bytes) -> None:
     """Read these bytes in every way."""
     for settings in (LINES, BY_PROGRAM, JOINED):
         assert b"".join(map(original, records_of(data, settings))) == data, "the bytes are had back"
-    for settings in WRAPPED:
+    for settings in (*WRAPPED, REDACTED):
         records_of(data, settings)
+    records_of(data.removesuffix(b"\n") + b"\n", JOURNAL)
     frames = Frames(1 << 16, b"\n")
     messages = [*frames.feed(data[: len(data) // 2]), *frames.feed(data[len(data) // 2 :]), *frames.end()]
     sealed = b"".join(seal(frame.content, NOW, "", frame.length, frame.sha256) for frame in messages)
