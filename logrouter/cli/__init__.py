@@ -30,7 +30,13 @@ class LazyGroup(click.Group):
             return None
         command = importlib.import_module(f"logrouter.cli.{name}").command
         assert isinstance(command, click.Command)
-        return command
+        return _as_written(command)
+
+
+def _as_written(command: click.Command) -> click.Command:
+    r"""With paragraphs below a `\b` left as they are: click wants the character, which docstrings do not show."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -41,6 +47,9 @@ def group() -> None:
     \b
     logrouter up --file web='/var/log/nginx/*.log'    everything in one process, no server needed
     """
+
+
+_as_written(group)
 
 
 def main() -> None:
