@@ -30,6 +30,9 @@ from logrouter.waiting import wait
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 """Seconds between two tries of a commit."""
 
+_BETWEEN = ("finishing", "expiring")
+"""States of a file that is there under two names, or soon no more: none is left so when a router ends."""
+
 _TIDY_SECONDS = 10.0
 
 SEEN_SECONDS = 86_400
@@ -183,8 +186,10 @@ class Commits:
 
     async def _tidy(self, name: str) -> None:
         try:
-            if files := await self._inline[name].tidy():
+            is_between = True
+            while is_between and (files := await self._inline[name].tidy()):
                 await asyncio.to_thread(self._ledger.commit, Entry(files=files))
+                is_between = any(file.state in _BETWEEN for file in files)
                 self._tidy_at = 0.0  # there may be more
         except (OSError, sqlite3.Error) as error:
             events.TIDY_FAILED.happened(reason=error)

@@ -95,3 +95,14 @@ async def test_a_commit_that_failed_is_renounced_undone_and_tried_again(tmp_path
     ledger.close()
     assert (ledger.failures, ledger.renounce_failures) == (0, 0)
     assert [record.pos for record in read_archive(tmp_path / "archive")] == list(range(0, 100, 10))
+
+
+async def test_no_file_has_two_names_when_it_ends(tmp_path: Path, session: Session) -> None:
+    ledger = Ledger(tmp_path / "state")
+    settings = ArchiveSettings(tmp_path / "archive", rotate_size=1)
+    commits = Commits(ledger, {"archive": Archive("archive", settings, ledger)})
+    await commits.commit(group(), session, asyncio.Event())
+    await commits.tidy()
+    await commits.close()
+    ledger.close()
+    assert [path.name.count("+open") for path in (tmp_path / "archive").rglob("*.gz")] == [0]
