@@ -43,12 +43,15 @@ def remainders(record: Record, missing: Sequence[tuple[int, int]]) -> Iterator[R
     """
     exact, lines = original(record), record.lines or [record.pos]
     texts = record.message.split("\n")
+    is_exact = len(exact) == record.end - record.pos and all(
+        exact[pos - record.pos - 1 : pos - record.pos] == b"\n" for pos in lines[1:]
+    )
     for start, end in missing:
         kept = [index for index, pos in enumerate(lines) if start <= pos < end]
         rest = msgspec.structs.replace(
             record, pos=start, end=end, lines=[lines[index] for index in kept] if len(kept) > 1 else None
         )
-        if len(exact) == record.end - record.pos:
+        if is_exact:
             message, raw = _text(exact[start - record.pos : end - record.pos])
             rest = msgspec.structs.replace(rest, message=message, raw=raw)
         elif kept and len(texts) == len(lines):

@@ -21,6 +21,7 @@ from logrouter.observe.events import BROKER_FOUND, BROKER_LOST, ROUTER_ABSENT, R
 from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
 from shippers.input import Input
+from shippers.inputs.content import Plain
 from shippers.inputs.discovery import discover
 from shippers.inputs.files import GRACE, Files
 from shippers.inputs.follower import TICK, Follower
@@ -261,7 +262,10 @@ class Agent:
 
 def _is_through(follower: Follower, size: int) -> bool:
     """Whether all that a file held up to `size` is confirmed, or cannot be read now."""
-    waits_for_its_end = follower.saved and not (follower.pending or follower.holds) and follower.reached >= size
+    if not isinstance(follower.content, Plain):  # how much it holds is known at its end alone
+        is_read = follower.saved and follower.exhausted and not (follower.pending or follower.waits)
+        return is_read or follower.ended or follower.failing
+    waits_for_its_end = follower.saved and not (follower.pending or follower.waits) and follower.reached >= size
     return follower.confirmed >= size or follower.ended or follower.failing or waits_for_its_end
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +10,12 @@ from shippers.refining import UNREDACTED, Refining
 from shippers.services import NONE_KNOWN, Services
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")
+_ENDINGS = tuple(pattern[1:] for pattern in COMPRESSED)
 
 
 def is_compressed(path: str) -> bool:
     """Whether a file's name says that it is compressed."""
-    return any(fnmatch.fnmatchcase(path, pattern) for pattern in COMPRESSED)
+    return path.endswith(_ENDINGS)
 
 
 Address = tuple[str, int]

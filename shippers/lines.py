@@ -138,7 +138,7 @@ def _unwrap(lines: Lines, window: Window, joining: Joining) -> Lines:
     for number, (first, following) in enumerate(pairwise([*heads(pieces, joining), len(pieces)])):
         unwrapped = [unwrap(piece, joining.wrapping) for piece in pieces[first:following]]
         content = _content(unwrapped)
-        text = content.decode(errors="replace")
+        text = content.decode(errors="replace").replace("\r\n", "\n").removesuffix("\r")
         if text.encode() != content:
             whole.raw[number] = base64.b64encode(content + b"\n").decode()
         if following > first + 1:
@@ -149,7 +149,8 @@ def _unwrap(lines: Lines, window: Window, joining: Joining) -> Lines:
         whole.firsts.append(begin)
         whole.whens.append(unwrapped[0].time or begin)
         if unwrapped[0].stream:
-            whole.fields[number] = {"stream": unwrapped[0].stream, **(unwrapped[0].attributes or {})}
+            attributes = {"attributes": unwrapped[0].attributes} if unwrapped[0].attributes else {}
+            whole.fields[number] = {"stream": unwrapped[0].stream, **attributes}
     return whole
 
 

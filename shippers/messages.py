@@ -17,7 +17,7 @@ from shippers.parsing.severity import STATED, severity
 from shippers.parsing.stamps import moment
 from shippers.parsing.syslog import parse
 from shippers.parsing.time import DAY, times
-from shippers.refining import refine_entry, refine_message
+from shippers.refining import named, refine_entry, refine_message
 
 _UNSTATED = "user"
 """The facility of a syslog message that states none, by RFC 3164."""
@@ -71,12 +71,13 @@ def entry(line: bytes, settings: Input, now: float, place: tuple[str, int]) -> t
     stated = said.stated or received
     far = abs(stated - received) > DAY
     refined = refine_entry(said.message, said.fields, settings.refining)
+    app, pid, msgid = (named(each, settings.refining) for each in (said.app, said.pid, said.msgid))
     if said.length:
         refined.mark_cut(said.length, said.sha256)
     is_exact = refined.changed or said.message.encode() == said.exact
     record = Record(
         ts=rfc3339(stated),
-        service=settings.service or settings.services.of(said.app, said.facility),
+        service=settings.service or settings.services.of(app, said.facility),
         host=settings.feed.host or said.host or settings.host,
         severity=said.severity,
         message=refined.texts[0],
@@ -86,9 +87,9 @@ def entry(line: bytes, settings: Input, now: float, place: tuple[str, int]) -> t
         received=rfc3339(received) if far else None,
         severity_from=said.severity_from,
         facility=said.facility,
-        app=said.app,
-        pid=said.pid,
-        msgid=said.msgid,
+        app=app,
+        pid=pid,
+        msgid=msgid,
         fields=refined.fields.get(0),
         conversation=refined.conversations.get(0),
         raw=None if is_exact else base64.b64encode(said.exact + b"\n").decode(),

@@ -7,6 +7,7 @@ deterministic: what is read again is redacted alike.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -138,10 +139,14 @@ def _steps(kinds: tuple[Kind, ...]) -> tuple[_Step, ...]:
 _compiled = lru_cache(maxsize=256)(compile_regex)
 
 
+_SWITCHES = re.compile(r"-[a-zA-Z]*m")
+"""What may switch off that `^` and `$` are those of each line."""
+
+
 @lru_cache(maxsize=256)
 def _anywhere(pattern: str) -> Any:
     """A pattern that is found in joined texts wherever the given one is found in one of them; None if there is none."""
-    if any(telling in pattern for telling in (r"\A", r"\z", "-m", r"\Q")):
+    if any(telling in pattern for telling in (r"\A", r"\z", r"\Q")) or _SWITCHES.search(pattern):
         return None
     return compile_regex(f"(?m:{pattern})")
 

@@ -39,12 +39,13 @@ UNREDACTED = Refining()
 
 @dataclass(slots=True)
 class Refined:
-    """Texts, and by index what goes with them. changed: those that were redacted."""
+    """Texts, and by index what goes with them. changed: those that were redacted.   is_redacted: if any could be."""
 
     texts: Sequence[str]
     changed: dict[int, str] = field(default_factory=dict)
     fields: dict[int, dict[str, Any]] = field(default_factory=dict)
     conversations: dict[int, str] = field(default_factory=dict)
+    is_redacted: bool = False
 
     def programs(self, found: Iterable[Program]) -> Iterator[Program]:
         """Of each text its program, as far as it still stands in it."""
@@ -71,14 +72,14 @@ class Refined:
         return needed
 
     def mark_cut(self, length: int, sha256: str) -> None:
-        """The one text was cut. The hash of what was redacted would let a guess be checked."""
-        cut = {"length": length} if self.changed else {"length": length, "sha256": sha256}
+        """The one text was cut. The hash of what may hold a secret would let a guess be checked."""
+        cut = {"length": length} if self.is_redacted else {"length": length, "sha256": sha256}
         self.fields[0] = {**self.fields.get(0, {}), "cut": cut}
 
 
 def refine(texts: Sequence[str], how: Refining) -> Refined:
     """All of it for many texts."""
-    refined = Refined(texts)
+    refined = Refined(texts, is_redacted=how.redaction is not None)
     if how.redaction is not None:
         refined.changed = how.redaction.texts(texts)
         if refined.changed:
@@ -95,11 +96,11 @@ def refine_message(text: str, said: Message, content: bytes, how: Refining) -> t
 
     The host stays where it is an address (`ip`): it says which machine a line is of.
     """
-    refined = Refined((text,))
+    refined = Refined((text,), is_redacted=how.redaction is not None)
     if how.redaction is not None:
         said, clean = _redacted(text, said, how.redaction)
         if clean != text:
-            refined, content = Refined((clean,), {0: clean}), clean.encode()
+            refined, content = Refined((clean,), {0: clean}, is_redacted=True), clean.encode()
     refined.conversations = how.conversation.of(refined.texts)
     found = _fields(said.message, how)
     if found:
@@ -111,9 +112,19 @@ def refine_entry(message: str, known: Mapping[str, Any] | None, how: Refining) -
     """The same for an entry of a journal, whose further fields are `known`."""
     refined = refine((message,), how)
     if known:
-        told = known if how.redaction is None else _unescaped(dict(known), how.redaction)
-        refined.fields[0] = {**refined.fields.get(0, {}), **told}
+        refined.fields[0] = {**refined.fields.get(0, {}), **told(known, how)}
     return refined
+
+
+def told(known: Mapping[str, Any], how: Refining) -> dict[str, Any]:
+    """What is known of a record from elsewhere, redacted."""
+    found = dict(known)
+    return found if how.redaction is None else {name: _unescaped(each, how.redaction) for name, each in found.items()}
+
+
+def named(name: str | None, how: Refining) -> str | None:
+    """A name from elsewhere, None for one in which something is to be redacted."""
+    return name if not name or how.redaction is None or how.redaction.text(name) == name else None
 
 
 def _redacted(text: str, said: Message, redaction: Redaction) -> tuple[Message, str]:

@@ -22,7 +22,7 @@ from shippers.parsing.containers import service_of
 from shippers.parsing.severity import severities
 from shippers.parsing.syslog import program
 from shippers.parsing.time import DAY, times
-from shippers.refining import refine
+from shippers.refining import Refining, refine, told
 
 MAX_PARTS = 64
 """In a window: each part's message names the keys of all, and whoever sends syslog can make up services and hosts."""
@@ -79,7 +79,7 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     if window.cut:
         refined.mark_cut(window.cut.length, window.cut.sha256)
     programs = repeat((None, None)) if settings.service else refined.programs(map(program, lines.firsts))
-    fields, conversations = _fields(refined.fields, lines, window), refined.conversations
+    fields, conversations = _fields(refined.fields, lines, window, settings.refining), refined.conversations
     own_service = settings.service or service_of(window.container or {})
     groups: dict[Label, _Group] = {}
     now_ms, received = int(now * 1000), rfc3339(now)
@@ -120,13 +120,16 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     return groups
 
 
-def _fields(refined: Mapping[int, dict[str, Any]], lines: Lines, window: Window) -> Mapping[int, dict[str, Any]]:
+def _fields(
+    refined: Mapping[int, dict[str, Any]], lines: Lines, window: Window, how: Refining
+) -> Mapping[int, dict[str, Any]]:
     """What is known of each record beside its message: from it, from its wrapping, and of its container."""
     if not (lines.fields or window.container):
         return refined
-    common = {"container": window.container} if window.container else {}
-    every = range(len(lines.texts)) if common else refined.keys() | lines.fields.keys()
-    return {index: {**refined.get(index, {}), **common, **lines.fields.get(index, {})} for index in every}
+    common = told({"container": window.container}, how) if window.container else {}
+    wrapped = {index: told(each, how) for index, each in lines.fields.items()}
+    every = range(len(lines.texts)) if common else refined.keys() | wrapped.keys()
+    return {index: {**refined.get(index, {}), **common, **wrapped.get(index, {})} for index in every}
 
 
 def _spooled(window: Window, settings: Input, now: float) -> dict[Label, _Group]:

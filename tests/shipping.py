@@ -102,7 +102,7 @@ class Reader:
 
     def start(self) -> None:
         self.positions = Positions(self.state, "machine")
-        self.files = Files(self.inputs, self.positions)
+        self.files = Files(self.inputs, self.positions, settling=0.0)
 
     def stop(self, *, save: bool = True) -> None:
         """End it; without a save it is as if killed after the last one."""

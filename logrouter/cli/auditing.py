@@ -85,7 +85,7 @@ def in_words(report: Report) -> str:
     """The books, what is wrong, and the verdict."""
     stated = sum(1 for source in report.sources if source.lines >= 0)
     rows = [
-        ("read", report.lines, f"lines of {stated} sources, as their shippers say"),
+        ("read", report.lines, f"records of {stated} sources, as their shippers say{_unsaid(report)}"),
         ("decided", report.decided, "records, each once"),
     ]
     for name, records in report.destinations.items():
@@ -113,3 +113,8 @@ def _verdict(report: Report) -> str:
     if report.status == 1:
         return "not whole: see above"
     return f"{UNRESOLVED}: not all is settled yet; ask again when it is"
+
+
+def _unsaid(report: Report) -> str:
+    """Why fewer are said to have been read than were decided."""
+    return "; the rest is of some that were killed before they could" if report.lines < report.decided else ""

@@ -71,9 +71,17 @@ class Router:
                 leave.set()
                 await asyncio.wait({work})
             work.result()
-            if rules is None:
+            if rules is None or not await self._settled(stop):
                 return
             self._reopen(rules)
+
+    async def _settled(self, stop: asyncio.Event) -> bool:
+        """Wait for what a stuck disk has in hand, since no two may write to one archive; false if it is to stop."""
+        settling, stopping = asyncio.create_task(self._routing.commits.settled()), asyncio.create_task(stop.wait())
+        await asyncio.wait({settling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        settling.cancel()
+        return settling.done() and not stop.is_set()
 
     async def _other_rules(
         self, work: asyncio.Task[None], stop: asyncio.Event, reload: asyncio.Event
@@ -90,8 +98,8 @@ class Router:
                 reload.clear()
                 try:
                     return await asyncio.to_thread(rule_set, self._place.rules)
-                except UserError as error:
-                    events.RELOAD_REFUSED.happened(reason=error)
+                except (UserError, RecursionError) as error:
+                    events.RELOAD_REFUSED.happened(reason=str(error).replace("; nothing was started", ""))
         finally:
             stopping.cancel()
 
@@ -99,7 +107,7 @@ class Router:
         self._opened.close()
         try:
             self._routing = self._opened.enter_context(_open(self._place, rules))
-        except UserError as error:
+        except (UserError, ValueError) as error:
             events.RELOAD_REFUSED.happened(reason=error)
             self._routing = self._opened.enter_context(_open(self._place, self._rules))
         else:

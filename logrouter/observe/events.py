@@ -113,7 +113,11 @@ FILE_REWRITTEN = Event(
     "file.rewritten", _warning, "{path} was truncated or rewritten at {position}; {unread} bytes unread"
 )
 FILE_DAMAGED = Event("file.damaged", _warning, "{path} cannot be unpacked beyond byte {position}: {reason}")
-FILE_GONE = Event("file.gone", _warning, "{path} is gone; whatever it held beyond byte {position} was not read")
+FILE_GONE = Event(
+    "file.gone",
+    _warning,
+    "{path} is gone; it was read up to byte {position}, and what it held beyond that, if anything, is lost",
+)
 GLOB_EMPTY = Event("input.empty", _info, "not on this machine: {globs}")
 INPUTS_OVERLAP = Event(
     "input.overlap", _warning, "{paths}: matched by {inputs} as well; shipped once, as {taken}, which stands first"

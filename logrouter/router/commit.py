@@ -194,6 +194,11 @@ class Commits:
         except (OSError, sqlite3.Error) as error:
             events.TIDY_FAILED.happened(reason=error)
 
+    async def settled(self) -> None:
+        """Return when no destination is at work any more, however long that takes one that is stuck."""
+        while self._busy:
+            await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+
     async def close(self) -> None:
         """Close every destination that answers; what is committed is safe."""
         if self._busy:

@@ -11,6 +11,7 @@ import codecs
 import gzip
 import io
 import os
+import time
 import zlib
 from collections.abc import Callable
 from typing import Protocol
@@ -24,8 +25,17 @@ _CHUNK = 64 << 10
 _BEHIND = 64 << 10
 """Bytes that are kept for whoever looks back; beyond that all is unpacked again."""
 
+_TURN = 4 << 20
+"""Bytes that are unpacked in one turn: the lines of other files wait meanwhile."""
+
 _MARKS = {codecs.BOM_UTF16_LE: ("utf-16-le", 1), codecs.BOM_UTF16_BE: ("utf-16-be", 0)}
 """The encoding, and which byte of two is the higher one."""
+
+_ZSTD_INPUT = 1 << 10
+"""Bytes at a time: each may come to 32 KiB of output or more, and nothing bounds that otherwise."""
+
+_UNENDED = 60.0
+"""Seconds after which nobody goes on writing a compressed file that has no end."""
 
 _HEAD = 1024
 _LONGEST_MAGIC = 6
@@ -35,20 +45,34 @@ class Rewritten(LogrouterError):
     """A file no longer holds what was read from it: it was truncated, or written anew."""
 
 
+class NotReady(LogrouterError):
+    """There is more to unpack before that can be read: ask again."""
+
+
 class Damaged(LogrouterError):
     """Compressed content that cannot be unpacked."""
 
 
 class Content(Protocol):
-    """What a file holds. ended: nothing more will ever come."""
+    """What a file holds. ended: all of it is known, as long as the file does not grow.
+
+    behind: what was read before has to be unpacked again, and is not yet.
+    """
 
     ended: bool
+
+    @property
+    def behind(self) -> bool:
+        """As above."""
 
     def size(self, on_disk: int) -> int:
         """How many bytes there are, as far as is known, in a file that has so many. Raises Rewritten, OSError."""
 
-    def read(self, count: int, offset: int) -> bytes:
-        """Up to `count` bytes; fewer only where there are no more. Raises Rewritten, OSError."""
+    def read(self, count: int, offset: int, *, at_once: bool = True) -> bytes:
+        """Up to `count` bytes; fewer only where there are no more.
+
+        Raises Rewritten, OSError; where it need not be at once, NotReady.
+        """
 
     def rest(self) -> None:
         """It is not read for a while: keep little in memory."""
@@ -57,7 +81,7 @@ class Content(Protocol):
 class Plain:
     """A file whose bytes are its content."""
 
-    ended = False
+    ended = behind = False
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -66,7 +90,7 @@ class Plain:
         """All of it."""
         return on_disk
 
-    def read(self, count: int, offset: int) -> bytes:
+    def read(self, count: int, offset: int, *, at_once: bool = True) -> bytes:
         """What stands there."""
         return os.pread(self._fd, count, offset)
 
@@ -85,7 +109,7 @@ class Packed:
         self._ready = bytearray()
         self._reached = self._known = self._wanted = 0
         self._failed_at = -1
-        self.ended = False
+        self.ended, self._more = False, True
         self._start()
 
     def _start(self) -> None:
@@ -102,47 +126,64 @@ class Packed:
         if on_disk < self._source.offset:
             raise Rewritten(f"{self._path} has {on_disk} bytes, and {self._source.offset} were read")
         if self._failed_at not in (-1, on_disk) or (self.ended and on_disk > self._source.offset):
-            self._failed_at, self.ended = -1, False
-            self._start()  # there was only half of it
-        self._make_ready(self._reached + _CHUNK)
+            self._restart()  # there was only half of it
+        self._make_ready(self._reached + _CHUNK, _TURN)
         self._known = max(self._known, self._end)
         return self._known
 
-    def read(self, count: int, offset: int) -> bytes:
+    @property
+    def behind(self) -> bool:
+        """Whether what was made ready once is not so now."""
+        return self._end < self._known and not self.ended and self._failed_at < 0
+
+    def read(self, count: int, offset: int, *, at_once: bool = True) -> bytes:
         """Made ready if need be, from the beginning if it lies too far back."""
         if offset < self._begin:
-            self._begin, self._failed_at, self.ended = 0, -1, False
-            self._ready.clear()
-            self._start()
+            self._restart()
         self._wanted = offset
-        self._make_ready(offset + count)
+        self._make_ready(offset + count, 0 if at_once else _TURN)
+        if not at_once and self._end < offset + count and not self.ended and self._failed_at < 0 and self._more:
+            raise NotReady(f"{self._path} is unpacked up to {self._end}")
         self._reached = offset + count
         found = bytes(self._ready[offset - self._begin : offset - self._begin + count])
         self._forget(offset - _BEHIND)
         return found
 
+    def _restart(self) -> None:
+        self._begin, self._failed_at, self.ended = 0, -1, False
+        self._ready.clear()
+        self._start()
+
     def rest(self) -> None:
-        """Keep what a look back needs."""
+        """Keep what a look back needs, and nothing to unpack with at the end."""
         self._forget(self._end - _BEHIND)
+        if self.ended:
+            self._stream = _AtEnd()
 
     def _forget(self, before: int) -> None:
         if before >= self._begin + _BEHIND:
             del self._ready[: before - self._begin]
             self._begin = before
 
-    def _make_ready(self, end: int) -> None:
-        while self._end < end and not self.ended and self._failed_at < 0:
+    def _make_ready(self, end: int, most: int) -> None:
+        """Unpack up to a position, or `most` bytes; 0 for as many as it takes."""
+        last = self._made + most
+        self._more = True
+        while self._end < end and not self.ended and self._failed_at < 0 and (not most or self._made < last):
             try:
                 chunk = self._stream.read(_CHUNK)
             except EOFError:
-                self._failed_at = os.fstat(self._fd).st_size
+                status = os.fstat(self._fd)
+                self._failed_at = status.st_size
+                if time.time() - status.st_mtime > _UNENDED:
+                    FILE_DAMAGED.happened(path=self._path, position=self._end, reason="its end is missing")
                 return
             except Damaged as error:
                 FILE_DAMAGED.happened(path=self._path, position=self._end, reason=error)
                 self._failed_at = os.fstat(self._fd).st_size
                 return
             if not chunk:
-                self.ended = self._stream.ends
+                self.ended, self._more = self._stream.ends, False
                 return
             known = max(0, min(self._end - self._made, len(chunk)))
             self._made += len(chunk)
@@ -160,7 +201,7 @@ class _Stream(Protocol):
 
 
 class _Readable(Protocol):
-    def read(self, count: int, /) -> bytes: ...
+    def read1(self, count: int, /) -> bytes: ...
 
 
 class _Source(io.RawIOBase):
@@ -203,11 +244,56 @@ class _Compressed:
     def read(self, count: int) -> bytes:
         """Unpacked. Raises Damaged too."""
         try:
-            return self._file.read(count)
+            return self._file.read1(count)
         except self._errors as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # not the content, but the disk
             raise Damaged(str(error)) from error
+
+
+class _AtEnd:
+    """A stream of which all was read."""
+
+    ends = True
+
+    def read(self, count: int) -> bytes:
+        """Nothing."""
+        return b""
+
+
+class _Zstd:
+    """Frames in a row. The library's own reader takes the end of a file within a frame for an end."""
+
+    ends = True
+
+    def __init__(self, source: io.RawIOBase) -> None:
+        import zstandard  # noqa: PLC0415  # most hosts have no such file
+
+        self._source = source
+        self._library = zstandard
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._is_fresh = True
+
+    def read(self, count: int) -> bytes:
+        """Unpacked. Raises EOFError, Damaged."""
+        rest = b""
+        while True:
+            if self._frame.eof:
+                rest = self._frame.unused_data
+                self._frame, self._is_fresh = self._library.ZstdDecompressor().decompressobj(), True
+            content = rest or self._source.read(_ZSTD_INPUT) or b""
+            rest = b""
+            if not content and self._is_fresh:
+                return b""
+            if not content:
+                raise EOFError
+            try:
+                output = self._frame.decompress(content)
+            except self._library.ZstdError as error:
+                raise Damaged(str(error)) from error
+            self._is_fresh = False
+            if output:
+                return bytes(output)
 
 
 class _Text:
@@ -231,20 +317,13 @@ def _gzip(source: io.RawIOBase) -> _Stream:
     return _Compressed(gzip.GzipFile(fileobj=io.BufferedReader(source)), zlib.error, gzip.BadGzipFile)
 
 
-def _zstd(source: io.RawIOBase) -> _Stream:
-    import zstandard  # noqa: PLC0415  # most hosts have no such file
-
-    reader = zstandard.ZstdDecompressor().stream_reader(io.BufferedReader(source), read_across_frames=True)
-    return _Compressed(reader, zstandard.ZstdError)
-
-
 def _xz(source: io.RawIOBase) -> _Stream:
     import lzma  # noqa: PLC0415  # most hosts have no such file
 
     return _Compressed(lzma.LZMAFile(io.BufferedReader(source)), lzma.LZMAError)
 
 
-_PACKINGS = {".gz": (b"\x1f\x8b", _gzip), ".zst": (b"\x28\xb5\x2f\xfd", _zstd), ".xz": (b"\xfd7zXZ\x00", _xz)}
+_PACKINGS = {".gz": (b"\x1f\x8b", _gzip), ".zst": (b"\x28\xb5\x2f\xfd", _Zstd), ".xz": (b"\xfd7zXZ\x00", _xz)}
 
 
 def content_of(fd: int, path: str) -> Content:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -38,6 +39,9 @@ SPOOLED = "spool"
 GRACE = 60.0
 """Seconds for which a file that was renamed or deleted is still followed after it last grew: its writer may keep it."""
 
+SETTLING = 3.0
+"""Seconds for which a compressed file must not have changed before it is taken: it may be just being made."""
+
 
 class Files:
     """The files of all inputs. `now` is always time.monotonic().
@@ -46,12 +50,15 @@ class Files:
     unsaved: followers whose identity has to be saved before they are read.
     """
 
-    def __init__(self, inputs: Sequence[Input], positions: Positions, grace: float = GRACE) -> None:
+    def __init__(
+        self, inputs: Sequence[Input], positions: Positions, grace: float = GRACE, settling: float = SETTLING
+    ) -> None:
         self.tallies = {settings: Tally() for settings in inputs}
         self.scan_due = 0.0
         self.unsaved: set[Follower] = set()
         self._origins = {glob: Origin(settings, glob) for settings in reversed(inputs) for glob in settings.globs}
         self._grace = grace
+        self._settling = settling
         self._followers: dict[Inode, Follower] = {}
         self._twins = Twins(self._followers)
         self._turns: deque[Follower] = deque()
@@ -143,7 +150,7 @@ class Files:
         if window is None and not follower.failing:
             if follower.segment is not None:
                 pass  # there are few of them, and a look each tick is what makes them immediate
-            elif follower.exhausted and not follower.holds and now - follower.grown_at >= QUIET:
+            elif follower.exhausted and not follower.waits and now - follower.grown_at >= QUIET:
                 self._sleep(follower)
             elif follower.matched and not _leads_to(follower):
                 self.scan_due = now
@@ -175,7 +182,8 @@ class Files:
 
     def _meet(self, discovery: Discovery, now: float) -> Iterator[tuple[str, Origin]]:
         """Open or greet each file that was found; yields the places where another may have been since the last look."""
-        for inode, found in discovery.files.items():
+        # What was compressed comes after what it may have been made of.
+        for inode, found in sorted(discovery.files.items(), key=lambda item: is_compressed(item[1].paths[0])):
             follower = self._followers.get(inode)
             if follower is None and self._twins.is_followed(inode):
                 continue
@@ -204,7 +212,8 @@ class Files:
             if origin is None:
                 continue
             for path, status in listing.beside(saved.path):
-                if (status.st_dev, status.st_ino) == (saved.device, saved.inode) or is_compressed(path):
+                is_it = (status.st_dev, status.st_ino) == (saved.device, saved.inode)
+                if saved in self._known and (is_it or _is_of(path, saved.path)):
                     self._open(path, origin, now, known_only=True)
             if saved in self._known:
                 FILE_GONE.happened(path=shown(saved.path), position=saved.confirmed)
@@ -238,12 +247,17 @@ class Files:
         except OSError as error:
             self.notices.failed(path, error.strerror)
             return True
-        follower = Follower(fd, path, origin, now, self.tallies[origin.settings])
+        try:
+            follower = Follower(fd, path, origin, now, self.tallies[origin.settings])
+        except OSError as error:
+            os.close(fd)
+            self.notices.failed(path, error.strerror)
+            return True
         follower.matched = matched
         try:
-            is_new = follower.inode not in self._followers and self._identify(follower, now, known_only=known_only)
-        except OSError as error:
-            self.notices.failed(path, error.strerror)
+            is_new = not self._is_awaited(follower) and self._identify(follower, now, known_only=known_only)
+        except (OSError, Rewritten) as error:
+            self.notices.failed(path, error.strerror if isinstance(error, OSError) else error)
             is_new = False
         if is_new:
             self._followers[follower.inode] = follower
@@ -252,6 +266,12 @@ class Files:
         else:
             follower.close()
         return True
+
+    def _is_awaited(self, follower: Follower) -> bool:
+        """Whether it is followed already, or is perhaps just being compressed: then a later look takes it."""
+        status = os.fstat(follower.fd)
+        is_fresh = is_compressed(follower.path) and time.time() - status.st_ctime < self._settling
+        return follower.inode in self._followers or (is_fresh and not self._is_first)
 
     def _identify(self, follower: Follower, now: float, *, known_only: bool) -> bool:
         """Find out which incarnation it is, and where to begin; false if it must be known and is not."""
@@ -349,3 +369,8 @@ def _leads_to(follower: Follower) -> bool:
     except OSError:
         return False
     return (status.st_dev, status.st_ino) == follower.inode
+
+
+def _is_of(path: str, earlier: str) -> bool:
+    """Whether a compressed file may be what was made of an earlier one in the same directory, by its name."""
+    return is_compressed(path) and os.path.basename(path).startswith(os.path.basename(earlier).partition(".")[0])  # noqa: PTH119  # paths are plain strings here

@@ -16,7 +16,7 @@ from secrets import token_hex
 from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
 from logrouter.observe.metrics import UNREAD
 from shippers.inputs.containers import container_of
-from shippers.inputs.content import Content, Plain, Rewritten, content_of
+from shippers.inputs.content import Content, NotReady, Plain, Rewritten, content_of
 from shippers.inputs.discovery import Origin
 from shippers.inputs.identity import PREFIX, TAIL, Mark, Saved, shown
 from shippers.lines import Cut, Window
@@ -122,9 +122,10 @@ class Follower:
         """Begin where `read_from` says: with the first line that begins there, or with an unended one."""
         if self.origin.settings.read_from == "start":
             return
-        size = self.content.size(os.fstat(self.fd).st_size)
-        offset = max(0, size - self.origin.settings.read_from)
-        if offset and isinstance(self.content, Plain):
+        if not isinstance(self.content, Plain):
+            return  # all of it: where its end is, is known at its end alone
+        offset = max(0, os.fstat(self.fd).st_size - self.origin.settings.read_from)
+        if offset:
             offset = self._line_near(offset)
         self.start = self.position = self.confirmed = offset
         self._tail = self._confirmed_tail = self._before(offset)
@@ -140,10 +141,15 @@ class Follower:
         return offset - len(before) + before.rfind(b"\n") + 1
 
     def _bytes(self, count: int, offset: int) -> bytes:
-        """What stands there; of a segment only what is safe."""
+        """What stands there; of a segment only what is safe. Raises NotReady."""
         if self.segment is not None:
             count = max(0, min(count, self.segment.synced - offset))
-        return self.content.read(count, offset)
+        return self.content.read(count, offset, at_once=False)
+
+    def _from_start(self, count: int) -> bytes:
+        if self.segment is not None:
+            count = min(count, self.segment.synced)
+        return self.content.read(count, 0)
 
     def _before(self, position: int) -> bytes:
         count = min(TAIL, position)
@@ -180,6 +186,11 @@ class Follower:
         return self.size in (self.position, self._fruitless)
 
     @property
+    def waits(self) -> bool:
+        """Whether something is to be read that only time makes whole: a record held, the end of what was unpacked."""
+        return self.holds or self.content.behind or (self.content.ended and self.position < self.size)
+
+    @property
     def settled(self) -> bool:
         """Whether all that there was has been read and confirmed."""
         return self.confirmed == self.size and not self._pending
@@ -203,7 +214,7 @@ class Follower:
         self.size = size
         if self.size and not self.source:
             self.source = token_hex(8)
-            self._prefix = Mark.of(self._bytes(PREFIX, 0))
+            self._prefix = Mark.of(self._from_start(PREFIX))
 
     def read(self, now: float, *, final: bool = False) -> Window | None:
         """The next window, or None when there is no whole line; `final`: a last line without a newline is whole too.
@@ -213,13 +224,16 @@ class Follower:
         before = self.size
         try:
             self.look(now)
-            final = final or self.content.ended
+            final = final or (self.content.ended and now - self.grown_at >= QUIET)
             joining = self.origin.settings.joining
             is_due = self.holds and joining is not None and now - self.grown_at >= joining.flush
             window = self._next(final, is_due) if self.saved and (final or is_due or not self.exhausted) else None
         except Rewritten:
             self.size = before
             raise
+        except NotReady:
+            self.due = now
+            return None
         self.due = now + TICK if self.exhausted or not self.saved else now
         return window
 
@@ -363,7 +377,7 @@ class Follower:
             tail = self._before(window.to)
             lines = 1
         if self._prefix.length < PREFIX:
-            self._prefix = Mark.of(self._bytes(PREFIX, 0))
+            self._prefix = Mark.of(self._from_start(PREFIX))
         self.position, self._tail = window.to, tail
         self._pending.append(_Pending(window.to, tail, lines))
         self._tally.lines_read += lines

@@ -64,6 +64,12 @@ class Saved:
         ):
             raise ValueError(f"impossible position: {self}")
 
+    def is_all_of(self, content: Content, on_disk: int) -> bool:
+        """The same of other content than that of the file itself: by enough of it, or by all of it."""
+        if self.prefix.length < PREFIX:  # files may begin with the same few lines
+            return self.recognises(content) and content.size(on_disk) == self.confirmed and content.ended
+        return self.recognises(content)
+
     def recognises(self, content: Content) -> bool:
         """Whether an open file still has the bytes that were read from it."""
         try:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from shippers.inputs.content import Packed
+from shippers.inputs.content import Packed, Plain
 from shippers.inputs.discovery import Inode
 from shippers.inputs.follower import Follower
 from shippers.inputs.identity import Saved
@@ -38,18 +38,20 @@ class Known:
 
         The device may have another number after a reboot, so the same inode at the same path will do as well.
         """
-        candidates = self._candidates(follower.inode, follower.path)
-        if isinstance(follower.content, Packed):  # it is another file than the one that it was made of
-            candidates = [*candidates, *self._beside(follower.path)]
-        for saved in candidates:
-            if saved.recognises(follower.content):
-                self._remove(saved)
-                return saved
+        found = [each for each in self._candidates(follower.inode, follower.path) if each.recognises(follower.content)]
+        if not found and isinstance(follower.content, Packed):  # it is another file than the one that it was made of
+            size = os.fstat(follower.fd).st_size
+            found = [each for each in self._gone_from(follower.path) if each.is_all_of(follower.content, size)]
+        for saved in found[:1]:
+            self._remove(saved)
+            return saved
         return None
 
-    def _beside(self, path: str) -> list[Saved]:
+    def _gone_from(self, path: str) -> list[Saved]:
+        """Those of files in the same directory that are no longer where they were."""
         directory = os.path.dirname(path)  # noqa: PTH120  # paths are plain strings here
-        return [saved for saved in self if os.path.dirname(saved.path) == directory and saved.prefix.length]  # noqa: PTH120
+        beside = [saved for saved in self if os.path.dirname(saved.path) == directory and saved.confirmed]  # noqa: PTH120
+        return [saved for saved in beside if not _is_at(saved)]
 
     def claim_source(self, source: str) -> Saved | None:
         """The position of a segment of a spool, whose name tells its source; it is known no longer."""
@@ -87,3 +89,17 @@ class Known:
         twins.remove(saved)
         if not twins:
             del self._by_inode[saved.inode]
+
+
+def _is_at(saved: Saved) -> bool:
+    """Whether a file is where it was; another may have its inode by now."""
+    try:
+        fd = os.open(saved.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return os.fstat(fd).st_ino == saved.inode and saved.recognises(Plain(fd))
+    except OSError:
+        return False
+    finally:
+        os.close(fd)

@@ -32,10 +32,11 @@ class Twins:
         """Whoever follows the same content from the same directory."""
         if not isinstance(follower.content, Packed):
             return None
+        size = os.fstat(follower.fd).st_size
         directory = os.path.dirname(follower.path)  # noqa: PTH120  # paths are plain strings here
         for other in self._followers.values():
             is_beside = os.path.dirname(other.path) == directory  # noqa: PTH120
-            if is_beside and other.confirmed and other.state().recognises(follower.content):
+            if is_beside and other.confirmed and other.state().is_all_of(follower.content, size):
                 self._known[follower.inode] = other
                 return other
         return None

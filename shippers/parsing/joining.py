@@ -89,7 +89,9 @@ def heads(lines: Sequence[bytes], joining: Joining) -> list[int]:
         return list(_begins(lines, joining))
     unwrapped = [unwrap(line, joining.wrapping) for line in lines]
     begins = _begins([each.content for each in unwrapped], joining)
-    return [index for index in begins if not (index and unwrapped[index - 1].is_partial)]
+    own = {index for index in begins if not (index and unwrapped[index - 1].is_partial)}
+    changes = (index for index in range(1, len(lines)) if unwrapped[index - 1].stream != unwrapped[index].stream)
+    return sorted(own.union(changes))  # the two streams of a program come as they may
 
 
 def last_head(content: bytes, joining: Joining) -> int:

@@ -53,7 +53,7 @@ def _docker(line: bytes) -> Unwrapped:
         return Unwrapped(line)
     whole = content.removesuffix(b"\n")
     is_partial = len(whole) == len(content)
-    return Unwrapped(whole.removesuffix(b"\r"), entry.time, entry.stream, is_partial, entry.attrs)
+    return Unwrapped(whole, entry.time, entry.stream, is_partial, entry.attrs)
 
 
 def _cri(line: bytes) -> Unwrapped:

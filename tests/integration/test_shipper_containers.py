@@ -62,12 +62,12 @@ def test_docker(tmp_path: Path, docker_log: Path) -> None:
             "name": "web-shop-1", "id": ID[:12], "image": "shop:3",
             "labels": {"com.docker.compose.service": "shop", "tier": "front"},
         },
-        "stream": "stderr", "tag": "x",
+        "stream": "stderr", "attributes": {"tag": "x"},
     }  # fmt: skip
     assert long.message == "a" * 16384 + "b" * 10
     assert (long.lines or [])[0] == long.pos
     assert (last.severity, last.message, last.ts) == ("info", "INFO plain", "2026-11-22T13:00:07.123456789Z")
-    assert [original(each) for each in (first, last)] == [b'{"level":"error","msg":"refused"}\n', b"INFO plain\n"]
+    assert [original(each) for each in (first, last)] == [b'{"level":"error","msg":"refused"}\n', b"INFO plain\r\n"]
 
 
 def test_a_piece_waits_for_the_rest(tmp_path: Path, docker_log: Path) -> None:
@@ -130,3 +130,18 @@ def test_what_is_no_entry_of_docker_is_its_own_content(line: bytes) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n")))
 def test_what_docker_wraps_is_had_back(text: str) -> None:
     assert unwrap(docker(text + "\n").removesuffix(b"\n"), DOCKER).content == text.encode()
+
+
+def test_the_two_streams_of_a_program_are_kept_apart(tmp_path: Path) -> None:
+    (tmp_path / "containers").mkdir()
+    log = tmp_path / "containers" / f"web_shop_nginx-{ID}.log"
+    reader = reading(tmp_path, "containers/*.log", CRI, traces=("python",))
+    add(log, cri(b"aaaa-", tag="P") + cri(b"boom", stream="stderr") + cri(b"bbbb"))
+    add(log, b"".join(cri(line.encode(), stream="stderr") for line in TRACE[:2]) + cri(b"GET /"))
+    reader.turn(0.1)
+    reader.turn(2.0)
+    said = [(record.message, (record.fields or {})["stream"]) for record in shipped(reader)]
+    assert said == [
+        ("aaaa-", "stdout"), ("boom", "stderr"), ("bbbb", "stdout"),
+        ("\n".join(TRACE[:2]), "stderr"), ("GET /", "stdout"),
+    ]  # fmt: skip

@@ -13,10 +13,12 @@ import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shipping import Reader, add, lines, records
+from shipping import Reader, add, lines, records, routing, shipping
 
+from logrouter.broker import connect
 from logrouter.config.shippers import Shippers
-from logrouter.observe.events import FILE_DAMAGED, FILE_GONE
+from logrouter.observe.events import FILE_DAMAGED, FILE_GONE, FILE_UNREADABLE
+from shippers.input import Input
 from shippers.inputs.content import content_of
 from shippers.inputs.files import GRACE
 from shippers.settings import argument_models, from_models
@@ -173,6 +175,97 @@ def test_a_utf_16_file_that_is_truncated_is_another(tmp_path: Path) -> None:
     add(reader.log, "\ufeffnew\n".encode("utf-16-le"))
     reader.turn()
     assert sorted(reader.contents, reverse=True) == ["\ufeffone\ntwo\n".encode(), "\ufeffnew\n".encode()]
+
+
+async def test_a_drain_waits_for_all_of_a_compressed_file(tmp_path: Path) -> None:
+    broker = connect("embedded", tmp_path / "broker")
+    (tmp_path / "old.log.gz").write_bytes(gzip.compress(lines(0, 50_000)))
+    (tmp_path / "win.log").write_bytes(("\ufeff" + lines(0, 20_000).decode()).encode("utf-16-le"))
+    inputs = [Input("app", (f"{tmp_path}/*.log.gz", f"{tmp_path}/*.log"), "h", exclude=())]
+    async with routing(broker) as taken, shipping(broker, inputs, tmp_path / "state") as agent:
+        assert await agent.drain() == []
+        assert sum(part.count for part in taken) == 70_000
+
+
+def test_files_that_begin_with_the_same_few_lines_are_not_twins(tmp_path: Path) -> None:
+    banner = b"#Software: a server\n#Fields: date time\n"
+    reader = Reader(tmp_path, glob="*", exclude=())
+    add(reader.log, banner)
+    reader.turn()
+    add(reader.logs / "old.gz", gzip.compress(banner + lines(0, 1000)))
+    reader.turn()
+    assert sorted(reader.contents) == sorted([banner, banner + lines(0, 1000)])
+    reader.stop()
+    reader.start()
+    add(reader.log, lines(5000, 5010))
+    reader.turn()
+    assert sorted(reader.contents) == sorted([banner + lines(5000, 5010), banner + lines(0, 1000)])
+
+
+@pytest.mark.parametrize("name", ["app.log", "zapp.log"])
+def test_a_copy_beside_its_original_does_not_take_its_place(tmp_path: Path, name: str) -> None:
+    reader = Reader(tmp_path, glob="*", exclude=())
+    add(reader.logs / name, lines(0, 1000))
+    reader.turn()
+    reader.stop()
+    add(reader.logs / "app.gz", gzip.compress(lines(0, 1000)))
+    reader.start()
+    for seconds in (1.0, GRACE + 1):
+        reader.turn(seconds)
+    assert reader.contents == [lines(0, 1000)]
+
+
+def test_a_compressed_file_that_is_written_anew_is_another(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, glob="*.gz", exclude=())
+    (reader.logs / "a.gz").write_bytes(gzip.compress(lines(0, 1000)))
+    reader.turn()
+    (reader.logs / "a.gz").write_bytes(gzip.compress(lines(7000, 12_000)))
+    reader.turn()
+    reader.turn()
+    assert sorted(reader.contents) == [lines(0, 1000), lines(7000, 12_000)]
+
+
+@pytest.mark.parametrize("suffix", PACKINGS)
+def test_no_line_is_split_where_a_file_is_not_whole_yet(tmp_path: Path, suffix: str) -> None:
+    content = b"".join(os.urandom(12).hex().encode() + b"\n" for _ in range(20_000))
+    whole = PACKINGS[suffix](content)
+    reader = Reader(tmp_path, glob=f"*{suffix}", exclude=())
+    for begin in range(0, len(whole), len(whole) // 5):
+        add(reader.logs / f"a{suffix}", whole[begin : begin + len(whole) // 5])
+        reader.turn(2.0)
+    assert reader.contents == [content]
+    assert len(messages(reader)) == 20_000
+
+
+def test_what_is_there_of_a_file_without_its_end_is_read(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, glob="*.gz", exclude=())
+    (reader.logs / "a.gz").write_bytes(gzip.compress(lines(0, 700))[:-8])
+    os.utime(reader.logs / "a.gz", (1e9, 1e9))
+    before = FILE_DAMAGED.count()
+    reader.turn()
+    assert reader.contents == [lines(0, 700)]
+    assert FILE_DAMAGED.count() == before + 1
+
+
+def test_a_compressed_file_that_has_just_changed_is_left_for_a_later_look(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, glob="*.gz", exclude=())
+    reader.turn()
+    reader.files._settling = 3600.0
+    add(reader.logs / "a.gz", gzip.compress(lines(0, 10)))
+    assert reader.turn() == []
+    reader.files._settling = 0.0
+    reader.turn()
+    assert reader.contents == [lines(0, 10)]
+
+
+def test_a_file_that_cannot_be_read_at_its_first_sight_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    (reader.logs / "bad.log").symlink_to("/proc/self/mem")
+    add(reader.log, lines(0, 10))
+    before = FILE_UNREADABLE.count()
+    reader.turn()
+    assert reader.contents == [lines(0, 10)]
+    assert FILE_UNREADABLE.count() == before + 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from logrouter.record import Record, decode_lines, encode_lines, original
 from shippers.envelopes import seal
-from shippers.input import Input, Stdin, Syslog
+from shippers.input import Input, Journal, Stdin, Syslog
 from shippers.inputs.spooled import Spools
 from shippers.lines import Cut, Window
 from shippers.parsing.conversation import Conversation
 from shippers.parsing.fields import MAX_DEPTH, MAX_FIELDS, fields
+from shippers.parsing.joining import Joining
 from shippers.redaction import Kind, Own, Redaction
-from shippers.refining import Refining
+from shippers.refining import UNREDACTED, Refining
 from shippers.windows import parts
 
 NOW = 1795352400.0
@@ -84,9 +85,15 @@ def test_the_program_of_a_line_that_was_redacted_goes_with_it() -> None:
     ]
 
 
-def test_the_hash_of_a_cut_line_that_was_redacted_is_not_told() -> None:
-    for text, mark in ((CARD, {"length": 99}), ("plain", {"length": 99, "sha256": "beef"})):
-        (record,) = records(text.encode(), redacting("card"), Cut(99, "beef"))
+def test_the_hash_of_a_cut_line_that_may_be_redacted_is_not_told() -> None:
+    """Not even where nothing was found in what was kept: what was cut off may hold half of it."""
+    kept, hashed = {"length": 99}, {"length": 99, "sha256": "beef"}
+    for text, how, mark in (
+        (CARD, redacting("card"), kept),
+        ("plain", redacting("card"), kept),
+        (CARD, UNREDACTED, hashed),
+    ):
+        (record,) = records(text.encode(), how, Cut(99, "beef"))
         assert record.fields == {"cut": mark}
 
 
@@ -237,3 +244,26 @@ def test_what_a_spool_still_holds_is_redacted_by_whoever_sends_it(tmp_path: Any)
     assert mine.refining == refining
     (left,) = Spools(tmp_path, [], "h").inputs
     assert left.refining == refining
+
+
+def test_an_entry_of_a_journal_leaks_nothing() -> None:
+    entry = {
+        "MESSAGE": "hello", "SYSLOG_IDENTIFIER": "a@b.org", "_PID": "a@b.org", "MESSAGE_ID": "a@b.org",
+        "OWN": "mail a@b.org", "__CURSOR": "c", "__REALTIME_TIMESTAMP": "1790000000000001",
+    }  # fmt: skip
+    (record,) = records(json.dumps(entry).encode() + b"\n", redacting("email"), service="", feed=Journal())
+    assert not is_in("a@b.org", record)
+    assert (record.service, record.fields) == ("system", {"OWN": "mail [email]"})
+
+
+def test_what_docker_adds_to_a_line_is_redacted() -> None:
+    line = {"log": "x\n", "stream": "stdout", "attrs": {"owner": "a@b.org"}}
+    joining = Joining(wrapping="docker", is_only_wrapped=True)
+    (record,) = records(json.dumps(line).encode() + b"\n", redacting("email"), joining=joining)
+    assert not is_in("a@b.org", record)
+
+
+@pytest.mark.parametrize("pattern", ["(?-im:^hunter2$)", "(?-m:^hunter2$)", "^hunter2$"])
+def test_a_pattern_means_each_text_by_itself(pattern: str) -> None:
+    found = records(b"x\nhunter2\ny\n", redacting(Own(pattern)))
+    assert [record.message for record in found] == ["x", "[redacted]", "y"]
