@@ -22,6 +22,7 @@ from logrouter.config.rules import load_rules
 from logrouter.errors import BrokerError
 from logrouter.ledger.ledger import DECIDED
 from logrouter.ledger.snapshot import Snapshot, read_snapshot
+from logrouter.slices import FOREIGN
 
 _BROKER_SECONDS = 10.0
 _TRIES = 3
@@ -85,7 +86,11 @@ def in_words(report: Report) -> str:
     """The books, what is wrong, and the verdict."""
     stated = sum(1 for source in report.sources if source.lines >= 0)
     rows = [
-        ("read", report.lines, f"records of {stated} sources, as their shippers say{_unsaid(report)}"),
+        (
+            "read",
+            report.lines,
+            f"records of {stated} source{'' if stated == 1 else 's'}, as their shippers say{_unsaid(report)}",
+        ),
         ("decided", report.decided, "records, each once"),
     ]
     for name, records in report.destinations.items():
@@ -117,4 +122,6 @@ def _verdict(report: Report) -> str:
 
 def _unsaid(report: Report) -> str:
     """Why fewer are said to have been read than were decided."""
-    return "; the rest is of some that were killed before they could" if report.lines < report.decided else ""
+    published = sum(source.decided for source in report.sources if source.source == FOREIGN)
+    is_less = report.lines < report.decided - published
+    return "; the rest is of some that were killed before they could" if is_less else ""

@@ -158,7 +158,7 @@ def test_over_rabbitmq(logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode)
     assert logrouter("run", "--drain", *options).returncode == 0
     result = logrouter("audit", *options)
     assert result.returncode == 0, result.stdout
-    assert "read                           2  records of 1 sources" in result.stdout
+    assert "read                           2  records of 1 source" in result.stdout
     away = logrouter("audit", "--broker", "amqp://127.0.0.1:9", "--instance", "audited")
     assert away.returncode == 3
     assert "could not be asked" in away.stdout
