@@ -106,3 +106,12 @@ def original(record: Record) -> bytes:
     text = record.message.encode()
     terminator = {0: b"", 2: b"\r\n"}.get(record.end - record.pos - len(text), b"\n")
     return text + terminator
+
+
+def message_and_raw(line: bytes) -> tuple[str, str | None]:
+    """`message` and `raw` of a line, terminator included: the way there, of which `original` is the way back."""
+    text = line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
+    try:
+        return text.decode(), None
+    except UnicodeDecodeError:
+        return text.decode(errors="replace"), base64.b64encode(line).decode()

@@ -6,14 +6,13 @@ out longer or shorter when a file is read again: of one that is partly decided t
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import msgspec
 
 from logrouter.extents import Extents
-from logrouter.record import Place, Record, encode_lines, original
+from logrouter.record import Place, Record, encode_lines, message_and_raw, original
 from logrouter.slices import Slice
 
 
@@ -52,17 +51,8 @@ def remainders(record: Record, missing: Sequence[tuple[int, int]]) -> Iterator[R
             record, pos=start, end=end, lines=[lines[index] for index in kept] if len(kept) > 1 else None
         )
         if is_exact:
-            message, raw = _text(exact[start - record.pos : end - record.pos])
+            message, raw = message_and_raw(exact[start - record.pos : end - record.pos])
             rest = msgspec.structs.replace(rest, message=message, raw=raw)
         elif kept and len(texts) == len(lines):
             rest = msgspec.structs.replace(rest, message="\n".join(texts[kept[0] : kept[-1] + 1]), raw=None)
         yield rest
-
-
-def _text(content: bytes) -> tuple[str, str | None]:
-    """The message of these bytes, and what `raw` is to be."""
-    line = content[:-2] if content.endswith(b"\r\n") else content.removesuffix(b"\n")
-    try:
-        return line.decode(), None
-    except UnicodeDecodeError:
-        return line.decode(errors="replace"), base64.b64encode(content).decode()

@@ -262,11 +262,12 @@ class Agent:
 
 def _is_through(follower: Follower, size: int) -> bool:
     """Whether all that a file held up to `size` is confirmed, or cannot be read now."""
+    if follower.ended or follower.failing:
+        return True
+    is_read = follower.saved and not (follower.pending or follower.waits)
     if not isinstance(follower.content, Plain):  # how much it holds is known at its end alone
-        is_read = follower.saved and follower.exhausted and not (follower.pending or follower.waits)
-        return is_read or follower.ended or follower.failing
-    waits_for_its_end = follower.saved and not (follower.pending or follower.waits) and follower.reached >= size
-    return follower.confirmed >= size or follower.ended or follower.failing or waits_for_its_end
+        return is_read and follower.exhausted
+    return follower.confirmed >= size or (is_read and follower.reached >= size)
 
 
 def _is_confirmed(segment: Segment, size: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
 
+from logrouter.record import message_and_raw
 from shippers.parsing.joining import Joining, heads
 from shippers.parsing.wrapping import Unwrapped, unwrap
 
@@ -97,15 +98,9 @@ def _without_mark(lines: Lines, window: Window) -> None:
 
 def _decode_each(exact: list[bytes], ends: list[int]) -> Lines:
     """Lines of which at least one is not UTF-8."""
-    texts: list[str] = []
-    raw: dict[int, str] = {}
-    for index, line in enumerate(exact):
-        content = line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
-        try:
-            texts.append(content.decode())
-        except UnicodeDecodeError:
-            texts.append(content.decode(errors="replace"))
-            raw[index] = base64.b64encode(line).decode()
+    found = [message_and_raw(line) for line in exact]
+    texts = [text for text, _ in found]
+    raw = {index: each for index, (_, each) in enumerate(found) if each is not None}
     return Lines(texts, ends, raw, texts, {}, texts)
 
 

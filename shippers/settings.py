@@ -91,9 +91,7 @@ def _syslog(model: SyslogModel, services: Services) -> Input:
         max_clients=model.max_clients,
         idle_timeout=model.idle_timeout,
     )
-    return Input(
-        service=model.service, severity=model.severity, feed=feed, services=services, refining=_refining(model)
-    )
+    return _fed(model, feed, services)
 
 
 def _journal(model: JournalModel, services: Services) -> Input:
@@ -106,6 +104,11 @@ def _journal(model: JournalModel, services: Services) -> Input:
         max_line=model.max_line,
         max_spool=model.max_spool,
     )
+    return _fed(model, feed, services)
+
+
+def _fed(model: SyslogModel | JournalModel, feed: Syslog | Journal, services: Services) -> Input:
+    """An input that comes by way of a spool."""
     return Input(
         service=model.service, severity=model.severity, feed=feed, services=services, refining=_refining(model)
     )

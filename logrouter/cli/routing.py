@@ -13,6 +13,7 @@ from pathlib import Path
 
 from logrouter.broker.contract import Broker
 from logrouter.cli.configured import rule_set
+from logrouter.config.mistakes import ConfigError
 from logrouter.destinations.building import build_inline, build_notifying
 from logrouter.errors import UserError
 from logrouter.ledger.ledger import Ledger
@@ -23,6 +24,7 @@ from logrouter.router.notifying import Outlet
 from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.ruleset import RuleSet
+from logrouter.waiting import wait_for_any
 from shippers.parsing.severity import severity
 
 
@@ -77,31 +79,27 @@ class Router:
 
     async def _settled(self, stop: asyncio.Event) -> bool:
         """Wait for what a stuck disk has in hand, since no two may write to one archive; false if it is to stop."""
-        settling, stopping = asyncio.create_task(self._routing.commits.settled()), asyncio.create_task(stop.wait())
-        await asyncio.wait({settling, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        settling = asyncio.create_task(self._routing.commits.settled())
+        await wait_for_any(stop, _done(settling))
         settling.cancel()
-        return settling.done() and not stop.is_set()
+        return not stop.is_set()
 
     async def _other_rules(
         self, work: asyncio.Task[None], stop: asyncio.Event, reload: asyncio.Event
     ) -> RuleSet | None:
         """The rules of the next reload that are without a mistake; None if it ends before that."""
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            while True:
-                reloading = asyncio.create_task(reload.wait())
-                await asyncio.wait({work, stopping, reloading}, return_when=asyncio.FIRST_COMPLETED)
-                reloading.cancel()
-                if work.done() or stopping.done():
-                    return None
-                reload.clear()
-                try:
-                    return await asyncio.to_thread(rule_set, self._place.rules)
-                except (UserError, RecursionError) as error:
-                    events.RELOAD_REFUSED.happened(reason=str(error).replace("; nothing was started", ""))
-        finally:
-            stopping.cancel()
+        over = _done(work)
+        while True:
+            await wait_for_any(over, stop, reload)
+            if over.is_set() or stop.is_set():
+                return None
+            reload.clear()
+            try:
+                return await asyncio.to_thread(rule_set, self._place.rules)
+            except ConfigError as error:
+                events.RELOAD_REFUSED.happened(reason=error.told())
+            except (UserError, RecursionError) as error:
+                events.RELOAD_REFUSED.happened(reason=error)
 
     def _reopen(self, rules: RuleSet) -> None:
         self._opened.close()
@@ -113,6 +111,13 @@ class Router:
         else:
             self._rules = rules
             events.RELOADED.happened(count=len(rules.config.rules), path=self._place.rules)
+
+
+def _done(task: asyncio.Task[None]) -> asyncio.Event:
+    """Set when a task is."""
+    done = asyncio.Event()
+    task.add_done_callback(lambda _: done.set())
+    return done
 
 
 @contextmanager

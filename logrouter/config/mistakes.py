@@ -38,8 +38,12 @@ class ConfigError(UserError):
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes))
+        super().__init__(self.told("; nothing was started"))
+
+    def told(self, outcome: str = "") -> str:
+        """All of them, below a line that says how many, and what came of it."""
         count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
-        super().__init__("\n".join([f"{count} in the configuration; nothing was started", *map(str, self.mistakes)]))
+        return "\n".join([f"{count} in the configuration{outcome}", *map(str, self.mistakes)])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import math
 import os
 import time
 import zlib
@@ -109,7 +110,7 @@ class Packed:
         self._ready = bytearray()
         self._reached = self._known = self._wanted = 0
         self._failed_at = -1
-        self.ended, self._more = False, True
+        self.ended = False
         self._start()
 
     def _start(self) -> None:
@@ -141,8 +142,7 @@ class Packed:
         if offset < self._begin:
             self._restart()
         self._wanted = offset
-        self._make_ready(offset + count, 0 if at_once else _TURN)
-        if not at_once and self._end < offset + count and not self.ended and self._failed_at < 0 and self._more:
+        if not self._make_ready(offset + count, math.inf if at_once else _TURN):
             raise NotReady(f"{self._path} is unpacked up to {self._end}")
         self._reached = offset + count
         found = bytes(self._ready[offset - self._begin : offset - self._begin + count])
@@ -165,11 +165,12 @@ class Packed:
             del self._ready[: before - self._begin]
             self._begin = before
 
-    def _make_ready(self, end: int, most: int) -> None:
-        """Unpack up to a position, or `most` bytes; 0 for as many as it takes."""
+    def _make_ready(self, end: int, most: float) -> bool:
+        """Unpack up to a position, or `most` bytes; false if there is more to unpack before that."""
         last = self._made + most
-        self._more = True
-        while self._end < end and not self.ended and self._failed_at < 0 and (not most or self._made < last):
+        while self._end < end and not self.ended and self._failed_at < 0:
+            if self._made >= last:
+                return False
             try:
                 chunk = self._stream.read(_CHUNK)
             except EOFError:
@@ -177,18 +178,19 @@ class Packed:
                 self._failed_at = status.st_size
                 if time.time() - status.st_mtime > _UNENDED:
                     FILE_DAMAGED.happened(path=self._path, position=self._end, reason="its end is missing")
-                return
+                break
             except Damaged as error:
                 FILE_DAMAGED.happened(path=self._path, position=self._end, reason=error)
                 self._failed_at = os.fstat(self._fd).st_size
-                return
+                break
             if not chunk:
-                self.ended, self._more = self._stream.ends, False
-                return
+                self.ended = self._stream.ends
+                break
             known = max(0, min(self._end - self._made, len(chunk)))
             self._made += len(chunk)
             self._ready += chunk[known:]
             self._forget(min(self._end, self._wanted) - _BEHIND)
+        return True
 
 
 class _Stream(Protocol):
