@@ -31,6 +31,7 @@ class State:
     globs: the patterns that have been looked at before; what appears under them is new, and read from its start.
     looked_at: when directories were last looked at, Unix time; 0 for never.
     reporter: the id under which this directory's shipper makes statements.
+    empty: the files that were followed and had no content yet, the inode of each path: they are not new either.
     """
 
     files: list[Saved] = field(default_factory=list)
@@ -38,6 +39,7 @@ class State:
     looked_at: float = 0.0
     machine: str = ""
     reporter: str = ""
+    empty: dict[str, int] = field(default_factory=dict)
     version: int = VERSION
 
 

@@ -64,7 +64,7 @@ class Files:
         self._turns: deque[Follower] = deque()
         self._ended: list[Follower] = []
         self.gone = Gone(self._origins)
-        self._known = Known(positions.state.files)
+        self._known = Known(positions.state.files, positions.state.empty)
         self._looked_at = positions.state.looked_at or math.inf
         self._vacated: dict[str, tuple[Origin, float]] = {}
         self._looked_before = set(self._origins) if positions.lost else set(positions.state.globs)
@@ -169,7 +169,9 @@ class Files:
             self.gone.add(follower)
         followed = [each for each in self._followers.values() if each.source and not (each.unlinked and each.settled)]
         files = [*(follower.state() for follower in (*followed, *self._ended)), *self._known]
-        return State(files, sorted(self._looked_before), 0.0 if math.isinf(self._looked_at) else self._looked_at)
+        empty = {follower.path: follower.inode[1] for follower in self if not follower.source}
+        looked_at = 0.0 if math.isinf(self._looked_at) else self._looked_at
+        return State(files, sorted(self._looked_before), looked_at, empty=empty)
 
     def standings(self) -> list[SourceStatement]:
         """How far each source is: of all that are followed or remembered, and of those gone and not yet forgotten."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from shippers.inputs.content import Packed, Plain
@@ -16,9 +16,10 @@ REMEMBERED = 4096
 
 
 class Known:
-    """Saved positions by inode, in the order in which they came."""
+    """Saved positions by inode, in the order in which they came; and the inodes of `empty` files, by path."""
 
-    def __init__(self, files: Iterable[Saved]) -> None:
+    def __init__(self, files: Iterable[Saved], empty: Mapping[str, int]) -> None:
+        self._empty = empty
         self._by_inode: dict[int, list[Saved]] = {}
         for saved in files:
             self._by_inode.setdefault(saved.inode, []).append(saved)
@@ -67,7 +68,7 @@ class Known:
 
     def has(self, inode: Inode, path: str) -> bool:
         """Whether this file was there before, be it as it was or rewritten."""
-        return bool(self._candidates(inode, path))
+        return bool(self._candidates(inode, path)) or self._empty.get(path) == inode[1]
 
     def remember(self, saved: Saved) -> None:
         """Keep the position of a file that was let go; the oldest are forgotten for it if need be."""

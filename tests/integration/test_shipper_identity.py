@@ -98,6 +98,22 @@ def test_copytruncate_while_stopped_gives_only_new_content(tmp_path: Path, rewri
     assert FILE_GONE.count() == said + 1
 
 
+def test_a_copy_made_by_copytruncate_is_not_read_though_the_stop_came_before_the_file_had_content_again(
+    tmp_path: Path,
+) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, lines(0, 50))
+    reader.turn()
+    shutil.copy(reader.log, f"{reader.log}.1")
+    os.truncate(reader.log, 0)
+    reader.turn()
+    reader.stop()
+    add(reader.log, lines(500, 600))
+    reader.start()
+    reader.turn()
+    assert sorted(reader.contents) == [lines(0, 50), lines(500, 600)]
+
+
 def test_a_file_rewritten_behind_the_same_beginning_is_another_source(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     add(reader.log, lines(0, 200))
