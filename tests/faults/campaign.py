@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import subprocess
 import time
 from collections import defaultdict
@@ -82,7 +83,10 @@ class Campaign:
             for process in processes:
                 await process.stop()
         audit = await asyncio.to_thread(self._audit)
-        return await asyncio.to_thread(self._judge, arrived, audit)
+        report = await asyncio.to_thread(self._judge, arrived, audit)
+        if not report.is_good:
+            await asyncio.to_thread(self._keep)
+        return report
 
     async def _break_as_scheduled(self) -> None:
         """Each fault in a task of its own: they overlap, save those on one target."""
@@ -137,6 +141,11 @@ class Campaign:
             options += ["--broker", self._breaking.node.url]
         audit = subprocess.run([PROGRAM, "audit", *options], capture_output=True, text=True, check=False)
         return Audit(audit.returncode, audit.stdout + audit.stderr)
+
+    def _keep(self) -> None:
+        """Copy what is on disks of this campaign, which go with it: for whoever wants to know what went wrong."""
+        for name in ("archive", "state"):
+            shutil.copytree(self._plan.directory / name, self._plan.directory / f"{name}.kept")
 
     def _judge(self, arrived: bool, audit: Audit) -> Report:
         journals = self._journals()

@@ -16,8 +16,9 @@ from logrouter.batch import Part
 from logrouter.destinations.archive import archive as archive_module
 from logrouter.destinations.archive import segment as segment_module
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
+from logrouter.destinations.archive.directory import Directory
 from logrouter.errors import Retry
-from logrouter.ledger.ledger import Entry, Ledger
+from logrouter.ledger.ledger import Entry, FileState, Ledger
 from logrouter.observe import events
 from logrouter.record import Record, decode_lines, encode_lines
 from logrouter.slices import Slice, from_part, milliseconds
@@ -401,6 +402,43 @@ async def test_a_file_that_cannot_be_finished_now_is_finished_later(
     assert station.files() == ["web/h1/2026-11-20.jsonl.gz"]
     assert len(station.lines("web/h1/2026-11-20.jsonl.gz")) == records
     assert events.ARCHIVE_DAMAGED.count() == before
+
+
+async def test_a_segment_that_could_not_be_finished_is_not_written_to_behind_a_later_one(
+    make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make(rotate_size=100)
+    finish = archive_module.make_final
+
+    def fail_for_the_first(directory: Directory, state: FileState) -> FileState:
+        if state.segment == 1:
+            _fail()
+        return finish(directory, state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive_module, "make_final", fail_for_the_first)
+        for number in range(2):
+            await station.write([piece([number])])
+            await station.tidy()
+    await station.restart()
+    await station.write([piece([2])])
+    await station.tidy()
+    finished = ["web/h1/2026-11-22.jsonl.gz", "web/h1/2026-11-22+2.jsonl.gz", "web/h1/2026-11-22+3.jsonl.gz"]
+    assert [station.lines(name) for name in finished] == [["line  0"], ["line  1"], ["line  2"]]
+
+
+async def test_a_segment_that_was_begun_in_vain_is_not_written_to_behind_a_later_one(
+    make: Callable[..., Station],
+) -> None:
+    station = make(rotate_size=100)
+    begun = [FileState("archive", "web/h1/2026-11-22.jsonl.gz", segment, state="new") for segment in (1, 2)]
+    station.ledger.commit(Entry(files=begun))
+    await station.restart()
+    await station.write([piece([0])])
+    await station.restart()
+    await station.tidy()
+    await station.write([piece([1])])
+    assert station.files() == ["web/h1/2026-11-22+2.jsonl.gz", "web/h1/2026-11-22+3+open.jsonl.gz"]
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -76,31 +75,39 @@ class Archive:
         self._nearly_full = events.Condition(events.DISK_NEARLY_FULL, events.DISK_ROOMY)
 
     async def recover(self) -> None:
-        """Cut open files back to their committed length; what was behind it is kept as `.torn`."""
+        """Cut open files back to their committed length; what was behind it is kept as `.torn`.
+
+        Only the last segment of a path is written to: an earlier one may have failed to be finished, or to begin.
+        """
         for state in self._ledger.files(self.name, "new"):
-            self._begun[state.path] = replace(state, state="open")
+            if self._is_last(state):
+                self._begun[state.path] = replace(state, state="open")
             try:
                 if await self._in_pool(_put_aside, self._directory, open_name(state.path, state.segment)):
                     events.ARCHIVE_TORN.happened(path=open_name(state.path, state.segment))
             except OSError as error:
                 events.ARCHIVE_UNMENDED.happened(path=open_name(state.path, state.segment), reason=error)
-        for state in sorted(self._ledger.files(self.name, "open"), key=attrgetter("segment")):
-            if state.path in self._open:
-                self._ending.append(self._open[state.path])
-            self._open[state.path] = state
+        for state in self._ledger.files(self.name, "open"):
             name = open_name(state.path, state.segment)
             try:
                 if await self._in_pool(repair, self._directory, state, f"{name}.torn-{time.time_ns()}"):
                     events.ARCHIVE_TORN.happened(path=name)
             except (FileNotFoundError, EOFError) as error:
-                self._lose(state.path, error)
+                self._lose(state, error)
+                continue
             except OSError as error:
                 events.ARCHIVE_UNMENDED.happened(path=name, reason=error)
+            if self._is_last(state):
+                self._open[state.path] = state
+            else:
+                self._ending.append(state)
 
-    def _lose(self, path: str, error: BaseException) -> None:
+    def _is_last(self, state: FileState) -> bool:
+        return state.segment == self._ledger.last_segment(self.name, state.path)
+
+    def _lose(self, state: FileState, error: BaseException) -> None:
         """Give up an open file that is not what was committed: say so, and let the next write begin a new segment."""
-        state = self._open.pop(path)
-        events.ARCHIVE_DAMAGED.happened(path=open_name(path, state.segment), reason=error)
+        events.ARCHIVE_DAMAGED.happened(path=open_name(state.path, state.segment), reason=error)
         self._damaged.append(replace(state, state="damaged"))
 
     async def write(self, windows: Sequence[Window]) -> list[FileState]:
@@ -122,7 +129,7 @@ class Archive:
                 if path in self._open and isinstance(result, SyncFailed):
                     self._ending.append(self._open.pop(path))
                 elif path in self._open and isinstance(result, FileNotFoundError | EOFError):
-                    self._lose(path, result)
+                    self._lose(self._open.pop(path), result)
             raise Retry(f"archive {self.name}: {failures[0]}") from failures[0]
         return [segment.written for segment in self._touched.values()]
 
