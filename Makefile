@@ -1,6 +1,6 @@
 # `make up` follows this machine's logs, `make demo` made-up ones, `make test` runs every test. All set up what they need.
 
-.PHONY: help up demo test faults lint clean
+.PHONY: help up demo test faults bench lint clean
 
 help:
 	@echo 'make up      follow this machine'"'"'s logs, route and archive them, until Ctrl-C'
@@ -8,6 +8,7 @@ help:
 	@echo 'make test    run every test; sets up what the tests need'
 	@echo 'make faults  break everything that can break while logs flow, then compare every line; for SECONDS=600 in each'
 	@echo '             mode; SEED=n replays a schedule, MODE=embedded, amqp or points runs one mode alone'
+	@echo 'make bench   measure speed, memory and size beside peers and limits; ONLY=ship measures one row alone'
 	@echo 'make lint    ruff, mypy and import-linter'
 	@echo 'make clean   remove the virtual environment and caches'
 
@@ -31,6 +32,12 @@ faults:
 	@scripts/venv.sh dev
 	@scripts/test-needs.sh
 	@PYTHONPATH=tests .venv/bin/python -m faults --mode $(MODE) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+bench:
+	@scripts/venv.sh dev
+	@scripts/test-needs.sh
+	@scripts/bench-needs.sh
+	@PYTHONPATH=tests .venv/bin/python -m benchmarks $(if $(ONLY),--only '$(ONLY)')
 
 lint:
 	@scripts/venv.sh dev

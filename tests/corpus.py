@@ -14,13 +14,18 @@ SAMPLES = Path(__file__).parents[2] / "shared" / "data" / "loghub"
 
 def write_corpus(directory: Path, lines: int, files: int = 4) -> list[Path]:
     """So many lines in so many files, each ended by a newline; lines repeat, and some are CRLF, as in real logs."""
-    pool = _real_lines() or _made_lines()
+    lines_to_choose = pool()
     directory.mkdir(parents=True, exist_ok=True)
     paths = [directory / f"app{number}.log" for number in range(files)]
     for number, path in enumerate(paths):
         choose = random.Random(number)
-        path.write_bytes(b"".join(choose.choices(pool, k=lines // files)))
+        path.write_bytes(b"".join(choose.choices(lines_to_choose, k=lines // files)))
     return paths
+
+
+def pool() -> list[bytes]:
+    """Lines to choose from, each ended by a newline."""
+    return _real_lines() or _made_lines()
 
 
 def _real_lines() -> list[bytes]:

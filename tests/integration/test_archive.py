@@ -17,6 +17,7 @@ from logrouter.destinations.archive import archive as archive_module
 from logrouter.destinations.archive import segment as segment_module
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.destinations.archive.directory import Directory
+from logrouter.destinations.archive.finishing import make_final
 from logrouter.errors import Retry
 from logrouter.ledger.ledger import Entry, FileState, Ledger
 from logrouter.observe import events
@@ -408,12 +409,11 @@ async def test_a_segment_that_could_not_be_finished_is_not_written_to_behind_a_l
     make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     station = make(rotate_size=100)
-    finish = archive_module.make_final
 
     def fail_for_the_first(directory: Directory, state: FileState) -> FileState:
         if state.segment == 1:
             _fail()
-        return finish(directory, state)
+        return make_final(directory, state)
 
     with monkeypatch.context() as patched:
         patched.setattr(archive_module, "make_final", fail_for_the_first)

@@ -1,0 +1,55 @@
+"""`python -m benchmarks`: every row of the table, or those that are named; status 0 whatever comes out.
+
+Out go the table, printed and written, and the same as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.bench import Bench, opened, say
+from benchmarks.figures import Row
+from benchmarks.machine import machine
+from benchmarks.report import document, table
+from benchmarks.rows import embedded, end_to_end, foreign, route, ship
+
+ROWS: dict[str, Callable[[Bench], Row]] = {
+    "ship": ship.row,
+    "route": route.row,
+    "end to end": end_to_end.row,
+    "embedded": embedded.row,
+    "foreign": foreign.row,
+}
+
+
+def main() -> int:
+    """Measure as the command line says."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=ROWS, default=[], help="a row; may be given several times")
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each rival is measured")
+    parser.add_argument("--report", type=Path, default=Path("bench-report.txt"))
+    given = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as directory,
+        opened(Path(directory), given.lines, given.rounds) as bench,
+    ):
+        rows = [_measured(name, bench) for name in given.only or ROWS]
+    text = table(machine(), rows)
+    say(f"\n{text}")
+    given.report.write_text(f"{text}\n")
+    given.report.with_suffix(".json").write_text(f"{document(machine(), rows)}\n")
+    return 0
+
+
+def _measured(name: str, bench: Bench) -> Row:
+    say(name)
+    return ROWS[name](bench)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
