@@ -20,7 +20,7 @@ CONVERSATION = ("conversation_id", "correlation_id", "trace_id", "traceId", "tra
 """Names of fields whose value is a line's conversation unless an input says otherwise: the first that is there."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A record. `ts` is RFC 3339 in UTC; `pos` and `end` are byte offsets in the content of `source`.
 
     `message` is the line without its terminator. `raw` (base64) holds the exact bytes wherever `message` cannot
@@ -48,7 +48,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines: list[int] | None = None
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """The part of a record that the router needs of every line: a decode of this alone checks the JSON as well."""
 
     pos: int

@@ -9,6 +9,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from operator import add
 from typing import Any
 
 from logrouter.record import message_and_raw
@@ -75,18 +76,25 @@ def _split(window: Window) -> Lines:
     A cut line is given a newline in place of what it lost, so that it stays a line of its own.
     """
     data = window.data + b"\n" if window.cut else window.data
-    pieces = data.split(b"\n")
-    if not pieces[-1]:
-        pieces.pop()
-    ends = list(accumulate((len(piece) + 1 for piece in pieces), initial=window.from_))[1:]
-    ends[-1] = window.to
     try:
-        texts = data.decode().replace("\r\n", "\n").split("\n")[: len(pieces)]
-        return Lines(texts, ends, {}, texts, {}, texts)
+        text = data.decode()
     except UnicodeDecodeError:
-        exact = [piece + b"\n" for piece in pieces[:-1]]
-        exact.append(data[sum(map(len, exact)) :])
-        return _decode_each(exact, ends)
+        return _decode_each(data, window)
+    texts = text.split("\n")
+    if not texts[-1]:
+        texts.pop()
+    ends = _ends(texts if text.isascii() else data.split(b"\n"), len(texts), window)
+    if "\r" in text:
+        rest = "" if text.endswith("\n") else texts.pop()
+        texts = [each.removesuffix("\r") for each in texts] + ([rest] if rest else [])
+    return Lines(texts, ends, {}, texts, {}, texts)
+
+
+def _ends(pieces: Sequence[str | bytes], count: int, window: Window) -> list[int]:
+    """Where each of so many lines ends, of which these are the bytes, or as many characters."""
+    ends = list(map(add, accumulate(map(len, pieces)), range(window.from_ + 1, window.from_ + 1 + count)))
+    ends[-1] = window.to
+    return ends
 
 
 def _without_mark(lines: Lines, window: Window) -> None:
@@ -96,8 +104,12 @@ def _without_mark(lines: Lines, window: Window) -> None:
     lines.texts[0] = lines.texts[0].removeprefix(_MARK)
 
 
-def _decode_each(exact: list[bytes], ends: list[int]) -> Lines:
+def _decode_each(data: bytes, window: Window) -> Lines:
     """Lines of which at least one is not UTF-8."""
+    pieces = data.split(b"\n")
+    rest = pieces.pop()
+    exact = [piece + b"\n" for piece in pieces] + ([rest] if rest else [])
+    ends = _ends([*pieces, rest], len(exact), window)
     found = [message_and_raw(line) for line in exact]
     texts = [text for text, _ in found]
     raw = {index: each for index, (_, each) in enumerate(found) if each is not None}

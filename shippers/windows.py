@@ -7,10 +7,10 @@ of syslog messages holds envelopes: its records rebuild what was received; one o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeVar
 
 from logrouter.batch import Part
 from logrouter.keys import routing_key
@@ -19,10 +19,12 @@ from shippers.input import Input, Journal, Syslog
 from shippers.lines import Lines, Window, lines_of
 from shippers.messages import entry, message
 from shippers.parsing.containers import service_of
-from shippers.parsing.severity import severities
+from shippers.parsing.glance import glance
 from shippers.parsing.syslog import program
 from shippers.parsing.time import DAY, times
 from shippers.refining import Refining, refine, told
+
+T = TypeVar("T")
 
 MAX_PARTS = 64
 """In a window: each part's message names the keys of all, and whoever sends syslog can make up services and hosts."""
@@ -70,53 +72,79 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
 
 
 def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
-    """The records of a window of lines."""
+    """The records of a window of lines.
+
+    In columns, one for each field of a record, since these are made of each other and put together without a step of
+    Python for each line.
+    """
     lines = lines_of(window, settings.joining)
-    levels = severities(lines.firsts, settings.severity)
-    moments = times(lines.whens, now)
+    levels, found_by, times_told, moments = glance(lines.firsts, settings.severity, now)
+    if lines.whens is not lines.firsts:
+        times_told, moments = zip(*times(lines.whens, now), strict=True)
     refined = refine(lines.texts, settings.refining)
     raw = refined.raw(lines.raw, lines.texts, [window.from_, *lines.ends])
     if window.cut:
         refined.mark_cut(window.cut.length, window.cut.sha256)
-    programs = repeat((None, None)) if settings.service else refined.programs(map(program, lines.firsts))
-    fields, conversations = _fields(refined.fields, lines, window, settings.refining), refined.conversations
-    own_service = settings.service or service_of(window.container or {})
-    groups: dict[Label, _Group] = {}
-    now_ms, received = int(now * 1000), rfc3339(now)
-    pos, service, host = window.from_, own_service, settings.host
-    columns = zip(refined.texts, lines.ends, levels, moments, programs, strict=False)  # `repeat` has no end
-    for index, (text, end, (level, severity_from), (ts, ms), (app, pid)) in enumerate(columns):
-        if not own_service:
-            service = settings.services.of(app)
-        far = abs(ms - now_ms) > DAY * 1000
-        label = (service, host, level)
-        group = groups.get(label)
-        if group is None:
-            if len(groups) == MAX_PARTS:
-                break
-            group = groups[label] = _Group()
-        group.filed.append(now_ms if far else ms)
-        group.records.append(
-            Record(
-                ts=ts,
-                service=service,
-                host=host,
-                severity=level,
-                message=text,
-                source=window.source,
-                pos=pos,
-                end=end,
-                received=received if far else None,
-                severity_from=severity_from,
-                app=app,
-                pid=pid,
-                fields=fields.get(index) if fields else None,
-                conversation=conversations.get(index) if conversations else None,
-                raw=raw.get(index) if raw else None,
-                lines=lines.starts.get(index) if lines.starts else None,
-            )
+    service = settings.service or service_of(window.container or {})
+    programs = () if settings.service else list(refined.programs(map(program, lines.firsts)))
+    apps, pids = zip(*programs, strict=True) if programs else (repeat(None), repeat(None))
+    services = repeat(service) if service else list(map(settings.services.of, apps))
+    received, filed = _filed(moments, now)
+    records = list(
+        map(
+            Record,
+            times_told,
+            services,
+            repeat(settings.host),
+            levels,
+            refined.texts,
+            repeat(window.source),
+            [window.from_, *lines.ends],
+            lines.ends,
+            received,
+            found_by,
+            repeat(None),  # facility
+            apps,
+            pids,
+            repeat(None),  # msgid
+            repeat(None),  # sd
+            _column(_fields(refined.fields, lines, window, settings.refining), len(lines.ends)),
+            _column(refined.conversations, len(lines.ends)),
+            _column(raw, len(lines.ends)),
+            _column(lines.starts, len(lines.ends)),
         )
-        pos = end
+    )
+    return _grouped(list(zip(services, repeat(settings.host), levels, strict=False)), records, filed)
+
+
+def _filed(moments: Sequence[int], now: float) -> tuple[Iterable[str | None], Sequence[int]]:
+    """When each was received, where that is what it is filed by, and the time in ms since 1970 that it is filed by."""
+    now_ms, far = int(now * 1000), DAY * 1000
+    if now_ms - far <= min(moments) and max(moments) <= now_ms + far:
+        return repeat(None), moments
+    received = rfc3339(now)
+    are_far = [abs(moment - now_ms) > far for moment in moments]
+    filed = [now_ms if is_far else moment for is_far, moment in zip(are_far, moments, strict=True)]
+    return [received if is_far else None for is_far in are_far], filed
+
+
+def _column(found: Mapping[int, T], count: int) -> Iterable[T | None]:
+    """What was found of each of so many lines."""
+    return [found.get(index) for index in range(count)] if found else repeat(None)
+
+
+def _grouped(labels: Sequence[Label], records: Sequence[Record], filed: Sequence[int]) -> dict[Label, _Group]:
+    """Records by label, in the order in which these first appear; up to the one that would begin a part too many."""
+    groups = {label: _Group() for label in dict.fromkeys(labels)}
+    if len(groups) == 1:
+        return {labels[0]: _Group(list(records), list(filed))}
+    if len(groups) > MAX_PARTS:
+        end = labels.index(list(groups)[MAX_PARTS])
+        return _grouped(labels[:end], records[:end], filed[:end])
+    for label, record, moment in zip(labels, records, filed, strict=True):
+        group = groups[label]
+        group.records.append(record)
+        group.filed.append(moment)
     return groups
 
 

@@ -59,6 +59,11 @@ _EPOCH = re.compile(r"(\d{10})\.(\d{3,9})\s|\[(\d{10})\] ", re.ASCII)
 
 _AUDIT = re.compile(r"(?:node=\S{1,40} )?(?:type=\S{1,40} )?msg=audit\((\d{10})\.(\d{1,9}):", re.ASCII)
 
+MILLISECONDS = {
+    f"{number:0{digits}}": number * 10 ** (3 - digits) for digits in (1, 2, 3) for number in range(10**digits)
+}
+"""By the first three digits of a fraction of a second, or as many as it has."""
+
 _LONGEST = len("22 Nov 2026 13")
 """Characters that a time has at most before its first `:`, which is much faster to find than the time."""
 
@@ -76,10 +81,10 @@ def time_of_text(text: str, day: int, zone: tzinfo | None) -> Moment | None:
     separator = text[colon - 6] if colon >= 9 else ""
     if separator == " " and (found := _SYSLOG.match(text, colon - 9, NEAR)):
         second, fraction, rest = found.groups()
-        moment = _syslog_second(second, rest, day, zone)
+        moment = syslog_second(second, rest, day, zone)
     elif separator and separator in "-/" and (found := _ISO.match(text, colon - 13 if colon > 13 else 0, NEAR)):
         second, fraction, offset = found.groups()
-        moment = _iso_second(second, offset, zone)
+        moment = iso_second(second, offset, zone)
     elif separator.isalpha() and (found := _DAY_FIRST.match(text, colon - 11 if colon > 11 else 0, NEAR)):
         second, _, fraction, offset = found.groups()
         moment = _day_first_second(second, offset, day, zone)
@@ -93,10 +98,10 @@ def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | No
     begin = colon - _LONGEST if colon > _LONGEST else 0
     if found := _ISO.search(text, begin, NEAR):
         second, fraction, offset = found.groups()
-        return _with_fraction(_iso_second(second, offset, zone), fraction)
+        return _with_fraction(iso_second(second, offset, zone), fraction)
     if found := _SYSLOG.search(text, begin, NEAR):
         second, fraction, rest = found.groups()
-        return _with_fraction(_syslog_second(second, rest, day, zone), fraction)
+        return _with_fraction(syslog_second(second, rest, day, zone), fraction)
     if found := _DAY_FIRST.search(text, begin, NEAR):
         second, _, fraction, offset = found.groups()
         return _with_fraction(_day_first_second(second, offset, day, zone), fraction)
@@ -109,7 +114,7 @@ def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | No
 def _with_fraction(second: Moment | None, fraction: str | None) -> Moment | None:
     if second is None or not fraction:
         return second
-    return f"{second[0][:-1]}.{fraction}Z", second[1] + int((fraction + "00")[:3])
+    return f"{second[0][:-1]}.{fraction}Z", second[1] + MILLISECONDS[fraction[:3]]
 
 
 def _calendar(found: re.Match[str], day: int, zone: tzinfo | None) -> Moment | None:
@@ -148,12 +153,14 @@ def _second(read: Callable[..., datetime]) -> Callable[..., Moment | None]:
 
 
 @_second
-def _iso_second(text: str, offset: str | None, zone: tzinfo | None) -> datetime:
+def iso_second(text: str, offset: str | None, zone: tzinfo | None) -> datetime:
+    """Of a date with a year and a clock."""
     return _in_zone(text.replace("/", "-"), offset, zone)
 
 
 @_second
-def _syslog_second(text: str, rest: str | None, day: int, zone: tzinfo | None) -> datetime:
+def syslog_second(text: str, rest: str | None, day: int, zone: tzinfo | None) -> datetime:
+    """Of a month, a day and a clock; rest: what stands behind, a year perhaps."""
     month, date, clock = text.split()
     behind = rest.split() if rest else []
     year = behind.pop() if behind and behind[-1].isdecimal() else ""

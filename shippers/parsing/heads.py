@@ -23,8 +23,8 @@ _TIMED = re.compile(
     r"|\w{1,32} ++\d++ ++\d++ ([FEWIDVA]) )",  # logcat with the names of users
     re.ASCII,
 )
-_UPPER = {name.upper(): severity for name, severity in (SHORT | NAMES).items()}
-_SIGNS = (REDIS, _UPPER, LETTERS, LETTERS, VMWARE, LETTERS)
+UPPER = {name.upper(): severity for name, severity in (SHORT | NAMES).items()}
+_SIGNS = (REDIS, UPPER, LETTERS, LETTERS, VMWARE, LETTERS)
 """What each group of `_TIMED` has."""
 
 _LETTERED = re.compile(

@@ -46,7 +46,15 @@ def times(lines: Sequence[str], now: float, zone: tzinfo | None = None) -> list[
     """
     unknown = (rfc3339(now), int(now * 1000))
     day = int(now // DAY)
-    return [(_from_json if line.startswith("{") else time_of_text)(line, day, zone) or unknown for line in lines]
+    return [time(line, day, zone) or unknown for line in lines]
+
+
+def time(line: str, day: int, zone: tzinfo | None) -> Moment | None:
+    """The time of a line, None where it tells none.
+
+    day: of reading, in days since 1970.   zone: of a time that names none; None is the local one.
+    """
+    return (_from_json if line.startswith("{") else time_of_text)(line, day, zone)
 
 
 def _from_json(line: str, day: int, zone: tzinfo | None) -> Moment | None:

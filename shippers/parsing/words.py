@@ -23,7 +23,7 @@ WORD = re.compile(
 rest only then, is three times as fast as one for alternatives."""
 
 _KNOWN = frozenset((*NAMES, *SHORT, *POSTGRES))
-_BRACKETED = {form: level for name, level in NAMES.items() for form in (name, name.upper(), name.title())} | MYSQL
+BRACKETED = {form: level for name, level in NAMES.items() for form in (name, name.upper(), name.title())} | MYSQL
 _MILD_SEVERITIES = ("notice", "info", "debug")
 _MILD = {name.upper(): level for name, level in NAMES.items() if level in _MILD_SEVERITIES}
 _GRAVE = frozenset(("panic", "fatal", "critical", "error", "warning"))
@@ -72,8 +72,8 @@ def standing(line: str, word: str, begin: int, end: int) -> tuple[str | None, st
     previous = line[begin - 1 : begin]
     if word in _MILD and previous in (" ", "[", "|"):
         return STATED, _MILD[word]
-    if previous and previous in "[:" and word in _BRACKETED and line.startswith("]", end):
-        return STATED, _BRACKETED[word]
+    if previous and previous in "[:" and word in BRACKETED and line.startswith("]", end):
+        return STATED, BRACKETED[word]
     name = word.lower().rstrip("12345678")
     if name not in _KNOWN:
         return None, None

@@ -46,7 +46,7 @@ log {{ source(lines); destination(broker); }};
 
 
 def rsyslog(bench: Bench) -> tuple[str, Rival | None]:
-    """imfile -> omfile with gzip, a regex on each line, no broker; lines a second. Raises RuntimeError for lost lines."""
+    """imfile -> omfile with gzip, a regex on each line, no broker; lines a second. RuntimeError if any is lost."""
     version = version_of([str(_RSYSLOG), "-v"], _ENVIRONMENT)
     name = f"rsyslog {version}: imfile to omfile gzip"
     if not version:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.keys import SEVERITIES
-from shippers.parsing.severity import severities, severity
+from shippers.parsing.severity import severity
 
 CASES = Path(__file__).parents[3].parent / "shared" / "data" / "severity_cases.json"
 
@@ -76,7 +76,8 @@ def test_a_stated_level_goes_before_a_guess() -> None:
 
 
 def test_a_block_has_the_severities_of_its_lines() -> None:
-    assert severities(["ERROR x", "y"], "debug") == [("error", "stated"), ("debug", "default")]
+    assert severity("ERROR x", "debug") == ("error", "stated")
+    assert severity("y", "debug") == ("debug", "default")
 
 
 SNIPPETS = (
@@ -103,7 +104,7 @@ def test_no_line_raises(line: str) -> None:
     found, origin = severity(line)
     assert found in SEVERITIES
     assert origin in ("stated", "guessed", "default")
-    assert severities([line], "info") == [(found, origin)]
+    assert severity(line, "info") == (found, origin)
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the public cases are not here")
