@@ -22,8 +22,11 @@ from logrouter.faultpoint import reach
 from logrouter.observe.events import PUBLISH_REFUSED, PUBLISH_TAKEN, Condition
 from logrouter.observe.metrics import SHIPPED
 
-IN_FLIGHT = 16 << 20
-"""Bytes published and not confirmed; a window is admitted whole while there are less."""
+IN_FLIGHT = 4 << 20
+"""Bytes published and not confirmed; a window is admitted whole while there are less.
+
+Four times as much shipped no faster and took 5 to 10 MB more memory; over 50 ms to the broker it is still 80 MB/s.
+"""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 """Seconds for which a source rests after its first refusal, and after many."""

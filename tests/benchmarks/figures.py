@@ -60,3 +60,8 @@ class Row:
 def ratio(ours: Figure | None, theirs: Figure | None) -> float | None:
     """How many times theirs ours is, by the medians."""
     return None if ours is None or theirs is None else ours.median / theirs.median
+
+
+def median(figure: Figure | None) -> float | None:
+    """The middle one, where it was measured."""
+    return None if figure is None else figure.median

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 
@@ -25,3 +26,19 @@ def write_lines(path: Path, count: int) -> int:
             file.write(choose.choice(blocks))
         file.write(b"".join(lines[: BLOCK - 1]) + f"{END}\n".encode())
         return file.tell()
+
+
+def spread(lines: Path, directory: Path, count: int) -> list[Path]:
+    """The lines of a file over so many files of a new directory, BLOCK by BLOCK in turn."""
+    directory.mkdir(parents=True)
+    blocks: list[list[bytes]] = [[] for _ in range(count)]
+    with lines.open("rb") as file:
+        for number in itertools.count():
+            block = b"".join(itertools.islice(file, BLOCK))
+            if not block:
+                break
+            blocks[number % count].append(block)
+    paths = [directory / f"app{number:05}.log" for number in range(count)]
+    for path, its in zip(paths, blocks, strict=True):
+        path.write_bytes(b"".join(its))
+    return paths

@@ -40,12 +40,21 @@ class Taken:
 class Running:
     """A process that was started; to be ended by `end` or `join`, which say what it took.
 
+    stdout: another place for what it prints than `output`.
+
     Raises RuntimeError, with what it printed, where it ends with another status than 0 by itself.
     """
 
     def __init__(
-        self, command: Sequence[str], directory: Path, *, stdin: int | None = None, env: dict[str, str] | None = None
+        self,
+        command: Sequence[str],
+        directory: Path,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        env: dict[str, str] | None = None,
     ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         self._errors = (directory / "stderr").open("w+b")
         self._output = (directory / "stdout").open("w+b")
         self._began = time.monotonic()
@@ -54,13 +63,18 @@ class Running:
             cwd=directory,
             env=os.environ | _ENVIRONMENT | (env or {}),
             stdin=stdin if stdin is not None else subprocess.DEVNULL,
-            stdout=self._output,
+            stdout=stdout if stdout is not None else self._output,
             stderr=self._errors,
         )
         self._peak = 0
         self._usage: resource.struct_rusage | None = None
         self._watching = threading.Thread(target=self._watch, daemon=True)
         self._watching.start()
+
+    @property
+    def said(self) -> str:
+        """What it has printed to standard error so far."""
+        return Path(self._errors.name).read_text(errors="replace")
 
     @property
     def cpu_seconds(self) -> float:
@@ -114,8 +128,7 @@ class Running:
 
 
 def run(command: Sequence[str], directory: Path, env: dict[str, str] | None = None) -> Taken:
-    """A command from start to end in a directory of its own, which is made."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """A command from start to end in a directory, which is made."""
     return Running(command, directory, env=env).join()
 
 

@@ -66,5 +66,14 @@ def is_consumed(url: str) -> bool:
 
 def archived(state: Path) -> int:
     """Records that the ledger of a running router has as archived."""
+    return _sum(state, "SELECT sum(records) FROM counts WHERE destination = 'archive'")
+
+
+def archived_bytes(state: Path) -> int:
+    """What the bodies of these come to, uncompressed."""
+    return _sum(state, "SELECT sum(size) FROM files WHERE destination = 'archive'")
+
+
+def _sum(state: Path, question: str) -> int:
     with closing(sqlite3.connect(f"file:{state / 'main.ledger'}?mode=ro", uri=True)) as ledger:
-        return int(ledger.execute("SELECT sum(records) FROM counts WHERE destination = 'archive'").fetchone()[0] or 0)
+        return int(ledger.execute(question).fetchone()[0] or 0)
