@@ -20,12 +20,13 @@ from logrouter.observe.events import FILE_GONE
 from logrouter.statement import SourceStatement
 from shippers.input import Input, is_compressed
 from shippers.inputs.content import Rewritten
-from shippers.inputs.discovery import Discovery, Inode, Listing, Origin, is_excluded
+from shippers.inputs.discovery import Discovery, Listing, Origin, is_excluded
 from shippers.inputs.follower import QUIET, Follower, Tally
 from shippers.inputs.gone import Gone
 from shippers.inputs.identity import shown
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
+from shippers.inputs.tree import Inode
 from shippers.inputs.twins import Twins
 from shippers.lines import Window
 from shippers.positions import Positions, State
