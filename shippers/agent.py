@@ -7,6 +7,7 @@ across every loss of the broker. Files are watched and held open even while the 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import resource
 import time
@@ -27,13 +28,22 @@ from shippers.inputs.files import GRACE, Files
 from shippers.inputs.follower import TICK, Follower
 from shippers.inputs.identity import shown
 from shippers.inputs.spooled import Spools
+from shippers.inputs.watches import Watches
 from shippers.positions import Positions
 from shippers.publisher import Publisher
 from shippers.spool import Segment
 from shippers.statements import Reporter, Statements, config_hash
 from shippers.windows import parts
 
-_SCAN_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
+"""Between two looks at each quiet file, and at the directories unless the kernel tells of every change in them."""
+
+_SCAN_SECONDS = 10.0
+"""Between two looks at the directories where it does: mounts, for one, come without a word."""
+
+_SCANS_APART = 1.0
+"""Seconds at least between two scans that the kernel's word leads to: a busy directory costs no more than unwatched."""
+
 _STOP_SECONDS = 10.0
 """For the confirms of what is under way when it is told to stop."""
 
@@ -88,7 +98,9 @@ class Agent:
         self._spools: Spools | None = None
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
+        self._stirred = asyncio.Event()
         self._scans_begun = self._scans_done = 0
+        self._scanned_at = -math.inf
         self._unreachable = Condition(BROKER_LOST, BROKER_FOUND)
         self._absent = {instance: Condition(ROUTER_ABSENT, ROUTER_HERE) for instance in instances}
 
@@ -101,21 +113,24 @@ class Agent:
         positions = Positions(self._state)
         try:
             spools = self._spools = Spools(self._state / "spool", self._spooled, self._host)
-            files = self._files = Files([*self._inputs, *spools.inputs], positions, self._grace)
+            watches = Watches.of_this_system()
+            files = self._files = Files([*self._inputs, *spools.inputs], positions, self._grace, watches=watches)
         except OSError:
             positions.close()
             raise
+        files.turns.on_wake = self._changed.set
         spools.turn(files, time.monotonic())
         files.forget_segments()
         checkpoint = Checkpoint(files, positions)
         config = config_hash([*self._inputs, *self._spooled])
         self._reporter = Reporter(positions.reporter, self._host, config)
         try:
-            await self._work(files, spools, checkpoint, stop)
+            await self._work(files, spools, checkpoint, watches, stop)
         finally:
             spools.turn(files, time.monotonic())
             await checkpoint.save()
             files.close()
+            watches.close()
             positions.close()
 
     async def drain(self) -> list[str]:
@@ -128,6 +143,7 @@ class Agent:
         scan = self._scans_begun + 1
         if self._files is not None:
             self._files.scan_due = 0.0
+            self._stirred.set()
         while self._scans_done < scan and not self._over.is_set():
             await wait(self._over, TICK)
         if self._files is None or self._spools is None:
@@ -168,34 +184,65 @@ class Agent:
             progress.append(Progress(settings.name, len(followers), tally.lines_read, tally.lines_confirmed, behind))
         return progress
 
-    async def _work(self, files: Files, spools: Spools, checkpoint: Checkpoint, stop: asyncio.Event) -> None:
+    async def _work(
+        self, files: Files, spools: Spools, checkpoint: Checkpoint, watches: Watches, stop: asyncio.Event
+    ) -> None:
         stopping = asyncio.create_task(stop.wait())
         feeding = asyncio.create_task(spools.feed())
-        watching = asyncio.create_task(self._watch(files, spools, checkpoint))
+        watching = asyncio.create_task(self._watch(files, spools, checkpoint, watches))
         shipping = asyncio.create_task(self._ship(files, stop))
         try:
             await asyncio.wait((stopping, feeding, watching, shipping), return_when=asyncio.FIRST_COMPLETED)
             feeding.cancel()
+            self._changed.set()
             await asyncio.wait((shipping,), timeout=_STOP_SECONDS + 1 if stop.is_set() else 0)
         finally:
             self._over.set()
+            self._stirred.set()
             for task in (stopping, feeding, shipping):
                 task.cancel()
             ends = await asyncio.gather(feeding, shipping, watching, return_exceptions=True)
             await spools.close()
         raise_first(ends)
 
-    async def _watch(self, files: Files, spools: Spools, checkpoint: Checkpoint) -> None:
+    async def _watch(self, files: Files, spools: Spools, checkpoint: Checkpoint, watches: Watches) -> None:
+        look_due = 0.0
         while not self._over.is_set():
-            spools.turn(files, time.monotonic())
-            if time.monotonic() >= files.scan_due:
-                files.scan_due = time.monotonic() + _SCAN_SECONDS
-                self._scans_begun += 1
-                found = await asyncio.to_thread(discover, self._inputs, self._excluded)
-                files.apply(found, time.monotonic())
-                self._scans_done = self._scans_begun
+            now = time.monotonic()
+            spools.turn(files, now)
+            news = watches.news()
+            files.wake(news.changed)
+            if news.is_elsewhere:  # a tick later: a file that was renamed has a successor by then
+                files.scan_due = min(files.scan_due, max(now + TICK, self._scanned_at + _SCANS_APART))
+            if now >= files.scan_due:
+                await self._scan(files, watches)
+            elif now >= look_due:
+                files.look(now)
+                look_due = now + _LOOK_SECONDS
             await checkpoint.save_if_due()
             await wait(self._over, TICK)
+            if not (files.turns or spools.inputs):
+                await self._rest(watches, min(look_due, files.scan_due))
+
+    async def _scan(self, files: Files, watches: Watches) -> None:
+        self._scanned_at = began = time.monotonic()
+        files.scan_due = began + _SCAN_SECONDS
+        self._scans_begun += 1
+        found = await asyncio.to_thread(discover, self._inputs, self._excluded)
+        if not await asyncio.to_thread(watches.look_at, found.wanted):
+            files.scan_due = min(files.scan_due, began + _LOOK_SECONDS)
+        files.apply(found, time.monotonic())
+        self._scans_done = self._scans_begun
+
+    async def _rest(self, watches: Watches, until: float) -> None:
+        """Nothing is to be read: wait for news, or until it is time for the next look."""
+        loop = asyncio.get_running_loop()
+        if watches.fd is not None:
+            loop.add_reader(watches.fd, self._stirred.set)
+        await wait(self._stirred, until - time.monotonic())
+        if watches.fd is not None:
+            loop.remove_reader(watches.fd)
+        self._stirred.clear()
 
     async def _ship(self, files: Files, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE
@@ -233,7 +280,7 @@ class Agent:
                 publisher.check()
                 self._changed.clear()
                 if not await self._lap(publisher, files, stop):
-                    await wait(self._changed, TICK)
+                    await wait(self._changed, TICK if files.turns else _LOOK_SECONDS)
             await publisher.finish(_STOP_SECONDS)
             await statements.last()
         finally:
@@ -243,9 +290,9 @@ class Agent:
     async def _lap(self, publisher: Publisher, files: Files, stop: asyncio.Event) -> bool:
         """Publish the next window of each file that has one, while there is room; whether any had."""
         any_had = False
-        for _ in range(files.awake):
+        for _ in range(len(files.turns)):
             room = publisher.has_room and not stop.is_set()
-            follower = files.next(time.monotonic()) if room else None
+            follower = files.turns.next(time.monotonic()) if room else None
             if follower is None:
                 break
             window = files.read(follower, time.monotonic())

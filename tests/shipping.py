@@ -129,8 +129,8 @@ class Reader:
     def lap(self, *, confirm: bool = True) -> int:
         """One turn for each file; how many had something to do."""
         busy = 0
-        for _ in range(self.files.awake):
-            follower = self.files.next(self.now)
+        for _ in range(len(self.files.turns)):
+            follower = self.files.turns.next(self.now)
             if follower is None:
                 break
             window = self.files.read(follower, self.now)
