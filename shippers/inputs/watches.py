@@ -122,8 +122,7 @@ class Watches:
                 del self._descriptors[inode]
                 news.changed.append(inode)
             elif event.mask & inotify.OVERFLOW:
-                self._begin_anew()
-                news.is_elsewhere = True
+                news.is_elsewhere = True  # the look at all that follows wakes the files of which nothing was told
             elif event.mask & _OTHER_FILES:
                 news.is_elsewhere = news.is_elsewhere or self._matters(event)
         return news
@@ -136,11 +135,6 @@ class Watches:
     def _matters(self, event: inotify.Event) -> bool:
         names = self._directories.get(event.descriptor)
         return names is None or not event.name or any(fnmatch.fnmatchcase(event.name, each) for each in names)
-
-    def _begin_anew(self) -> None:
-        """Events were lost, and with them perhaps the only one that a file had: each is to be watched again."""
-        for inode in list(self._descriptors):
-            self.forget(inode)
 
     def _note(self, error: OSError) -> None:
         if error.errno in _SHORTAGE:

@@ -1,14 +1,17 @@
 """What the kernel is asked to tell, and what is made of it."""
 
+import errno
+import select
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shipping import add
+from shipping import Reader, add, lines
 
 from shippers.input import Input
 from shippers.inputs import inotify
 from shippers.inputs.discovery import discover
+from shippers.inputs.inotify import Inotify
 from shippers.inputs.watches import News, Watches
 
 QUIET = (0, 0)
@@ -29,7 +32,7 @@ def test_a_file_is_told_of_once_however_often_it_changes(tmp_path: Path, watches
         file.write(b"b")
         assert watches.news() == News([QUIET])
         file.write(b"c")
-        assert watches.news() == News()
+        assert select.select([watches.fd], [], [], 0) == ([], [], [])
         watches.watch(file.fileno(), QUIET)
         file.write(b"d")
         assert watches.news() == News([QUIET])
@@ -81,6 +84,43 @@ def test_what_is_on_disk_is_local_and_what_the_kernel_makes_up_is_not(tmp_path: 
     assert inotify.is_local(str(tmp_path))
     assert not inotify.is_local("/proc/self")
     assert not inotify.is_local(f"{tmp_path}/none")
+
+
+def test_a_file_that_changes_without_growing_is_watched_again_by_the_next_look(
+    tmp_path: Path, watches: Watches
+) -> None:
+    reader = Reader(tmp_path, watches=watches)
+    add(reader.log, lines(0, 10))
+    reader.turn()
+    reader.turn()
+    with reader.log.open("r+b") as file:
+        file.write(b"LINE")
+    for _ in range(2):
+        (changed,) = watches.news().changed
+        reader.files.wake([changed])
+        reader.now += 5.0
+        reader.lap()
+        assert not len(reader.files.turns)
+        reader.files.look(reader.now)
+        with reader.log.open("r+b") as file:
+            file.write(b"LINE")
+
+
+def test_where_no_more_can_be_watched_it_is_tried_once_a_scan(
+    tmp_path: Path, watches: Watches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refused(_: Inotify, path: str, mask: int) -> int:
+        asked.append(path)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Inotify, "watch", refused)
+    for scan in range(1, 4):
+        assert not watches.look_at({str(tmp_path): {"*"}})
+        for fd in range(100):
+            watches.watch(fd, (0, fd))
+        assert asked == scan * [str(tmp_path)]
 
 
 def test_without_a_kernel_nothing_is_told(tmp_path: Path) -> None:
