@@ -32,6 +32,7 @@ def test_a_file_is_told_of_once_however_often_it_changes(tmp_path: Path, watches
         file.write(b"b")
         assert watches.news() == News([QUIET])
         file.write(b"c")
+        assert watches.fd is not None
         assert select.select([watches.fd], [], [], 0) == ([], [], [])
         watches.watch(file.fileno(), QUIET)
         file.write(b"d")
