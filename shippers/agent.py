@@ -7,7 +7,6 @@ across every loss of the broker. Files are watched and held open even while the 
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import resource
 import time
@@ -23,7 +22,6 @@ from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
 from shippers.input import Input
 from shippers.inputs.content import Plain
-from shippers.inputs.discovery import discover
 from shippers.inputs.files import GRACE, Files
 from shippers.inputs.follower import TICK, Follower
 from shippers.inputs.identity import shown
@@ -31,18 +29,13 @@ from shippers.inputs.spooled import Spools
 from shippers.inputs.watches import Watches
 from shippers.positions import Positions
 from shippers.publisher import Publisher
+from shippers.rounds import Rounds
 from shippers.spool import Segment
 from shippers.statements import Reporter, Statements, config_hash
 from shippers.windows import parts
 
-_LOOK_SECONDS = 1.0
-"""Between two looks at each quiet file, and at the directories unless the kernel tells of every change in them."""
-
-_SCAN_SECONDS = 10.0
-"""Between two looks at the directories where it does: mounts, for one, come without a word."""
-
-_SCANS_APART = 1.0
-"""Seconds at least between two scans that the kernel's word leads to: a busy directory costs no more than unwatched."""
+_REST_SECONDS = 1.0
+"""While no file is awake; when one is woken this ends at once."""
 
 _STOP_SECONDS = 10.0
 """For the confirms of what is under way when it is told to stop."""
@@ -92,15 +85,12 @@ class Agent:
         self._spooled = [each for each in dict.fromkeys(inputs) if each.feed is not None]
         self._host = host
         self._state = state
-        self._excluded = [str(directory) for directory in (*excluded, state)]
+        self._rounds = Rounds(self._inputs, [str(directory) for directory in (*excluded, state)])
         self._grace = grace
         self._files: Files | None = None
         self._spools: Spools | None = None
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
-        self._stirred = asyncio.Event()
-        self._scans_begun = self._scans_done = 0
-        self._scanned_at = -math.inf
         self._unreachable = Condition(BROKER_LOST, BROKER_FOUND)
         self._absent = {instance: Condition(ROUTER_ABSENT, ROUTER_HERE) for instance in instances}
 
@@ -140,11 +130,10 @@ class Agent:
 
         To be called while `run` runs; ends with it at the latest.
         """
-        scan = self._scans_begun + 1
+        scan = self._rounds.begun + 1
         if self._files is not None:
-            self._files.scan_due = 0.0
-            self._stirred.set()
-        while self._scans_done < scan and not self._over.is_set():
+            self._rounds.hasten(self._files)
+        while self._rounds.done < scan and not self._over.is_set():
             await wait(self._over, TICK)
         if self._files is None or self._spools is None:
             return []
@@ -198,7 +187,7 @@ class Agent:
             await asyncio.wait((shipping,), timeout=_STOP_SECONDS + 1 if stop.is_set() else 0)
         finally:
             self._over.set()
-            self._stirred.set()
+            self._rounds.stir()
             for task in (stopping, feeding, shipping):
                 task.cancel()
             ends = await asyncio.gather(feeding, shipping, watching, return_exceptions=True)
@@ -206,43 +195,13 @@ class Agent:
         raise_first(ends)
 
     async def _watch(self, files: Files, spools: Spools, checkpoint: Checkpoint, watches: Watches) -> None:
-        look_due = 0.0
         while not self._over.is_set():
-            now = time.monotonic()
-            spools.turn(files, now)
-            news = watches.news()
-            files.wake(news.changed)
-            if news.is_elsewhere:  # a tick later: a file that was renamed has a successor by then
-                files.scan_due = min(files.scan_due, max(now + TICK, self._scanned_at + _SCANS_APART))
-            if now >= files.scan_due:
-                await self._scan(files, watches)
-            elif now >= look_due:
-                files.look(now)
-                look_due = now + _LOOK_SECONDS
+            spools.turn(files, time.monotonic())
+            await self._rounds.turn(files, watches)
             await checkpoint.save_if_due()
             await wait(self._over, TICK)
             if not (files.turns or spools.inputs):
-                await self._rest(watches, min(look_due, files.scan_due))
-
-    async def _scan(self, files: Files, watches: Watches) -> None:
-        self._scanned_at = began = time.monotonic()
-        files.scan_due = began + _SCAN_SECONDS
-        self._scans_begun += 1
-        found = await asyncio.to_thread(discover, self._inputs, self._excluded)
-        if not await asyncio.to_thread(watches.look_at, found.wanted):
-            files.scan_due = min(files.scan_due, began + _LOOK_SECONDS)
-        files.apply(found, time.monotonic())
-        self._scans_done = self._scans_begun
-
-    async def _rest(self, watches: Watches, until: float) -> None:
-        """Nothing is to be read: wait for news, or until it is time for the next look."""
-        loop = asyncio.get_running_loop()
-        if watches.fd is not None:
-            loop.add_reader(watches.fd, self._stirred.set)
-        await wait(self._stirred, until - time.monotonic())
-        if watches.fd is not None:
-            loop.remove_reader(watches.fd)
-        self._stirred.clear()
+                await self._rounds.rest(files, watches)
 
     async def _ship(self, files: Files, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE
@@ -280,7 +239,7 @@ class Agent:
                 publisher.check()
                 self._changed.clear()
                 if not await self._lap(publisher, files, stop):
-                    await wait(self._changed, TICK if files.turns else _LOOK_SECONDS)
+                    await wait(self._changed, TICK if files.turns else _REST_SECONDS)
             await publisher.finish(_STOP_SECONDS)
             await statements.last()
         finally:

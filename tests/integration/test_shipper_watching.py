@@ -14,6 +14,7 @@ from shipping import FaultyBroker, add, contents, lines, shipping
 from logrouter.errors import PublishRefused
 from logrouter.observe.events import INPUT_UNWATCHED
 from shippers import agent as agent_module
+from shippers import rounds
 from shippers.agent import Agent
 from shippers.input import Input
 from shippers.inputs import files as files_module
@@ -26,9 +27,10 @@ QUEUED = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
 
 @pytest.fixture(autouse=True)
 def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_module, "_LOOK_SECONDS", NEVER)
-    monkeypatch.setattr(agent_module, "_SCAN_SECONDS", NEVER)
-    monkeypatch.setattr(agent_module, "_SCANS_APART", 0.0)
+    monkeypatch.setattr(agent_module, "_REST_SECONDS", NEVER)
+    monkeypatch.setattr(rounds, "_LOOK_SECONDS", NEVER)
+    monkeypatch.setattr(rounds, "_SCAN_SECONDS", NEVER)
+    monkeypatch.setattr(rounds, "_SCANS_APART", 0.0)
     monkeypatch.setattr(files_module, "QUIET", 0.05)
 
 
@@ -51,7 +53,7 @@ class Shipped:
 
     async def quiet(self) -> None:
         """Wait until all has been read and every file sleeps."""
-        while self.agent._files is None or not self.agent._scans_done or self.agent._files.turns:
+        while self.agent._files is None or not self.agent._rounds.done or self.agent._files.turns:
             await asyncio.sleep(0.01)
 
     async def have(self, *expected: bytes) -> None:
@@ -134,13 +136,13 @@ async def test_names_that_no_glob_matches_cost_no_scan(shipped: Shipped) -> None
     async with shipped.follow() as agent:
         add(shipped.logs / "first.log", b"x\n")
         await shipped.have(b"first\n", b"x\n")
-        before = agent._scans_done
+        before = agent._rounds.done
         for number in range(100):
             add(shipped.logs / f"{number}.tmp", b"no business of ours\n")
             add(shipped.logs.parent / f"{number}.log", b"nor this\n")
         add(shipped.log, b"second\n")
         await shipped.have(b"first\nsecond\n", b"x\n")
-        assert agent._scans_done == before
+        assert agent._rounds.done == before
 
 
 async def test_a_queue_that_overflows_is_answered_by_a_look_at_everything(shipped: Shipped) -> None:
@@ -216,16 +218,16 @@ async def test_where_the_kernel_does_not_tell_files_and_directories_are_looked_a
     shipped: Shipped, monkeypatch: pytest.MonkeyPatch, kernel: Callable[[pytest.MonkeyPatch], None], is_said: int
 ) -> None:
     kernel(monkeypatch)
-    monkeypatch.setattr(agent_module, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(rounds, "_LOOK_SECONDS", 0.1)
     said = INPUT_UNWATCHED.count()
     async with shipped.follow("**/*.log") as agent:
-        scans = agent._scans_done
+        scans = agent._rounds.done
         add(shipped.log, b"second\n")
         await shipped.have(b"first\nsecond\n")
         (shipped.logs / "a" / "b").mkdir(parents=True)
         add(shipped.logs / "a" / "b" / "app.log", b"third\n")
         await shipped.have(b"first\nsecond\n", b"third\n")
-        while agent._scans_done < scans + 5:
+        while agent._rounds.done < scans + 5:
             await asyncio.sleep(0.01)
     assert INPUT_UNWATCHED.count() == said + is_said
 
