@@ -22,18 +22,21 @@ from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
 from shippers.input import Input
 from shippers.inputs.content import Plain
-from shippers.inputs.discovery import discover
 from shippers.inputs.files import GRACE, Files
 from shippers.inputs.follower import TICK, Follower
 from shippers.inputs.identity import shown
 from shippers.inputs.spooled import Spools
+from shippers.inputs.watches import Watches
 from shippers.positions import Positions
 from shippers.publisher import Publisher
+from shippers.rounds import Rounds
 from shippers.spool import Segment
 from shippers.statements import Reporter, Statements, config_hash
 from shippers.windows import parts
 
-_SCAN_SECONDS = 1.0
+_REST_SECONDS = 1.0
+"""While no file is awake; when one is woken this ends at once."""
+
 _STOP_SECONDS = 10.0
 """For the confirms of what is under way when it is told to stop."""
 
@@ -82,13 +85,12 @@ class Agent:
         self._spooled = [each for each in dict.fromkeys(inputs) if each.feed is not None]
         self._host = host
         self._state = state
-        self._excluded = [str(directory) for directory in (*excluded, state)]
+        self._rounds = Rounds(self._inputs, [str(directory) for directory in (*excluded, state)])
         self._grace = grace
         self._files: Files | None = None
         self._spools: Spools | None = None
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
-        self._scans_begun = self._scans_done = 0
         self._unreachable = Condition(BROKER_LOST, BROKER_FOUND)
         self._absent = {instance: Condition(ROUTER_ABSENT, ROUTER_HERE) for instance in instances}
 
@@ -101,21 +103,24 @@ class Agent:
         positions = Positions(self._state)
         try:
             spools = self._spools = Spools(self._state / "spool", self._spooled, self._host)
-            files = self._files = Files([*self._inputs, *spools.inputs], positions, self._grace)
+            watches = Watches.of_this_system()
+            files = self._files = Files([*self._inputs, *spools.inputs], positions, self._grace, watches=watches)
         except OSError:
             positions.close()
             raise
+        files.turns.on_wake = self._changed.set
         spools.turn(files, time.monotonic())
         files.forget_segments()
         checkpoint = Checkpoint(files, positions)
         config = config_hash([*self._inputs, *self._spooled])
         self._reporter = Reporter(positions.reporter, self._host, config)
         try:
-            await self._work(files, spools, checkpoint, stop)
+            await self._work(files, spools, checkpoint, watches, stop)
         finally:
             spools.turn(files, time.monotonic())
             await checkpoint.save()
             files.close()
+            watches.close()
             positions.close()
 
     async def drain(self) -> list[str]:
@@ -125,10 +130,10 @@ class Agent:
 
         To be called while `run` runs; ends with it at the latest.
         """
-        scan = self._scans_begun + 1
+        scan = self._rounds.begun + 1
         if self._files is not None:
-            self._files.scan_due = 0.0
-        while self._scans_done < scan and not self._over.is_set():
+            self._rounds.hasten(self._files)
+        while self._rounds.done < scan and not self._over.is_set():
             await wait(self._over, TICK)
         if self._files is None or self._spools is None:
             return []
@@ -168,34 +173,35 @@ class Agent:
             progress.append(Progress(settings.name, len(followers), tally.lines_read, tally.lines_confirmed, behind))
         return progress
 
-    async def _work(self, files: Files, spools: Spools, checkpoint: Checkpoint, stop: asyncio.Event) -> None:
+    async def _work(
+        self, files: Files, spools: Spools, checkpoint: Checkpoint, watches: Watches, stop: asyncio.Event
+    ) -> None:
         stopping = asyncio.create_task(stop.wait())
         feeding = asyncio.create_task(spools.feed())
-        watching = asyncio.create_task(self._watch(files, spools, checkpoint))
+        watching = asyncio.create_task(self._watch(files, spools, checkpoint, watches))
         shipping = asyncio.create_task(self._ship(files, stop))
         try:
             await asyncio.wait((stopping, feeding, watching, shipping), return_when=asyncio.FIRST_COMPLETED)
             feeding.cancel()
+            self._changed.set()
             await asyncio.wait((shipping,), timeout=_STOP_SECONDS + 1 if stop.is_set() else 0)
         finally:
             self._over.set()
+            self._rounds.stir()
             for task in (stopping, feeding, shipping):
                 task.cancel()
             ends = await asyncio.gather(feeding, shipping, watching, return_exceptions=True)
             await spools.close()
         raise_first(ends)
 
-    async def _watch(self, files: Files, spools: Spools, checkpoint: Checkpoint) -> None:
+    async def _watch(self, files: Files, spools: Spools, checkpoint: Checkpoint, watches: Watches) -> None:
         while not self._over.is_set():
             spools.turn(files, time.monotonic())
-            if time.monotonic() >= files.scan_due:
-                files.scan_due = time.monotonic() + _SCAN_SECONDS
-                self._scans_begun += 1
-                found = await asyncio.to_thread(discover, self._inputs, self._excluded)
-                files.apply(found, time.monotonic())
-                self._scans_done = self._scans_begun
+            await self._rounds.turn(files, watches)
             await checkpoint.save_if_due()
             await wait(self._over, TICK)
+            if not (files.turns or spools.inputs):
+                await self._rounds.rest(files, watches)
 
     async def _ship(self, files: Files, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE
@@ -233,7 +239,7 @@ class Agent:
                 publisher.check()
                 self._changed.clear()
                 if not await self._lap(publisher, files, stop):
-                    await wait(self._changed, TICK)
+                    await wait(self._changed, TICK if files.turns else _REST_SECONDS)
             await publisher.finish(_STOP_SECONDS)
             await statements.last()
         finally:
@@ -243,9 +249,9 @@ class Agent:
     async def _lap(self, publisher: Publisher, files: Files, stop: asyncio.Event) -> bool:
         """Publish the next window of each file that has one, while there is room; whether any had."""
         any_had = False
-        for _ in range(files.awake):
+        for _ in range(len(files.turns)):
             room = publisher.has_room and not stop.is_set()
-            follower = files.next(time.monotonic()) if room else None
+            follower = files.turns.next(time.monotonic()) if room else None
             if follower is None:
                 break
             window = files.read(follower, time.monotonic())

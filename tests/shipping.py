@@ -19,6 +19,7 @@ from shippers.agent import Agent
 from shippers.input import Input
 from shippers.inputs.discovery import discover
 from shippers.inputs.files import Files
+from shippers.inputs.watches import Watches
 from shippers.lines import Window
 from shippers.positions import Positions
 from shippers.windows import parts
@@ -90,7 +91,15 @@ class Reader:
     It follows `glob` in the directory `logs`, with an Input's further `settings`, or the `inputs` that it is given.
     """
 
-    def __init__(self, directory: Path, *inputs: Input, glob: str = "*.log", **settings: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *inputs: Input,
+        glob: str = "*.log",
+        watches: Watches | None = None,
+        **settings: Any,
+    ) -> None:
+        self.watches = watches
         self.state = directory / "state"
         self.logs = directory / "logs"
         self.log = self.logs / "app.log"
@@ -102,7 +111,7 @@ class Reader:
 
     def start(self) -> None:
         self.positions = Positions(self.state, "machine")
-        self.files = Files(self.inputs, self.positions, settling=0.0)
+        self.files = Files(self.inputs, self.positions, settling=0.0, watches=self.watches)
 
     def stop(self, *, save: bool = True) -> None:
         """End it; without a save it is as if killed after the last one."""
@@ -129,8 +138,8 @@ class Reader:
     def lap(self, *, confirm: bool = True) -> int:
         """One turn for each file; how many had something to do."""
         busy = 0
-        for _ in range(self.files.awake):
-            follower = self.files.next(self.now)
+        for _ in range(len(self.files.turns)):
+            follower = self.files.turns.next(self.now)
             if follower is None:
                 break
             window = self.files.read(follower, self.now)

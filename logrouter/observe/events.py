@@ -123,6 +123,11 @@ INPUTS_OVERLAP = Event(
     "input.overlap", _warning, "{paths}: matched by {inputs} as well; shipped once, as {taken}, which stands first"
 )
 GLOB_MATCHED = Event("input.matched", _info, "a file matches {glob} now")
+INPUT_UNWATCHED = Event(
+    "input.unwatched",
+    _info,
+    "the kernel does not tell of every change to files ({reason}); they are looked at each second instead",
+)
 FOLLOWING = Event("input.following", _info, "following {what}")
 NOT_TRIED = Event("input.not_tried", _info, "{input}: nothing is listened for in a dry run")
 QUIET = Event(

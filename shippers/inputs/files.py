@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,13 +19,16 @@ from logrouter.observe.events import FILE_GONE
 from logrouter.statement import SourceStatement
 from shippers.input import Input, is_compressed
 from shippers.inputs.content import Rewritten
-from shippers.inputs.discovery import Discovery, Inode, Listing, Origin, is_excluded
+from shippers.inputs.discovery import Discovery, Listing, Origin, is_excluded
 from shippers.inputs.follower import QUIET, Follower, Tally
 from shippers.inputs.gone import Gone
 from shippers.inputs.identity import shown
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
+from shippers.inputs.tree import Inode
+from shippers.inputs.turns import Turns
 from shippers.inputs.twins import Twins
+from shippers.inputs.watches import Watches
 from shippers.lines import Window
 from shippers.positions import Positions, State
 from shippers.spool import Segment
@@ -47,11 +49,16 @@ class Files:
     """The files of all inputs. `now` is always time.monotonic().
 
     tallies: lines, by input.   scan_due: when to discover again.
-    unsaved: followers whose identity has to be saved before they are read.
+    unsaved: followers whose identity has to be saved before they are read.   turns: those that are awake.
     """
 
     def __init__(
-        self, inputs: Sequence[Input], positions: Positions, grace: float = GRACE, settling: float = SETTLING
+        self,
+        inputs: Sequence[Input],
+        positions: Positions,
+        grace: float = GRACE,
+        settling: float = SETTLING,
+        watches: Watches | None = None,
     ) -> None:
         self.tallies = {settings: Tally() for settings in inputs}
         self.scan_due = 0.0
@@ -61,7 +68,7 @@ class Files:
         self._settling = settling
         self._followers: dict[Inode, Follower] = {}
         self._twins = Twins(self._followers)
-        self._turns: deque[Follower] = deque()
+        self.turns = Turns(watches or Watches())
         self._ended: list[Follower] = []
         self.gone = Gone(self._origins)
         self._known = Known(positions.state.files, positions.state.empty)
@@ -89,10 +96,7 @@ class Files:
         for path, origin in {**discovery.vacant, **self._vacant(now), **dict(changed)}.items():
             self._look_for_generations(path, origin, listing, now)
         self._vacated |= {path: (origin, now) for path, origin in changed}
-        for follower in self:
-            self._attempt(follower, now, partial(follower.look, now))
-            if not (follower.failing or follower.ended):
-                self._wake_or_let_go(follower, now)
+        self.look(now)
         self.notices.scanned(discovery)
         if self._is_first:
             self._is_first = False
@@ -100,18 +104,19 @@ class Files:
             self._changes += 1
         self._looked_at = discovery.began
 
-    @property
-    def awake(self) -> int:
-        """How many followers have something to read, or had a moment ago."""
-        return len(self._turns)
+    def look(self, now: float) -> None:
+        """See which files have grown, and let go of what is done with."""
+        for follower in self:
+            self.turns.watch(follower)
+            self._attempt(follower, now, partial(follower.look, now))
+            if not (follower.failing or follower.ended):
+                self._wake_or_let_go(follower, now)
 
-    def next(self, now: float) -> Follower | None:
-        """The follower whose turn it is, if one is due."""
-        for _ in range(len(self._turns)):
-            self._turns.rotate(-1)
-            if self._turns[-1].due <= now:
-                return self._turns[-1]
-        return None
+    def wake(self, inodes: Iterable[Inode]) -> None:
+        """These have changed."""
+        for inode in inodes:
+            if inode in self._followers:
+                self.turns.wake(self._followers[inode])
 
     def adopt(self, settings: Input, segment: Segment, now: float) -> Follower | None:
         """Follow a segment of a spool from where it is confirmed; None where it cannot be opened yet."""
@@ -128,17 +133,14 @@ class Files:
             segment.confirmed = saved.confirmed
         follower.source, follower.saved = segment.source, True
         self._followers[follower.inode] = follower
-        self._wake(follower)
+        self.turns.wake(follower)
         self._changes += 1
         return follower
 
     def release(self, follower: Follower) -> None:
         """A segment is closed and confirmed to its end: it is followed no longer, and can be deleted."""
-        del self._followers[follower.inode]
-        self._sleep(follower)
-        follower.close()
+        self._follow_no_longer(follower)
         self.gone.add(follower)
-        self._changes += 1
 
     def forget_segments(self) -> None:
         """All segments that there are have been adopted: positions of others are of none."""
@@ -150,8 +152,10 @@ class Files:
         if window is None and not follower.failing:
             if follower.segment is not None:
                 pass  # there are few of them, and a look each tick is what makes them immediate
-            elif follower.exhausted and not follower.waits and now - follower.grown_at >= QUIET:
-                self._sleep(follower)
+            elif self._is_quiet(follower, now):
+                self.turns.sleep(follower)
+                if now - follower.grown_at < 2 * QUIET:  # else it changed without growing, and may do that all the time
+                    self.turns.watch(follower)
             elif follower.matched and not _leads_to(follower):
                 self.scan_due = now
         return window
@@ -257,23 +261,28 @@ class Files:
             return True
         follower.matched = matched
         try:
-            is_new = not self._is_awaited(follower) and self._identify(follower, now, known_only=known_only)
+            is_new = not self._is_awaited(follower, now) and self._identify(follower, now, known_only=known_only)
         except (OSError, Rewritten) as error:
             self.notices.failed(path, error.strerror if isinstance(error, OSError) else error)
             is_new = False
         if is_new:
             self._followers[follower.inode] = follower
-            self._wake(follower)
+            self.turns.wake(follower)
             self._changes += 1
         else:
             follower.close()
         return True
 
-    def _is_awaited(self, follower: Follower) -> bool:
+    def _is_awaited(self, follower: Follower, now: float) -> bool:
         """Whether it is followed already, or is perhaps just being compressed: then a later look takes it."""
+        if follower.inode in self._followers:
+            return True
         status = os.fstat(follower.fd)
         is_fresh = is_compressed(follower.path) and time.time() - status.st_ctime < self._settling
-        return follower.inode in self._followers or (is_fresh and not self._is_first)
+        if is_fresh and not self._is_first:
+            self.scan_due = min(self.scan_due, now + self._settling)
+            return True
+        return False
 
     def _identify(self, follower: Follower, now: float, *, known_only: bool) -> bool:
         """Find out which incarnation it is, and where to begin; false if it must be known and is not."""
@@ -282,7 +291,7 @@ class Files:
             if not (twin.unlinked and twin.settled):
                 return False
             saved = replace(twin.state(), path=follower.path)
-            self._replace(twin)
+            self._follow_no_longer(twin)  # this one goes on with its content
         if saved is not None:
             follower.resume(saved)
         elif known_only:
@@ -293,11 +302,11 @@ class Files:
             follower.left_at = now
         return True
 
-    def _replace(self, twin: Follower) -> None:
-        """Follow a file no longer, as another goes on with its content and under its name."""
-        del self._followers[twin.inode]
-        self._sleep(twin)
-        twin.close()
+    def _follow_no_longer(self, follower: Follower) -> None:
+        del self._followers[follower.inode]
+        self.turns.leave(follower)
+        follower.close()
+        self._changes += 1
 
     def _begin_anew(self, old: Follower, now: float) -> None:
         """The same file, rewritten: another incarnation, from its start."""
@@ -310,9 +319,14 @@ class Files:
         new.matched, new.left_at = old.matched, old.left_at
         self.unsaved.discard(old)
         self._followers[old.inode] = new
-        self._sleep(old)
-        self._wake(new)
+        self.turns.sleep(old)
+        self.turns.wake(new)
         self._changes += 1
+
+    def _is_quiet(self, follower: Follower, now: float) -> bool:
+        """Whether there is nothing to be read for a while, nor anything under way that may have to be read again."""
+        has_all = follower.exhausted and not (follower.waits or follower.pending)
+        return has_all and now - follower.grown_at >= QUIET
 
     def _is_final(self, follower: Follower, now: float) -> bool:
         """Whether its writer has had its time after the file was renamed or deleted, or has closed it."""
@@ -339,29 +353,15 @@ class Files:
     def _wake_or_let_go(self, follower: Follower, now: float) -> None:
         is_final = self._is_final(follower, now)
         if not follower.exhausted or (is_final and follower.size > follower.position):
-            self._wake(follower)
+            self.turns.wake(follower)
         elif is_final and not follower.matched and follower.settled:
             self._let_go(follower)
 
     def _let_go(self, follower: Follower) -> None:
-        del self._followers[follower.inode]
-        self._sleep(follower)
-        follower.close()
+        self._follow_no_longer(follower)
         if follower.source and not follower.unlinked:
             self._known.remember(replace(follower.state(), done=True))
         self.gone.add(follower)
-        self._changes += 1
-
-    def _wake(self, follower: Follower) -> None:
-        if not follower.awake:
-            follower.awake = True
-            self._turns.append(follower)
-
-    def _sleep(self, follower: Follower) -> None:
-        if follower.awake:
-            follower.awake = False
-            self._turns.remove(follower)
-            follower.content.rest()
 
 
 def _leads_to(follower: Follower) -> bool:

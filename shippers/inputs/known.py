@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from shippers.inputs.content import Packed, Plain
-from shippers.inputs.discovery import Inode
 from shippers.inputs.follower import Follower
 from shippers.inputs.identity import Saved
+from shippers.inputs.tree import Inode
 
 REMEMBERED = 4096
 """Inodes whose positions are kept after their files were let go, in case they come back to where a glob leads."""

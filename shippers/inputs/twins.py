@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping
 
 from shippers.inputs.content import Packed
-from shippers.inputs.discovery import Inode
 from shippers.inputs.follower import Follower
+from shippers.inputs.tree import Inode
 
 
 class Twins:

@@ -163,7 +163,7 @@ def test_files_take_turns(tmp_path: Path) -> None:
     order = [window.from_ for window, _ in reader.windows]
     assert order == sorted(order)
     assert Counter(order[:5]) == {0: 5}
-    visited = [follower.path for _ in range(10) if (follower := reader.files.next(reader.now + 1))]
+    visited = [follower.path for _ in range(10) if (follower := reader.files.turns.next(reader.now + 1))]
     assert sorted(visited[:5]) == paths
     assert visited[5:] == visited[:5]
 

@@ -1,0 +1,147 @@
+"""What the kernel tells of changes, so that quiet files need not be looked at often. It is never relied upon.
+
+In come open files that are quiet, and directories with patterns of names; out goes which of these files changed, and
+whether there may be other files now. Where there is no inotify, or no more of it, less is told.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from logrouter.observe.events import INPUT_UNWATCHED
+from shippers.inputs import inotify
+from shippers.inputs.inotify import Inotify
+from shippers.inputs.tree import Inode
+
+_OTHER_FILES = (
+    inotify.CREATE
+    | inotify.DELETE
+    | inotify.MOVED_FROM
+    | inotify.MOVED_TO
+    | inotify.ATTRIB  # it may be read now
+    | inotify.DELETE_SELF
+    | inotify.MOVE_SELF
+)
+
+_SHORTAGE = {
+    errno.ENOSPC: "fs.inotify.max_user_watches is used up",
+    errno.EMFILE: "fs.inotify.max_user_instances is used up",
+    errno.ENOMEM: "no memory for more",
+}
+
+
+@dataclass(slots=True)
+class News:
+    """What was told. changed: files, which are watched no longer.   is_elsewhere: there may be other files."""
+
+    changed: list[Inode] = field(default_factory=list)
+    is_elsewhere: bool = False
+
+
+class Watches:
+    """Quiet files, each until it changes, and directories. Without `kernel` nothing is ever told."""
+
+    def __init__(self, kernel: Inotify | None = None) -> None:
+        self._kernel = kernel
+        self._quiet: dict[int, Inode] = {}
+        self._descriptors: dict[Inode, int] = {}
+        self._directories: dict[int, set[str]] = {}
+        self._is_used_up = self._is_said = False
+
+    @classmethod
+    def of_this_system(cls) -> Self:
+        """As far as it has any; what is missing is said."""
+        watches = cls()
+        try:
+            watches._kernel = Inotify()
+        except OSError as error:
+            watches._say(error)
+        return watches
+
+    @property
+    def fd(self) -> int | None:
+        """Can be read from when there is news."""
+        return self._kernel.fd if self._kernel is not None else None
+
+    def watch(self, fd: int, inode: Inode) -> None:
+        """Tell of the next change of an open file, once: a file that is busy costs nothing."""
+        if self._kernel is None or self._is_used_up or inode in self._descriptors:
+            return
+        try:
+            descriptor = self._kernel.watch(f"/proc/self/fd/{fd}", inotify.MODIFY | inotify.ONCE)
+        except OSError as error:
+            self._note(error)
+        else:
+            self._quiet[descriptor], self._descriptors[inode] = inode, descriptor
+
+    def forget(self, inode: Inode) -> None:
+        """Do not watch that file any longer; to be called before it is closed."""
+        descriptor = self._descriptors.pop(inode, None)
+        if self._kernel is not None and descriptor is not None:
+            del self._quiet[descriptor]
+            self._kernel.forget(descriptor)
+
+    def look_at(self, wanted: Mapping[str, set[str]]) -> bool:
+        """Watch these directories, and no others; whether from the time of this call on all changes will be told.
+
+        Not of those that were not watched before: what changed there since they were listed is not known. Nor on file
+        systems of other machines. Of a directory that is not there its parent tells. May be called in a thread.
+        """
+        kernel = self._kernel
+        if kernel is None:
+            return False
+        self._is_used_up = False
+        is_all, watched = True, dict[int, set[str]]()
+        for directory, names in wanted.items():
+            try:
+                descriptor = kernel.watch(directory, _OTHER_FILES | inotify.ONLY_DIRECTORY)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                is_all = False
+                self._note(error)
+            else:
+                watched.setdefault(descriptor, set()).update(names)
+                is_all = is_all and descriptor in self._directories and inotify.is_local(directory)
+        stale = self._directories.keys() - watched.keys()
+        self._directories = watched
+        for descriptor in stale:
+            kernel.forget(descriptor)
+        return is_all
+
+    def news(self) -> News:
+        """What has been told since last asked, or a part of it; does not wait."""
+        news = News()
+        for event in self._kernel.events() if self._kernel is not None else ():
+            inode = self._quiet.pop(event.descriptor, None)
+            if inode is not None:
+                del self._descriptors[inode]
+                news.changed.append(inode)
+            elif event.mask & inotify.OVERFLOW:
+                news.is_elsewhere = True  # the look at all that follows wakes the files of which nothing was told
+            elif event.mask & _OTHER_FILES:
+                news.is_elsewhere = news.is_elsewhere or self._matters(event)
+        return news
+
+    def close(self) -> None:
+        """Watch nothing any longer."""
+        if self._kernel is not None:
+            self._kernel.close()
+
+    def _matters(self, event: inotify.Event) -> bool:
+        names = self._directories.get(event.descriptor)
+        return names is None or not event.name or any(fnmatch.fnmatchcase(event.name, each) for each in names)
+
+    def _note(self, error: OSError) -> None:
+        if error.errno in _SHORTAGE:
+            self._is_used_up = True
+            self._say(error)
+
+    def _say(self, error: OSError) -> None:
+        if not self._is_said:
+            self._is_said = True
+            INPUT_UNWATCHED.happened(reason=_SHORTAGE.get(error.errno or 0) or error.strerror or error)

@@ -1,0 +1,82 @@
+"""When files and directories are looked at: as the kernel tells of changes, and by the clock whatever it tells.
+
+In come inputs, and the files that are followed; out go looks at these, and scans for others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+
+from logrouter.waiting import wait
+from shippers.input import Input
+from shippers.inputs.discovery import discover
+from shippers.inputs.files import Files
+from shippers.inputs.follower import TICK
+from shippers.inputs.watches import Watches
+
+_LOOK_SECONDS = 1.0
+"""Between two looks at each quiet file, and at the directories unless the kernel tells of every change in them."""
+
+_SCAN_SECONDS = 10.0
+"""Between two looks at the directories where it does: mounts, for one, come without a word."""
+
+_SCANS_APART = 1.0
+"""Seconds at least between two scans that the kernel's word leads to: a busy directory costs no more than unwatched."""
+
+
+class Rounds:
+    """Looks for the files of `inputs`, but in `excluded` directories.   begun, done: how many scans."""
+
+    def __init__(self, inputs: Sequence[Input], excluded: Sequence[str]) -> None:
+        self.begun = self.done = 0
+        self._inputs = inputs
+        self._excluded = excluded
+        self._look_due = 0.0
+        self._scanned_at = -math.inf
+        self._stirred = asyncio.Event()
+
+    def hasten(self, files: Files) -> None:
+        """Scan as soon as can be."""
+        files.scan_due = 0.0
+        self._stirred.set()
+
+    def stir(self) -> None:
+        """End the rest."""
+        self._stirred.set()
+
+    async def turn(self, files: Files, watches: Watches) -> None:
+        """Wake what the kernel tells of; look, or scan, if it is time for it."""
+        now = time.monotonic()
+        news = watches.news()
+        files.wake(news.changed)
+        if news.is_elsewhere:  # a tick later: a file that was renamed has a successor by then
+            files.scan_due = min(files.scan_due, max(now + TICK, self._scanned_at + _SCANS_APART))
+        if now >= files.scan_due:
+            self._look_due = now + _LOOK_SECONDS
+            await self._scan(files, watches)
+        elif now >= self._look_due:
+            self._look_due = now + _LOOK_SECONDS
+            files.look(now)
+
+    async def rest(self, files: Files, watches: Watches) -> None:
+        """Nothing is to be read: wait for news, or until it is time for the next look."""
+        loop = asyncio.get_running_loop()
+        if watches.fd is not None:
+            loop.add_reader(watches.fd, self._stirred.set)
+        await wait(self._stirred, min(self._look_due, files.scan_due) - time.monotonic())
+        if watches.fd is not None:
+            loop.remove_reader(watches.fd)
+        self._stirred.clear()
+
+    async def _scan(self, files: Files, watches: Watches) -> None:
+        self._scanned_at = began = time.monotonic()
+        files.scan_due = began + _SCAN_SECONDS
+        self.begun += 1
+        found = await asyncio.to_thread(discover, self._inputs, self._excluded)
+        if not await asyncio.to_thread(watches.look_at, found.wanted):
+            files.scan_due = min(files.scan_due, began + _LOOK_SECONDS)
+        files.apply(found, time.monotonic())
+        self.done = self.begun
