@@ -7,6 +7,7 @@ across every loss of the broker. Files are watched and held open even while the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import resource
 import time
@@ -27,12 +28,13 @@ from shippers.inputs.follower import TICK, Follower
 from shippers.inputs.identity import shown
 from shippers.inputs.spooled import Spools
 from shippers.inputs.watches import Watches
+from shippers.making import Making
 from shippers.positions import Positions
-from shippers.publisher import Publisher
+from shippers.publisher import IN_FLIGHT, Publisher
 from shippers.rounds import Rounds
 from shippers.spool import Segment
 from shippers.statements import Reporter, Statements, config_hash
-from shippers.windows import parts
+from shippers.workers import Workers
 
 _REST_SECONDS = 1.0
 """While no file is awake; when one is woken this ends at once."""
@@ -67,6 +69,8 @@ class Agent:
     host: of inputs that name none.             instances: routers that must have been on the broker.
     excluded: directories whose files are never followed (the state directory is one of itself).
     grace: seconds for which a renamed or deleted file is still followed after it last grew.
+    workers: processes that make parts of windows beside this one.
+    in_flight: bytes published and not confirmed at most; a broker that confirms late needs more.
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class Agent:
         instances: Sequence[str] = ("main",),
         excluded: Sequence[Path] = (),
         grace: float = GRACE,
+        workers: int = 0,
+        in_flight: int = IN_FLIGHT,
     ) -> None:
         self._broker = broker
         self._inputs = [replace(each, host=each.host or host) for each in inputs if each.feed is None]
@@ -87,6 +93,8 @@ class Agent:
         self._state = state
         self._rounds = Rounds(self._inputs, [str(directory) for directory in (*excluded, state)])
         self._grace = grace
+        self._in_flight = in_flight
+        self._workers = Workers(workers, self._inputs) if workers else None
         self._files: Files | None = None
         self._spools: Spools | None = None
         self._over = asyncio.Event()
@@ -115,7 +123,10 @@ class Agent:
         config = config_hash([*self._inputs, *self._spooled])
         self._reporter = Reporter(positions.reporter, self._host, config)
         try:
-            await self._work(files, spools, checkpoint, watches, stop)
+            async with contextlib.AsyncExitStack() as stack:
+                if self._workers is not None:
+                    await stack.enter_async_context(self._workers)
+                await self._work(files, spools, checkpoint, watches, stop)
         finally:
             spools.turn(files, time.monotonic())
             await checkpoint.save()
@@ -231,36 +242,35 @@ class Agent:
             absent.end(instance=instance, broker=self._broker.name)
 
     async def _publish(self, session: Session, files: Files, stop: asyncio.Event) -> None:
-        publisher = Publisher(session, self._broker.name, self._changed)
+        publisher = Publisher(session, self._broker.name, self._changed, self._in_flight)
+        making = Making(publisher, self._workers, self._changed)
         statements = Statements(session, files, self._reporter)
         stating = asyncio.create_task(statements.keep(stop))
         try:
             while not stop.is_set():
-                publisher.check()
+                making.check()
                 self._changed.clear()
-                if not await self._lap(publisher, files, stop):
+                if not await self._lap(making, files, stop):
                     await wait(self._changed, TICK if files.turns else _REST_SECONDS)
-            await publisher.finish(_STOP_SECONDS)
+            await making.finish(_STOP_SECONDS)
             await statements.last()
         finally:
             stating.cancel()
-            publisher.abandon()
+            making.abandon()
 
-    async def _lap(self, publisher: Publisher, files: Files, stop: asyncio.Event) -> bool:
-        """Publish the next window of each file that has one, while there is room; whether any had."""
+    async def _lap(self, making: Making, files: Files, stop: asyncio.Event) -> bool:
+        """Take the next window of each file that has one, while there is room; whether any had."""
         any_had = False
         for _ in range(len(files.turns)):
-            room = publisher.has_room and not stop.is_set()
+            room = making.has_room and not stop.is_set()
             follower = files.turns.next(time.monotonic()) if room else None
             if follower is None:
                 break
+            if making.awaits(follower):
+                continue
             window = files.read(follower, time.monotonic())
             if window is not None:
-                settings = follower.origin.settings
-                made = parts(window, settings, time.time())
-                if made[0].to < window.to or settings.joining:
-                    follower.restate(made[0].to, sum(part.count for part in made))
-                publisher.publish(follower, made, settings.name)
+                making.take(follower, window)
                 any_had = True
                 await asyncio.sleep(0)
         return any_had

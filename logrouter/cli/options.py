@@ -112,6 +112,19 @@ def drain(function: F) -> F:
     return click.option("--drain", is_flag=True, help="Take what is there now until it is settled, then end.")(function)
 
 
+def workers(function: F) -> F:
+    """--workers."""
+    return click.option(
+        "--workers",
+        envvar="LOGROUTER_WORKERS",
+        type=click.IntRange(min=0, max=64),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Processes that make records of lines beside this one, for hosts that write more than a core can read.",
+    )(function)
+
+
 def rules(function: F) -> F:
     """--rules."""
     return click.option(

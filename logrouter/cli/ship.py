@@ -38,6 +38,7 @@ def _redactions(ctx: click.Context, param: click.Parameter, given: tuple[str, ..
 @options.state
 @options.instance
 @options.inputs
+@options.workers
 @options.drain
 @click.option("--stdin", is_flag=True, help="Ship standard input, to its end; needs --service.")
 @click.option("--service", metavar="NAME", help="The service of standard input.")
@@ -66,6 +67,7 @@ def command(
     config: Path | None,
     files: list[tuple[str, str]],
     host: str,
+    workers: int,
     drain: bool,
     drain_timeout: float,
     stdin: bool,
@@ -114,6 +116,8 @@ def command(
         return
     from logrouter.broker import connect
 
-    agent = shipping.build_agent(connect(broker, directory), inputs, directory, host=host, instance=instance)
+    agent = shipping.build_agent(
+        connect(broker, directory), inputs, directory, host=host, instance=instance, workers=workers
+    )
     until = drain_timeout if drain else math.inf if stdin else None
     running.run(lambda stop: shipping.ship(agent, stop, until))

@@ -16,6 +16,7 @@ from logrouter.errors import LogrouterError
 from logrouter.observe import events
 from shippers.agent import Agent
 from shippers.input import Input
+from shippers.publisher import IN_FLIGHT
 from shippers.settings import argument_models, from_models
 
 _SERVICES, _PRESETS = (Path(shippers.__file__).with_name(name) for name in ("20-services.yaml", "presets.yaml"))
@@ -75,7 +76,24 @@ def state_of_shipper(state: Path) -> Path:
 
 
 def build_agent(
-    broker: Broker, inputs: Sequence[Input], state: Path, *, host: str, instance: str, excluded: Sequence[Path] = ()
+    broker: Broker,
+    inputs: Sequence[Input],
+    state: Path,
+    *,
+    host: str,
+    instance: str,
+    workers: int,
+    excluded: Sequence[Path] = (),
+    in_flight: int = IN_FLIGHT,
 ) -> Agent:
     """An agent that never follows what we write ourselves."""
-    return Agent(broker, inputs, state_of_shipper(state), host=host, instances=(instance,), excluded=(state, *excluded))
+    return Agent(
+        broker,
+        inputs,
+        state_of_shipper(state),
+        host=host,
+        instances=(instance,),
+        excluded=(state, *excluded),
+        workers=workers,
+        in_flight=in_flight,
+    )

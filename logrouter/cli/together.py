@@ -26,6 +26,7 @@ from logrouter.observe import events
 from logrouter.waiting import wait
 from shippers.agent import Agent
 from shippers.input import Input
+from shippers.publisher import IN_FLIGHT
 
 _PAST_TICKS = 300
 """What a drained demo has: a minute."""
@@ -36,6 +37,9 @@ _FIRST_LOOK_SECONDS = 2.0
 
 _QUIET_SECONDS = 10.0
 """After so long without a line it is said what was looked for."""
+
+_AT_COMMIT = 32 << 20
+"""Bytes in flight where a confirm means that the archive has them: two groups of the router, one being written."""
 
 Route = Callable[[Broker, asyncio.Event, asyncio.Event], Awaitable[None]]
 """Routes until the first event is set, or all is routed once the second is."""
@@ -55,6 +59,7 @@ class Plan:
     instance: str
     inputs: Sequence[Input]
     host: str
+    workers: int
     drain: float | None
     demo_logs: Path | None
 
@@ -93,7 +98,14 @@ def _banner(plan: Plan, rules: int, where: Places) -> list[str]:
 async def _serve(plan: Plan, route: Route, show: live.Show, where: Places, stop: asyncio.Event) -> None:
     reached = connect(plan.broker, plan.state)
     agent = shipping.build_agent(
-        reached, plan.inputs, plan.state, host=plan.host, instance=plan.instance, excluded=(plan.archives,)
+        reached,
+        plan.inputs,
+        plan.state,
+        host=plan.host,
+        instance=plan.instance,
+        workers=plan.workers,
+        excluded=(plan.archives,),
+        in_flight=_AT_COMMIT if plan.broker == "embedded" else IN_FLIGHT,
     )
     figures, over = Figures(agent), asyncio.Event()
     beside = [asyncio.create_task(show(figures.take, where, over)), asyncio.create_task(_tell(plan, figures, over))]

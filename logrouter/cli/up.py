@@ -15,6 +15,7 @@ from logrouter.cli import options
 @options.state
 @options.instance
 @options.inputs
+@options.workers
 @options.drain
 @click.option("--demo", is_flag=True, help="Write lively logs of a few made-up services, and follow these alone.")
 @click.pass_context
@@ -28,6 +29,7 @@ def command(
     config: Path | None,
     files: list[tuple[str, str]],
     host: str,
+    workers: int,
     drain: bool,
     drain_timeout: float,
     demo: bool,
@@ -49,4 +51,4 @@ def command(
     else:
         inputs, chosen = shipping.chosen_inputs(config, files), options.rules_path(rules)
     drained = drain_timeout if drain else None
-    together.run(together.Plan(broker, directory, chosen, instance, inputs, host, drained, demo_logs))
+    together.run(together.Plan(broker, directory, chosen, instance, inputs, host, workers, drained, demo_logs))

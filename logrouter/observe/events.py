@@ -134,6 +134,9 @@ QUIET = Event(
     "input.quiet", _warning, "nothing has arrived in {seconds:g} s. Looked for {what}. To see it all at work: {remedy}"
 )
 UP_SUMMARY = Event("up.summary", _info, "{summary}")
+WORKER_LOST = Event(
+    "worker.lost", _warning, "the worker {pid} has ended ({reason}); its lines are made into records here"
+)
 LINE_CUT = Event("line.cut", _warning, "{path}: a line of {length} bytes at {position} was cut to {kept}")
 PUBLISH_REFUSED = Event("publish.refused", _warning, "{broker} does not take messages ({reason}); reading them again")
 PUBLISH_TAKEN = Event("publish.taken", _info, "{broker} takes the messages again")

@@ -77,6 +77,7 @@ class Follower:
     grown_at: when it was last seen to grow.    due: when to read next, while it is awake.
     awake: whether it takes its turns; it does not while there is nothing new.
     failing: the last look at it failed.
+    rewinds: how often it went back.
     holds: a last record waits, for a while, for lines that may belong to it.
     ended: it was rewritten, and what was not confirmed cannot be read again.
     """
@@ -110,6 +111,7 @@ class Follower:
         self._long: _LongLine | None = None
         self._fruitless = -1
         self.holds = False
+        self.rewinds = 0
 
     def resume(self, saved: Saved) -> None:
         """Go on as the incarnation that it was recognised as."""
@@ -265,6 +267,7 @@ class Follower:
         self._long = None
         self._fruitless = -1
         self.holds = False
+        self.rewinds += 1
         self.due = due
         return not self.ended
 

@@ -1,0 +1,138 @@
+"""Windows -> parts in processes beside this one, for hosts that write more than one core can read.
+
+In come windows, out go their parts, made by `windows.parts` there as they would be here. The processes hold no state
+and no files: they read frames from their standard input until it ends, so they end with this process however it ends.
+What one that dies had in hand is made here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import struct
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import BinaryIO, Self
+
+from logrouter.batch import Part
+from logrouter.observe.events import WORKER_LOST
+from shippers.input import Input
+from shippers.lines import Window
+from shippers.windows import parts
+
+_LENGTH = struct.Struct(">I")
+
+Job = tuple[Window, int, float]
+"""A window, which of the inputs it is of, and when it was read (Unix time)."""
+
+
+class Workers:
+    """So many processes for these inputs, as a context."""
+
+    def __init__(self, count: int, inputs: Sequence[Input]) -> None:
+        self.count = count
+        self._inputs = list(inputs)
+        self._places = {settings: place for place, settings in enumerate(self._inputs)}
+        self._workers: list[_Worker] = []
+
+    async def __aenter__(self) -> Self:
+        """Start them. Raises OSError."""
+        for _ in range(self.count):
+            self._workers.append(await _Worker.started(self._inputs))
+        return self
+
+    async def parts(self, window: Window, settings: Input) -> tuple[Part, ...]:
+        """The parts of a window, whichever process makes them."""
+        job = (window, self._places[settings], time.time())
+        able = [worker for worker in self._workers if not worker.is_lost]
+        made = await min(able, key=_load).make(job) if able else None
+        return made or parts(window, settings, job[2])
+
+    async def __aexit__(self, *error: object) -> None:
+        """End them."""
+        for worker in self._workers:
+            await worker.end()
+
+
+class _Worker:
+    """One of them. is_lost: it ended without being told to."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None  # by `started`
+        assert process.stdout is not None
+        self.is_lost = False
+        self._process = process
+        self._input, self._output = process.stdin, process.stdout
+        self.jobs: deque[asyncio.Future[tuple[Part, ...] | None]] = deque()
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    async def started(cls, inputs: Sequence[Input]) -> _Worker:
+        """A process that knows the inputs."""
+        pipe = asyncio.subprocess.PIPE
+        # In a session of its own: the Ctrl-C of a terminal is for the shipper, which then ends it.
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "shippers.workers", stdin=pipe, stdout=pipe, start_new_session=True
+        )
+        worker = cls(process)
+        worker._input.write(_frame(list(inputs)))
+        return worker
+
+    async def make(self, job: Job) -> tuple[Part, ...] | None:
+        """The parts; None if the process ends before it has made them."""
+        made: asyncio.Future[tuple[Part, ...] | None] = asyncio.get_running_loop().create_future()
+        self.jobs.append(made)
+        self._input.write(_frame(job))
+        return await made
+
+    async def end(self) -> None:
+        """Let it finish what it has in hand."""
+        self._reading.cancel()
+        self._input.close()
+        await self._process.wait()
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                (length,) = _LENGTH.unpack(await self._output.readexactly(_LENGTH.size))
+                made = pickle.loads(await self._output.readexactly(length))  # noqa: S301  # written by this very module
+                future = self.jobs.popleft()
+                if not future.done():
+                    future.set_result(made)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            self.is_lost = True
+            WORKER_LOST.happened(pid=self._process.pid, reason=error)
+            for future in self.jobs:
+                if not future.done():
+                    future.set_result(None)
+
+
+def _load(worker: _Worker) -> int:
+    return len(worker.jobs)
+
+
+def _frame(content: object) -> bytes:
+    packed = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(packed)) + packed
+
+
+def _read_frame(file: BinaryIO) -> object | None:
+    """What the next frame holds; None at the end."""
+    head = file.read(_LENGTH.size)
+    return pickle.loads(file.read(*_LENGTH.unpack(head))) if len(head) == _LENGTH.size else None  # noqa: S301  # see above
+
+
+def main() -> None:
+    """The process: parts for windows, until there are no more."""
+    inputs = _read_frame(sys.stdin.buffer)
+    assert isinstance(inputs, list)  # the first frame
+    while isinstance(job := _read_frame(sys.stdin.buffer), tuple):
+        window, place, now = job
+        sys.stdout.buffer.write(_frame(parts(window, inputs[place], now)))
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
