@@ -13,7 +13,7 @@ from shippers.inputs.follower import Follower
 
 
 class Places:
-    """looked_at: when directories were last looked at, Unix time; 0 for never.   grace: seconds that a place is kept."""
+    """looked_at: when directories were last looked at, Unix time; 0 for never.   grace: seconds that each is kept."""
 
     def __init__(self, looked_at: float, grace: float) -> None:
         self.looked_at = looked_at
