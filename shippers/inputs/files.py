@@ -7,7 +7,6 @@ inode and what it still holds.
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,12 +18,13 @@ from logrouter.observe.events import FILE_GONE
 from logrouter.statement import SourceStatement
 from shippers.input import Input, is_compressed
 from shippers.inputs.content import Rewritten
-from shippers.inputs.discovery import Discovery, Listing, Origin, is_excluded
+from shippers.inputs.discovery import Discovery, Listing, Origin
 from shippers.inputs.follower import QUIET, Follower, Tally
 from shippers.inputs.gone import Gone
 from shippers.inputs.identity import shown
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
+from shippers.inputs.places import Places
 from shippers.inputs.tree import Inode
 from shippers.inputs.turns import Turns
 from shippers.inputs.twins import Twins
@@ -72,8 +72,7 @@ class Files:
         self._ended: list[Follower] = []
         self.gone = Gone(self._origins)
         self._known = Known(positions.state.files, positions.state.empty)
-        self._looked_at = positions.state.looked_at or math.inf
-        self._vacated: dict[str, tuple[Origin, float]] = {}
+        self._places = Places(positions.state.looked_at, grace)
         self._looked_before = set(self._origins) if positions.lost else set(positions.state.globs)
         self._is_first = True
         self._changes = 0
@@ -93,16 +92,16 @@ class Files:
         changed = [*self._meet(discovery, now), *self._miss(discovery, now)]
         if self._is_first:
             changed += self._look_for_renamed(listing, now)
-        for path, origin in {**discovery.vacant, **self._vacant(now), **dict(changed)}.items():
-            self._look_for_generations(path, origin, listing, now)
-        self._vacated |= {path: (origin, now) for path, origin in changed}
+        followers = self._followers.values()
+        for path, origin in self._places.passed_through(discovery.vacant, dict(changed), followers, listing, now):
+            self._open(path, origin, now)
         self.look(now)
         self.notices.scanned(discovery)
         if self._is_first:
             self._is_first = False
             self._looked_before |= self._origins.keys()
             self._changes += 1
-        self._looked_at = discovery.began
+        self._places.looked_at = discovery.began
 
     def look(self, now: float) -> None:
         """See which files have grown, and let go of what is done with."""
@@ -174,8 +173,7 @@ class Files:
         followed = [each for each in self._followers.values() if each.source and not (each.unlinked and each.settled)]
         files = [*(follower.state() for follower in (*followed, *self._ended)), *self._known]
         empty = {follower.path: follower.inode[1] for follower in self if not follower.source}
-        looked_at = 0.0 if math.isinf(self._looked_at) else self._looked_at
-        return State(files, sorted(self._looked_before), looked_at, empty=empty)
+        return State(files, sorted(self._looked_before), self._places.looked_at, empty=empty)
 
     def standings(self) -> list[SourceStatement]:
         """How far each source is: of all that are followed or remembered, and of those gone and not yet forgotten."""
@@ -227,22 +225,6 @@ class Files:
             rewritten = self._followers.get((saved.device, saved.inode))
             if rewritten is None or rewritten.path != saved.path:
                 yield saved.path, origin
-
-    def _vacant(self, now: float) -> dict[str, Origin]:
-        """The places left within the grace time where no other file has been met since."""
-        occupied = {follower.path for follower in self._followers.values() if follower.matched} if self._vacated else ()
-        self._vacated = {
-            path: (origin, since)
-            for path, (origin, since) in self._vacated.items()
-            if path not in occupied and now - since <= self._grace
-        }
-        return {path: origin for path, (origin, _) in self._vacated.items()}
-
-    def _look_for_generations(self, path: str, origin: Origin, listing: Listing, now: float) -> None:
-        """Find files that were at a place for so short a time that nobody saw them there."""
-        for generation in listing.generations(path, self._looked_at):
-            if not is_excluded(generation, origin.settings):
-                self._open(generation, origin, now)
 
     def _open(self, path: str, origin: Origin, now: float, *, matched: bool = False, known_only: bool = False) -> bool:
         """Follow the file at `path`, unless it is followed already; false if there is none any more."""
