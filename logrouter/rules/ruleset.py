@@ -8,8 +8,9 @@ the key; only where a rule looks into the record is the slice decoded.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
@@ -28,17 +29,26 @@ _KEYS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule ready to be asked."""
+    """A rule ready to be asked. index: its place among all.   matches: its patterns, any of which may take a key."""
 
+    index: int
     entry: RuleEntry
     holds: Predicate | None
+    matches: tuple[Callable[[str], bool], ...]
 
     def takes_key(self, key: str, severity: str) -> bool:
         """Whether key and severity are in reach of the rule."""
         wanted = self.entry.severity
         if wanted is not None and RANK.get(severity, len(RANK)) > RANK[wanted]:
             return False
-        return any(matcher(pattern)(key) for pattern in self.entry.patterns)
+        return any(matches(key) for matches in self.matches)
+
+
+class _Reach(NamedTuple):
+    """What a key alone tells: the rules that can take its records, and where all of them go, None if that depends."""
+
+    rules: tuple[Rule, ...]
+    targets: tuple[Target, ...] | None
 
 
 class Verdict(NamedTuple):
@@ -55,28 +65,42 @@ class RuleSet:
     def __init__(self, config: RuleConfig) -> None:
         self.config = config
         self._rules = tuple(
-            Rule(entry, None if entry.condition is None else predicate(entry.condition)) for entry in config.rules
+            Rule(
+                index,
+                entry,
+                None if entry.condition is None else predicate(entry.condition),
+                tuple(map(matcher, entry.patterns)),
+            )
+            for index, entry in enumerate(config.rules)
         )
-        self._by_key: OrderedDict[tuple[str, str], tuple[Rule, ...]] = OrderedDict()
+        self._by_word = _by_word(self._rules)
+        self._by_key: OrderedDict[tuple[str, str], _Reach] = OrderedDict()
 
     def __call__(self, piece: Slice) -> list[Decision]:
         """The decisions for all records of `piece`, in their order within each decision."""
-        rules = self._in_reach(piece.key, piece.severity)
-        if all(rule.holds is None for rule in rules):
-            return [Decision(piece, self._targets(rule.entry for rule in rules))]
+        rules, targets = self._in_reach(piece.key, piece.severity)
+        if targets is not None:
+            return [Decision(piece, targets)]
         chosen = [self._choose(rules, record) for record in piece.records()]
         kept = ((piece.select([other == targets for other in chosen]), targets) for targets in dict.fromkeys(chosen))
         return [Decision(part, targets) for part, targets in kept if part is not None]
 
-    def _in_reach(self, key: str, severity: str) -> tuple[Rule, ...]:
+    def _in_reach(self, key: str, severity: str) -> _Reach:
         """The rules that can take a record under this key, up to the first that takes all of them and ends it."""
         found = self._by_key.get((key, severity))
         if found is None:
-            found = tuple(_until_final(rule for rule in self._rules if rule.takes_key(key, severity)))
+            rules = tuple(_until_final(rule for rule in self._candidates(key) if rule.takes_key(key, severity)))
+            depends = any(rule.holds is not None for rule in rules)
+            found = _Reach(rules, None if depends else self._targets(rule.entry for rule in rules))
             self._by_key[key, severity] = found
             if len(self._by_key) > _KEYS:
                 self._by_key.popitem(last=False)
         return found
+
+    def _candidates(self, key: str) -> list[Rule]:
+        """In their order, the rules that a key's first word does not rule out: there may be a thousand services."""
+        named = self._by_word.get(_first_word(key), ())
+        return sorted([*named, *self._by_word[None]], key=attrgetter("index"))
 
     def _choose(self, rules: Sequence[Rule], record: Record) -> tuple[Target, ...]:
         matching = (rule.entry for rule in rules if rule.holds is None or rule.holds(record))
@@ -107,7 +131,22 @@ class RuleSet:
 
     def destinations(self, key: str, record: Record) -> tuple[str, ...]:
         """Where one record goes."""
-        return tuple(target.destination for target in self._choose(self._in_reach(key, record.severity), record))
+        rules, _ = self._in_reach(key, record.severity)
+        return tuple(target.destination for target in self._choose(rules, record))
+
+
+def _by_word(rules: Iterable[Rule]) -> Mapping[str | None, Sequence[Rule]]:
+    """The rules by the first word of the keys that they can take; under None those that take keys of any."""
+    found: dict[str | None, list[Rule]] = {None: []}
+    for rule in rules:
+        words = {_first_word(pattern) for pattern in rule.entry.patterns}
+        for word in [None] if words & {"*", "#"} else words:
+            found.setdefault(word, []).append(rule)
+    return found
+
+
+def _first_word(text: str) -> str:
+    return text.partition(".")[0]
 
 
 def _until_final(rules: Iterator[Rule]) -> Iterator[Rule]:

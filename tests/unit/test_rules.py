@@ -1,15 +1,19 @@
 """Rules decide each record once, in order, and say why; what is odd about them is found before a line has come."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.batch import Part
-from logrouter.config.rules import load_rules
+from logrouter.config.conditions import Contains
+from logrouter.config.mistakes import Place
+from logrouter.config.rules import RuleConfig, RuleEntry, load_rules
 from logrouter.keys import matches
 from logrouter.record import Record, encode_lines
 from logrouter.rules import checks
@@ -237,6 +241,35 @@ def test_what_is_not_covered_has_a_key_that_shows_it(wide: str, narrow: str) -> 
     keys = (".".join(key) for size in range(7) for key in itertools.product("abc", repeat=size))
     shown = any(matches(narrow, key) and not matches(wide, key) for key in keys)
     assert covers([wide], narrow) is not shown
+
+
+entries = st.builds(
+    RuleEntry,
+    name=st.uuids().map(str),
+    place=st.just(Place("r.yaml")),
+    patterns=st.lists(patterns | st.just(""), min_size=1, max_size=2).map(tuple),
+    severity=st.sampled_from([None, "error", "info"]),
+    condition=st.sampled_from([None, None, Contains("message", ("x",))]),
+    to=st.lists(st.sampled_from(["one", "two", "discard"]), min_size=1, max_size=2).map(tuple),
+    continues=st.booleans(),
+    matching=st.just(()),
+    missing=st.just(()),
+)
+
+
+@given(st.lists(entries, max_size=6), st.lists(keys | st.just("*.b"), min_size=1), st.sampled_from(["x", "y"]))
+def test_what_is_remembered_of_a_key_decides_as_asking_every_rule_does(
+    made: list[RuleEntry], met: list[str], message: str
+) -> None:
+    rules = RuleSet(RuleConfig({}, tuple(made), ("default",), ZoneInfo("UTC")))
+    for key in met * 2:
+        piece = replace(records(message, key="a.b.error"), key=key)
+        asked = rules.explain(key, piece.records()[0])
+        named = [name for verdict in asked if verdict.matched for name in verdict.rule.to]
+        is_final = any(verdict.matched and not verdict.rule.continues for verdict in asked)
+        wanted = dict.fromkeys(named if is_final else [*named, "default"])
+        kept = tuple(name for name in wanted if name != "discard") or ("discard",)
+        assert decided(rules, piece) == {message: kept}
 
 
 def test_the_shipped_rules_are_sound() -> None:
