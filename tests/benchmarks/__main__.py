@@ -15,7 +15,7 @@ from benchmarks.bench import Bench, opened, say
 from benchmarks.figures import Row
 from benchmarks.machine import machine
 from benchmarks.report import document, table
-from benchmarks.rows import embedded, end_to_end, foreign, route, ship
+from benchmarks.rows import embedded, end_to_end, foreign, growth, route, ship
 
 ROWS: dict[str, Callable[[Bench], Row]] = {
     "ship": ship.row,
@@ -23,6 +23,7 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "end to end": end_to_end.row,
     "embedded": embedded.row,
     "foreign": foreign.row,
+    "growth": growth.row,
 }
 
 
