@@ -8,9 +8,8 @@ the key; only where a rule looks into the record is the slice decoded.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import NamedTuple
 
 from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
@@ -18,6 +17,7 @@ from logrouter.keys import RANK, matcher
 from logrouter.record import Record
 from logrouter.rules.conditions import Predicate, predicate
 from logrouter.rules.decision import Decision, Target
+from logrouter.rules.patterns import FirstWords, first_word
 from logrouter.slices import Slice
 
 DEFAULT = "default"
@@ -29,9 +29,8 @@ _KEYS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule ready to be asked. index: its place among all.   matches: its patterns, any of which may take a key."""
+    """A rule ready to be asked. matches: its patterns, any of which may take a key."""
 
-    index: int
     entry: RuleEntry
     holds: Predicate | None
     matches: tuple[Callable[[str], bool], ...]
@@ -66,14 +65,15 @@ class RuleSet:
         self.config = config
         self._rules = tuple(
             Rule(
-                index,
                 entry,
                 None if entry.condition is None else predicate(entry.condition),
                 tuple(map(matcher, entry.patterns)),
             )
-            for index, entry in enumerate(config.rules)
+            for entry in config.rules
         )
-        self._by_word = _by_word(self._rules)
+        self._by_word: FirstWords[Rule] = FirstWords()
+        for rule in self._rules:
+            self._by_word.add(rule.entry.patterns, rule)
         self._by_key: OrderedDict[tuple[str, str], _Reach] = OrderedDict()
 
     def __call__(self, piece: Slice) -> list[Decision]:
@@ -89,18 +89,15 @@ class RuleSet:
         """The rules that can take a record under this key, up to the first that takes all of them and ends it."""
         found = self._by_key.get((key, severity))
         if found is None:
-            rules = tuple(_until_final(rule for rule in self._candidates(key) if rule.takes_key(key, severity)))
+            rules = tuple(
+                _until_final(rule for rule in self._by_word.under(first_word(key)) if rule.takes_key(key, severity))
+            )
             depends = any(rule.holds is not None for rule in rules)
             found = _Reach(rules, None if depends else self._targets(rule.entry for rule in rules))
             self._by_key[key, severity] = found
             if len(self._by_key) > _KEYS:
                 self._by_key.popitem(last=False)
         return found
-
-    def _candidates(self, key: str) -> list[Rule]:
-        """In their order, the rules that a key's first word does not rule out: there may be a thousand services."""
-        named = self._by_word.get(_first_word(key), ())
-        return sorted([*named, *self._by_word[None]], key=attrgetter("index"))
 
     def _choose(self, rules: Sequence[Rule], record: Record) -> tuple[Target, ...]:
         matching = (rule.entry for rule in rules if rule.holds is None or rule.holds(record))
@@ -133,20 +130,6 @@ class RuleSet:
         """Where one record goes."""
         rules, _ = self._in_reach(key, record.severity)
         return tuple(target.destination for target in self._choose(rules, record))
-
-
-def _by_word(rules: Iterable[Rule]) -> Mapping[str | None, Sequence[Rule]]:
-    """The rules by the first word of the keys that they can take; under None those that take keys of any."""
-    found: dict[str | None, list[Rule]] = {None: []}
-    for rule in rules:
-        words = {_first_word(pattern) for pattern in rule.entry.patterns}
-        for word in [None] if words & {"*", "#"} else words:
-            found.setdefault(word, []).append(rule)
-    return found
-
-
-def _first_word(text: str) -> str:
-    return text.partition(".")[0]
 
 
 def _until_final(rules: Iterator[Rule]) -> Iterator[Rule]:

@@ -18,6 +18,7 @@ from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.destinations.archive.filing import Filing
 from logrouter.keys import SEVERITIES, routing_key
 from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry, FileState, Ledger
+from logrouter.rules import checks
 from logrouter.rules.ruleset import RuleSet
 from logrouter.slices import Slice, from_part
 
@@ -82,6 +83,11 @@ def test_a_thousand_rules_in_reach_cost_a_known_key_no_more_than_ten(tmp_path: P
         return calls(lambda: made(piece))
 
     assert again(1000) <= MOST * again(10)
+
+
+def test_checking_a_thousand_rules_takes_as_long_for_each_as_checking_ten(tmp_path: Path) -> None:
+    few, many = rule_set(tmp_path, 10), rule_set(tmp_path, 1000)
+    assert calls(lambda: checks.warnings(many.config)) / 1000 <= MOST * calls(lambda: checks.warnings(few.config)) / 10
 
 
 def test_a_slice_under_ten_thousand_keys_costs_what_it_does_under_ten(tmp_path: Path) -> None:

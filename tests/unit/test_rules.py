@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logrouter.batch import Part
@@ -18,7 +18,7 @@ from logrouter.keys import matches
 from logrouter.record import Record, encode_lines
 from logrouter.rules import checks
 from logrouter.rules.checks import example_record
-from logrouter.rules.patterns import covers
+from logrouter.rules.patterns import FirstWords, covers, named_words
 from logrouter.rules.ruleset import RuleSet
 from logrouter.slices import Slice, from_part
 
@@ -237,10 +237,19 @@ def test_covering_means_every_key(wide: list[str], narrow: str, tried: list[str]
 
 
 @given(patterns, patterns)
+@example("b.#", "#.b")
 def test_what_is_not_covered_has_a_key_that_shows_it(wide: str, narrow: str) -> None:
     keys = (".".join(key) for size in range(7) for key in itertools.product("abc", repeat=size))
     shown = any(matches(narrow, key) and not matches(wide, key) for key in keys)
     assert covers([wide], narrow) is not shown
+
+
+@given(st.lists(patterns | st.just(""), max_size=4), patterns | st.just(""))
+def test_patterns_with_other_first_words_cover_nothing(wide: list[str], narrow: str) -> None:
+    by_word: FirstWords[str] = FirstWords()
+    for pattern in wide:
+        by_word.add([pattern], pattern)
+    assert covers(by_word.under("", *named_words(narrow)), narrow) is covers(wide, narrow)
 
 
 entries = st.builds(
