@@ -53,10 +53,10 @@ def example_record(text: str) -> tuple[str, Record]:
 def _failing_examples(rules: RuleSet) -> Iterator[Mistake]:
     for entry in rules.config.rules:
         for text, wanted in [*((text, True) for text in entry.matching), *((text, False) for text in entry.missing)]:
-            verdicts = rules.explain(*example_record(text))
-            taken = any(verdict.rule is entry and verdict.matched for verdict in verdicts)
-            if taken == wanted:
+            example = example_record(text)
+            if any(taker is entry for taker in rules.takers(*example)) == wanted:
                 continue
+            verdicts = rules.explain(*example)
             last = verdicts[-1]
             own = next((verdict.reason for verdict in verdicts if verdict.rule is entry), None)
             reason = own if own is not None else f"rule `{last.rule.name}` ({last.rule.place}) took it first"

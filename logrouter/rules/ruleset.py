@@ -126,6 +126,14 @@ class RuleSet:
                 break
         return verdicts
 
+    def takers(self, key: str, record: Record) -> Iterator[RuleEntry]:
+        """The rules that take a record: those with a verdict of `explain` that matched."""
+        for rule in self._in_reach(key, record.severity).rules:
+            if rule.holds is None or rule.holds(record):
+                yield rule.entry
+                if not rule.entry.continues:
+                    return
+
     def destinations(self, key: str, record: Record) -> tuple[str, ...]:
         """Where one record goes."""
         rules, _ = self._in_reach(key, record.severity)

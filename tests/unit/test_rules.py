@@ -274,6 +274,7 @@ def test_what_is_remembered_of_a_key_decides_as_asking_every_rule_does(
     for key in met * 2:
         piece = replace(records(message, key="a.b.error"), key=key)
         asked = rules.explain(key, piece.records()[0])
+        assert list(rules.takers(key, piece.records()[0])) == [verdict.rule for verdict in asked if verdict.matched]
         named = [name for verdict in asked if verdict.matched for name in verdict.rule.to]
         is_final = any(verdict.matched and not verdict.rule.continues for verdict in asked)
         wanted = dict.fromkeys(named if is_final else [*named, "default"])
