@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.lines import BLOCK
 from benchmarks.processes import Taken, logrouter, run
-from benchmarks.routers import make_ready, route, ship, write_rules
+from benchmarks.routers import archived, make_ready, route, ship, write_rules
 from logrouter.keys import SEVERITIES
 from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry, Ledger
 from logrouter.statement import SHIPPER, SourceStatement, Statement
@@ -70,8 +70,11 @@ class Following:
         state = ("--state", room / "state", "--rules", rules, "--host", "h1")
         command = logrouter("up", *state, *inputs, "--drain")
         run(command, room)
+        before = archived(room / "state")
         _spread(corpus, lines, paths)
-        return _cost(lambda: run(command, room), lines)
+        cost = _cost(lambda: run(command, room), lines)
+        _expect(archived(room / "state") - before, lines)
+        return cost
 
     def _services(self) -> list[str]:
         return [f"{_SERVICE}{number}" for number in range(self.services)]
@@ -125,7 +128,9 @@ def routing(url: str, keys: Path, lines: int, room: Path) -> Cost:
     make_ready(url, room)
     ship(url, room, _by_program(keys, room))
     rules = write_rules(room / "rules", room / "archive", RULES, _ONE_FILE)
-    return _cost(lambda: route(url, room, rules), lines)
+    cost = _cost(lambda: route(url, room, rules), lines)
+    _expect(archived(room / "run"), lines)
+    return cost
 
 
 def _by_program(keys: Path, room: Path) -> tuple[str, Path]:
@@ -154,6 +159,12 @@ def _heads(count: int) -> Iterator[bytes]:
     ]
     random.Random(count).shuffle(heads)
     return itertools.cycle(heads)
+
+
+def _expect(found: int, lines: int) -> None:
+    """What was measured is the work and not its absence. Raises RuntimeError."""
+    if found != lines:
+        raise RuntimeError(f"{found} lines of {lines} are in the archive")
 
 
 def _cost(job: Callable[[], Taken], lines: int) -> Cost:
