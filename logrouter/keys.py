@@ -77,7 +77,19 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         return lambda key: True
     if "*" not in words and "#" not in words:
         return pattern.__eq__
+    if "#" not in words:
+        return functools.partial(_is_like, words)
     return functools.partial(_walk, words, begin(words))
+
+
+def _is_like(pattern: tuple[str, ...], key: str) -> bool:
+    """What `_walk` says where there is no `#`: word for word."""
+    words = split_words(key)
+    return len(words) == len(pattern) and all(map(_fits, pattern, words))
+
+
+def _fits(place: str, word: str) -> bool:
+    return place in ("*", word)
 
 
 Places = frozenset[int]

@@ -16,7 +16,7 @@ from logrouter.config.severities import SPELLINGS
 from logrouter.config.templates import may_meet
 from logrouter.keys import RANK, SEVERITIES, read_key, split_words
 from logrouter.record import Record, rfc3339
-from logrouter.rules.patterns import covers
+from logrouter.rules.patterns import FirstWords, covers, named_words
 from logrouter.rules.ruleset import RuleSet
 
 
@@ -28,12 +28,14 @@ def mistakes(rules: RuleSet) -> list[Mistake]:
 def warnings(config: RuleConfig) -> list[Mistake]:
     """What is probably not meant."""
     found: list[Mistake] = []
-    for index, entry in enumerate(config.rules):
+    before: FirstWords[RuleEntry] = FirstWords()
+    for entry in config.rules:
         found += _misspelt(entry)
         found += _dotted(entry)
         found += _worse_left_out(entry)
         found += _unarchived(config, entry)
-        found += _unreachable(entry, config.rules[:index])
+        found += _unreachable(entry, before)
+        before.add(entry.patterns, entry)
     return found
 
 
@@ -51,10 +53,10 @@ def example_record(text: str) -> tuple[str, Record]:
 def _failing_examples(rules: RuleSet) -> Iterator[Mistake]:
     for entry in rules.config.rules:
         for text, wanted in [*((text, True) for text in entry.matching), *((text, False) for text in entry.missing)]:
-            verdicts = rules.explain(*example_record(text))
-            taken = any(verdict.rule is entry and verdict.matched for verdict in verdicts)
-            if taken == wanted:
+            example = example_record(text)
+            if any(taker is entry for taker in rules.takers(*example)) == wanted:
                 continue
+            verdicts = rules.explain(*example)
             last = verdicts[-1]
             own = next((verdict.reason for verdict in verdicts if verdict.rule is entry), None)
             reason = own if own is not None else f"rule `{last.rule.name}` ({last.rule.place}) took it first"
@@ -109,10 +111,11 @@ def _unarchived(config: RuleConfig, entry: RuleEntry) -> Iterator[Mistake]:
         yield Mistake(entry.place, problem, f"add `{archives[0]}` to its `to`, or write `continue: true`")
 
 
-def _unreachable(entry: RuleEntry, before: tuple[RuleEntry, ...]) -> Iterator[Mistake]:
+def _unreachable(entry: RuleEntry, before: FirstWords[RuleEntry]) -> Iterator[Mistake]:
+    words = set().union(*map(named_words, entry.patterns))
     final = [
         other
-        for other in before
+        for other in before.under("", *words)
         if other.condition is None and not other.continues and _as_mild(other.severity, entry.severity)
     ]
     for pattern in entry.patterns:

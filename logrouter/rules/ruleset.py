@@ -8,7 +8,7 @@ the key; only where a rule looks into the record is the slice decoded.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from logrouter.keys import RANK, matcher
 from logrouter.record import Record
 from logrouter.rules.conditions import Predicate, predicate
 from logrouter.rules.decision import Decision, Target
+from logrouter.rules.patterns import FirstWords, first_word
 from logrouter.slices import Slice
 
 DEFAULT = "default"
@@ -28,17 +29,25 @@ _KEYS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule ready to be asked."""
+    """A rule ready to be asked. matches: its patterns, any of which may take a key."""
 
     entry: RuleEntry
     holds: Predicate | None
+    matches: tuple[Callable[[str], bool], ...]
 
     def takes_key(self, key: str, severity: str) -> bool:
         """Whether key and severity are in reach of the rule."""
         wanted = self.entry.severity
         if wanted is not None and RANK.get(severity, len(RANK)) > RANK[wanted]:
             return False
-        return any(matcher(pattern)(key) for pattern in self.entry.patterns)
+        return any(matches(key) for matches in self.matches)
+
+
+class _Reach(NamedTuple):
+    """What a key alone tells: the rules that can take its records, and where all of them go, None if that depends."""
+
+    rules: tuple[Rule, ...]
+    targets: tuple[Target, ...] | None
 
 
 class Verdict(NamedTuple):
@@ -55,24 +64,36 @@ class RuleSet:
     def __init__(self, config: RuleConfig) -> None:
         self.config = config
         self._rules = tuple(
-            Rule(entry, None if entry.condition is None else predicate(entry.condition)) for entry in config.rules
+            Rule(
+                entry,
+                None if entry.condition is None else predicate(entry.condition),
+                tuple(map(matcher, entry.patterns)),
+            )
+            for entry in config.rules
         )
-        self._by_key: OrderedDict[tuple[str, str], tuple[Rule, ...]] = OrderedDict()
+        self._by_word: FirstWords[Rule] = FirstWords()
+        for rule in self._rules:
+            self._by_word.add(rule.entry.patterns, rule)
+        self._by_key: OrderedDict[tuple[str, str], _Reach] = OrderedDict()
 
     def __call__(self, piece: Slice) -> list[Decision]:
         """The decisions for all records of `piece`, in their order within each decision."""
-        rules = self._in_reach(piece.key, piece.severity)
-        if all(rule.holds is None for rule in rules):
-            return [Decision(piece, self._targets(rule.entry for rule in rules))]
+        rules, targets = self._in_reach(piece.key, piece.severity)
+        if targets is not None:
+            return [Decision(piece, targets)]
         chosen = [self._choose(rules, record) for record in piece.records()]
         kept = ((piece.select([other == targets for other in chosen]), targets) for targets in dict.fromkeys(chosen))
         return [Decision(part, targets) for part, targets in kept if part is not None]
 
-    def _in_reach(self, key: str, severity: str) -> tuple[Rule, ...]:
+    def _in_reach(self, key: str, severity: str) -> _Reach:
         """The rules that can take a record under this key, up to the first that takes all of them and ends it."""
         found = self._by_key.get((key, severity))
         if found is None:
-            found = tuple(_until_final(rule for rule in self._rules if rule.takes_key(key, severity)))
+            rules = tuple(
+                _until_final(rule for rule in self._by_word.under(first_word(key)) if rule.takes_key(key, severity))
+            )
+            depends = any(rule.holds is not None for rule in rules)
+            found = _Reach(rules, None if depends else self._targets(rule.entry for rule in rules))
             self._by_key[key, severity] = found
             if len(self._by_key) > _KEYS:
                 self._by_key.popitem(last=False)
@@ -105,9 +126,18 @@ class RuleSet:
                 break
         return verdicts
 
+    def takers(self, key: str, record: Record) -> Iterator[RuleEntry]:
+        """The rules that take a record: those with a verdict of `explain` that matched."""
+        for rule in self._in_reach(key, record.severity).rules:
+            if rule.holds is None or rule.holds(record):
+                yield rule.entry
+                if not rule.entry.continues:
+                    return
+
     def destinations(self, key: str, record: Record) -> tuple[str, ...]:
         """Where one record goes."""
-        return tuple(target.destination for target in self._choose(self._in_reach(key, record.severity), record))
+        rules, _ = self._in_reach(key, record.severity)
+        return tuple(target.destination for target in self._choose(rules, record))
 
 
 def _until_final(rules: Iterator[Rule]) -> Iterator[Rule]:

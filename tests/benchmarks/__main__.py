@@ -15,7 +15,7 @@ from benchmarks.bench import Bench, opened, say
 from benchmarks.figures import Row
 from benchmarks.machine import machine
 from benchmarks.report import document, table
-from benchmarks.rows import embedded, end_to_end, foreign, idle, latency, memory, route, ship, size, start
+from benchmarks.rows import embedded, end_to_end, foreign, growth, idle, latency, memory, route, ship, size, start
 
 ROWS: dict[str, Callable[[Bench], Row]] = {
     "ship": ship.row,
@@ -28,6 +28,7 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "idle": idle.row,
     "start": start.row,
     "size": size.row,
+    "growth": growth.row,
 }
 
 

@@ -14,7 +14,7 @@ INGRESS = "logrouter.main"
 
 _DESTINATIONS = """\
 destinations:
-  archive: {{type: archive, dir: {archive}}}
+  archive: {{type: archive, dir: {archive}, path: "{path}"}}
   second: {{type: archive, dir: {archive}/second}}
 rules:
 """
@@ -27,11 +27,16 @@ _KINDS = (
 )
 
 
-def write_rules(directory: Path, archive: Path, count: int) -> Path:
-    """So many rules of several kinds, of which none takes what the bench sends; its default is the archive."""
+def write_rules(directory: Path, archive: Path, count: int, path: str = "{service}/{host}/{date}.jsonl.gz") -> Path:
+    """So many rules of several kinds, of which none takes what the bench sends; its default is the archive.
+
+    path: the archive's template.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     rules = "".join(_KINDS[number % len(_KINDS)].format(n=number) for number in range(count))
-    (directory / "rules.yaml").write_text(f"{_DESTINATIONS.format(archive=archive)}{rules}default: archive\n")
+    (directory / "rules.yaml").write_text(
+        f"{_DESTINATIONS.format(archive=archive, path=path)}{rules}default: archive\n"
+    )
     return directory
 
 
@@ -43,14 +48,10 @@ def make_ready(url: str, room: Path) -> None:
         opened.queue_purge(INGRESS)
 
 
-def ship(url: str, room: Path, lines: Path, state: str = "ship") -> Taken:
-    """Ship a file until all of it is confirmed."""
-    return run(
-        logrouter(
-            "ship", "--broker", url, "--state", room / state, "--host", "h1", "--file", f"app={lines}", "--drain"
-        ),
-        room,
-    )
+def ship(url: str, room: Path, lines: Path | tuple[str, Path], state: str = "ship") -> Taken:
+    """Ship a file, or what an option names, until all of it is confirmed."""
+    inputs = ("--file", f"app={lines}") if isinstance(lines, Path) else lines
+    return run(logrouter("ship", "--broker", url, "--state", room / state, "--host", "h1", *inputs, "--drain"), room)
 
 
 def route(url: str, room: Path, rules: Path, state: str = "run") -> Taken:

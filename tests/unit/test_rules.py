@@ -1,20 +1,24 @@
 """Rules decide each record once, in order, and say why; what is odd about them is found before a line has come."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logrouter.batch import Part
-from logrouter.config.rules import load_rules
+from logrouter.config.conditions import Contains
+from logrouter.config.mistakes import Place
+from logrouter.config.rules import RuleConfig, RuleEntry, load_rules
 from logrouter.keys import matches
 from logrouter.record import Record, encode_lines
 from logrouter.rules import checks
 from logrouter.rules.checks import example_record
-from logrouter.rules.patterns import covers
+from logrouter.rules.patterns import FirstWords, covers, named_words
 from logrouter.rules.ruleset import RuleSet
 from logrouter.slices import Slice, from_part
 
@@ -233,10 +237,49 @@ def test_covering_means_every_key(wide: list[str], narrow: str, tried: list[str]
 
 
 @given(patterns, patterns)
+@example("b.#", "#.b")
 def test_what_is_not_covered_has_a_key_that_shows_it(wide: str, narrow: str) -> None:
     keys = (".".join(key) for size in range(7) for key in itertools.product("abc", repeat=size))
     shown = any(matches(narrow, key) and not matches(wide, key) for key in keys)
     assert covers([wide], narrow) is not shown
+
+
+@given(st.lists(patterns | st.just(""), max_size=4), patterns | st.just(""))
+def test_patterns_with_other_first_words_cover_nothing(wide: list[str], narrow: str) -> None:
+    by_word: FirstWords[str] = FirstWords()
+    for pattern in wide:
+        by_word.add([pattern], pattern)
+    assert covers(by_word.under("", *named_words(narrow)), narrow) is covers(wide, narrow)
+
+
+entries = st.builds(
+    RuleEntry,
+    name=st.uuids().map(str),
+    place=st.just(Place("r.yaml")),
+    patterns=st.lists(patterns | st.just(""), min_size=1, max_size=2).map(tuple),
+    severity=st.sampled_from([None, "error", "info"]),
+    condition=st.sampled_from([None, None, Contains("message", ("x",))]),
+    to=st.lists(st.sampled_from(["one", "two", "discard"]), min_size=1, max_size=2).map(tuple),
+    continues=st.booleans(),
+    matching=st.just(()),
+    missing=st.just(()),
+)
+
+
+@given(st.lists(entries, max_size=6), st.lists(keys | st.just("*.b"), min_size=1), st.sampled_from(["x", "y"]))
+def test_what_is_remembered_of_a_key_decides_as_asking_every_rule_does(
+    made: list[RuleEntry], met: list[str], message: str
+) -> None:
+    rules = RuleSet(RuleConfig({}, tuple(made), ("default",), ZoneInfo("UTC")))
+    for key in met * 2:
+        piece = replace(records(message, key="a.b.error"), key=key)
+        asked = rules.explain(key, piece.records()[0])
+        assert list(rules.takers(key, piece.records()[0])) == [verdict.rule for verdict in asked if verdict.matched]
+        named = [name for verdict in asked if verdict.matched for name in verdict.rule.to]
+        is_final = any(verdict.matched and not verdict.rule.continues for verdict in asked)
+        wanted = dict.fromkeys(named if is_final else [*named, "default"])
+        kept = tuple(name for name in wanted if name != "discard") or ("discard",)
+        assert decided(rules, piece) == {message: kept}
 
 
 def test_the_shipped_rules_are_sound() -> None:

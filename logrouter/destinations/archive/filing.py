@@ -50,7 +50,8 @@ class Filing:
             for day, piece in self._by_day(whole):
                 path = path_of(self.template, Names(piece.service, piece.host, piece.severity, day))
                 together.setdefault(path, []).append(piece)
-                filed.setdefault(path, Filed(day if is_dated(self.template) else ""))
+                if path not in filed:
+                    filed[path] = Filed(day if is_dated(self.template) else "")
         for path, pieces in together.items():
             target = filed[path]
             target.records += sum(map(len, pieces))
