@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from shippers.inputs.watches import Watches
 from shippers.lines import Window
 from shippers.positions import Positions
 from shippers.windows import parts
+
+WORKERS = ContextVar("workers", default=0)
+"""How many an agent has whose test does not say."""
 
 
 @contextlib.asynccontextmanager
@@ -58,6 +62,7 @@ async def arrived(parts: Sequence[Part], count: int) -> None:
 @contextlib.asynccontextmanager
 async def shipping(broker: Broker, inputs: Sequence[Input], state: Path, **settings: Any) -> AsyncIterator[Agent]:
     """An agent that runs; told to stop at the end."""
+    settings.setdefault("workers", WORKERS.get())
     agent, stop = Agent(broker, inputs, state, host="web-1", **settings), asyncio.Event()
     running = asyncio.create_task(agent.run(stop))
     try:

@@ -117,7 +117,7 @@ def _processes(plan: Plan, node: RabbitNode | None, links: dict[str, Link]) -> l
         return "--broker", node.url.replace(str(node.port), str(links[f"link of {name}"].port))
 
     return [
-        Process("ship", ["ship", *state, *broker("ship"), *inputs, "--host", "h1"], plan.directory),
+        Process("ship", ["ship", *state, *broker("ship"), *inputs, "--host", "h1", "--workers", "1"], plan.directory),
         Process("run", ["run", *state, *broker("run"), *rules], plan.directory),
     ]
 

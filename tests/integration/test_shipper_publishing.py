@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 import pytest
-from shipping import FaultyBroker, add, contents, lines, records, shipping
+from shipping import WORKERS, FaultyBroker, add, contents, lines, records, shipping
 
 from logrouter.batch import from_message
 from logrouter.errors import PublishRefused, Unroutable
@@ -25,6 +25,14 @@ from shippers.agent import Agent
 from shippers.input import Input
 from shippers.inputs.follower import TICK
 from shippers.publisher import IN_FLIGHT
+
+
+@pytest.fixture(params=[0, 2], autouse=True, ids=["alone", "workers"])
+def workers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All of this with and without workers."""
+    before = WORKERS.set(request.param)
+    yield
+    WORKERS.reset(before)
 
 
 def inputs(tmp_path: Path) -> list[Input]:
@@ -51,7 +59,8 @@ async def test_a_refused_window_and_all_after_it_are_read_again(tmp_path: Path, 
     second = broker.parts[1].from_
     assert froms.count(second) >= 2
     assert froms.count(0) == 1
-    assert (PUBLISH_REFUSED.count(), PUBLISH_TAKEN.count()) == (said[0] + 1, said[1] + 1)
+    refused, taken = PUBLISH_REFUSED.count() - said[0], PUBLISH_TAKEN.count() - said[1]
+    assert 1 <= refused == taken <= 2, "once, or twice where the first was over before the second"
     assert (progress.lines_read, progress.lines_confirmed, progress.bytes_behind) == (1500, 1500, 0)
     assert SHIPPED.labels("app")._value.get() == shipped + 1500
 
@@ -220,7 +229,8 @@ async def test_no_more_is_under_way_than_the_bound_and_one_window(tmp_path: Path
         return held[-1]
 
     broker = FaultyBroker(answer)
-    async with shipping(broker, inputs(tmp_path), tmp_path / "state") as agent:
+    # Workers have some windows more in hand.
+    async with shipping(broker, inputs(tmp_path), tmp_path / "state", workers=0) as agent:
         draining = asyncio.create_task(agent.drain())
         while (under_way := sum(len(message.body) for message in broker.published)) < IN_FLIGHT:
             await asyncio.sleep(0)
