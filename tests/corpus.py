@@ -23,6 +23,11 @@ def write_corpus(directory: Path, lines: int, files: int = 4) -> list[Path]:
     return paths
 
 
+def is_real() -> bool:
+    """Whether they are samples of real systems."""
+    return bool(_real_lines())
+
+
 def pool() -> list[bytes]:
     """Lines to choose from, each ended by a newline."""
     return _real_lines() or _made_lines()

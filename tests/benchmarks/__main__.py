@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from corpus import is_real
+
 from benchmarks.bench import Bench, opened, say
 from benchmarks.figures import Row
 from benchmarks.machine import machine
@@ -44,12 +46,18 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="bench-") as directory,
         opened(Path(directory), given.lines, given.rounds) as bench,
     ):
+        measured_on = {**machine(), "lines": _lines(bench), "rounds": str(bench.rounds)}
         rows = [_measured(name, bench) for name in given.only or ROWS]
-    text = table(machine(), rows)
+    text = table(measured_on, rows)
     say(f"\n{text}")
     given.report.write_text(f"{text}\n")
-    given.report.with_suffix(".json").write_text(f"{document(machine(), rows)}\n")
+    given.report.with_suffix(".json").write_text(f"{document(measured_on, rows)}\n")
     return 0
+
+
+def _lines(bench: Bench) -> str:
+    kind = "of six real systems, shuffled in blocks" if is_real() else "made up"
+    return f"{bench.lines:,} {kind}, {bench.corpus.stat().st_size / bench.lines:.0f} bytes on average"
 
 
 def _measured(name: str, bench: Bench) -> Row:

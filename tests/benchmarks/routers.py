@@ -9,6 +9,9 @@ from pathlib import Path
 from benchmarks.processes import Taken, logrouter, run
 from benchmarks.queues import channel
 
+WORKERS = 2
+"""As many as the least of machines has cores, in rows that show what they give."""
+
 INGRESS = "logrouter.main"
 """The queue of the router's instance `main`."""
 
@@ -48,10 +51,11 @@ def make_ready(url: str, room: Path) -> None:
         opened.queue_purge(INGRESS)
 
 
-def ship(url: str, room: Path, lines: Path | tuple[str, Path], state: str = "ship") -> Taken:
+def ship(url: str, room: Path, lines: Path | tuple[str, Path], state: str = "ship", workers: int = 0) -> Taken:
     """Ship a file, or what an option names, until all of it is confirmed."""
     inputs = ("--file", f"app={lines}") if isinstance(lines, Path) else lines
-    return run(logrouter("ship", "--broker", url, "--state", room / state, "--host", "h1", *inputs, "--drain"), room)
+    options = ("--host", "h1", *inputs, "--workers", workers, "--drain")
+    return run(logrouter("ship", "--broker", url, "--state", room / state, *options), room)
 
 
 def route(url: str, room: Path, rules: Path, state: str = "run") -> Taken:
