@@ -20,7 +20,8 @@ _keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 def marshalled(tag: int, key: str, redelivered: bool, pieces: list[bytes], channel: int) -> list[bytes]:
     deliver = Basic.Deliver("ctag", tag, redelivered, "log", key)
     header = ContentHeader(body_size=sum(map(len, pieces)), properties=Basic.Properties(content_type="text/plain"))
-    return [frame.marshal(each, channel) for each in (deliver, header, *map(ContentBody, pieces))]
+    parts: list[Basic.Deliver | ContentHeader | ContentBody] = [deliver, header, *map(ContentBody, pieces)]
+    return [frame.marshal(each, channel) for each in parts]
 
 
 @given(
