@@ -49,7 +49,10 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """The part of a record that the router needs of every line: a decode of this alone checks the JSON as well."""
+    """The part of a record that the router needs of every line: a decode of this alone checks the JSON as well.
+
+    It can be in no reference cycle, and is made so often that the garbage collector need not look at it.
+    """
 
     pos: int
     end: int

@@ -20,13 +20,14 @@ from logrouter.observe import events, metrics
 from logrouter.router.deliveries import some
 from logrouter.router.handoff import sent_to
 from logrouter.statement import EXCHANGE, ROUTER, Statement, from_message, to_message
+from logrouter.waiting import wait_for_any
 
 _EVERY = 60.0
 """Seconds between two statements of the router."""
 
 _PREFETCH = 100
 _PATIENCE = 0.2
-"""Seconds without a statement after which it looks whether it is to end."""
+"""Seconds without a statement after which, when it is to end, none is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +73,31 @@ async def report(
     """
     consumer = await session.consume(reporter.queue.name, prefetch=_PREFETCH)
     coming = aiter(consumer)
-    due, is_last = 0.0, False
+    due, last = 0.0, None
+    ending = asyncio.create_task(wait_for_any(stop, drain))
     try:
         while True:
-            ends = stop.is_set() or drain.is_set()
-            if time.monotonic() >= due or (ends and not is_last):
-                statement = reporter.statement(final=ends)
+            if time.monotonic() >= due or (ending.done() and last is None):
+                statement = reporter.statement(final=ending.done())
                 await session.publish(EXCHANGE, to_message(statement, f"{ROUTER}.{reporter.instance}"))
-                due, is_last = time.monotonic() + _EVERY, ends
-            deliveries = await some(coming, consumer, _PATIENCE)
-            if deliveries:
-                await _keep(session, reporter, ledger, deliveries)
-                await consumer.ack(deliveries)
-            elif is_last and (stop.is_set() or not await session.depth(reporter.queue.name)):
+                due, last = time.monotonic() + _EVERY, statement if statement.final else None
+            patience = _PATIENCE if last else due - time.monotonic()
+            deliveries = await some(coming, consumer, patience, *(() if last else (ending,)))
+            kept = await _keep(session, reporter, ledger, deliveries)
+            await consumer.ack(deliveries)
+            # Its own last one comes behind all that were in the queue.
+            is_all = last is not None and (last in kept or not deliveries)
+            if is_all and (stop.is_set() or not await session.depth(reporter.queue.name)):
                 return
     finally:
+        ending.cancel()
         await consumer.close()
 
 
-async def _keep(session: Session, reporter: Reporter, ledger: Ledger, deliveries: Sequence[Delivery]) -> None:
+async def _keep(
+    session: Session, reporter: Reporter, ledger: Ledger, deliveries: Sequence[Delivery]
+) -> list[Statement]:
+    """Make the statements among these durable, and say which they are."""
     entry = Entry()
     for delivery in deliveries:
         try:
@@ -99,4 +106,6 @@ async def _keep(session: Session, reporter: Reporter, ledger: Ledger, deliveries
             await session.publish("", sent_to(reporter.dead, delivery.message, reason=str(error)))
             events.DEAD_LETTER.happened(key=delivery.message.key, queue=reporter.dead, reason=error)
             metrics.DEAD.labels(reporter.dead).inc()
-    await asyncio.to_thread(ledger.commit, entry)
+    if entry.statements:
+        await asyncio.to_thread(ledger.commit, entry)
+    return entry.statements

@@ -28,7 +28,7 @@ from logrouter.router.notifying import Outlet
 from logrouter.router.topology import ALL, dead, ingress
 from logrouter.rules.decision import Decide
 from logrouter.slices import Slice, from_part, salvage
-from logrouter.waiting import raise_first, wait
+from logrouter.waiting import raise_first, wait, wait_for_any
 
 ReadSeverity = Callable[[str], tuple[str, str]]
 """Text -> (severity, how it was found)."""
@@ -38,8 +38,9 @@ _GROUP_SECONDS = 0.2
 _TICK = 1.0
 _STOP_SECONDS = 10.0
 
-_LOOK_SECONDS, _QUIET_LOOKS = 0.05, 5
-"""A queue is drained when it is empty at so many looks in a row: what is on its way to us is in no depth."""
+_LOOK_SECONDS, _QUIET_LOOKS = 0.02, 5
+"""A queue is drained when it is empty at so many looks in a row: what is on its way to us is in no depth. The answer to
+a look takes the same way through the broker, so what was sent before it is not far behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Serving:
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._settling: dict[str, int] = {}
-        self._closing = False
+        self._closing = self._hurried = False
         self._abandon = asyncio.Event()
 
     async def serve(self, stop: asyncio.Event, drain: asyncio.Event | None = None) -> None:
@@ -127,10 +128,17 @@ class Serving:
             for each in (delivery, *consumer.drain()):
                 self._in_hand += 1
                 self._take(each)
+                if self._group.size >= _GROUP_BYTES or not len(self._group.deliveries) % (self._settings.prefetch // 4):
+                    await self._give_way()
             self._notice()
-            while self._is_full():
-                self._room.clear()
-                await self._room.wait()
+
+    async def _give_way(self) -> None:
+        """Let a group that is large enough be written while more is taken, but not more than is to be in memory."""
+        self._notice()
+        await asyncio.sleep(0)
+        while self._is_full():
+            self._room.clear()
+            await self._room.wait()
 
     def _take(self, delivery: Delivery) -> None:
         message = delivery.message
@@ -213,7 +221,7 @@ class Serving:
         """The group when it is due; None when nothing more is to be committed."""
         while not self._abandon.is_set():
             waited = time.monotonic() - self._group_since if self._group else 0.0
-            if self._group and (self._closing or self._is_large() or waited >= _GROUP_SECONDS):
+            if self._group and (self._closing or self._hurried or self._is_large() or waited >= _GROUP_SECONDS):
                 group, self._group, self._group_since = self._group, Group(self._handoffs), 0.0
                 self._room.set()
                 return group
@@ -232,8 +240,15 @@ class Serving:
 
     async def _ending(self, stop: asyncio.Event, drain: asyncio.Event) -> None:
         """Wait for `stop`, or once `drain` is set, until the queue is empty and nothing is in hand."""
+        await wait_for_any(stop, drain)
         quiet = 0
-        while not stop.is_set() and quiet < _QUIET_LOOKS:
-            is_quiet = drain.is_set() and await self._session.depth(self._queue) == 0 and self._in_hand == 0
-            quiet = quiet + 1 if is_quiet else 0
+        while not stop.is_set():
+            if await self._session.depth(self._queue) == 0:
+                self._hurried = True
+                self._changed.set()
+                quiet = quiet + 1 if self._in_hand == 0 else 0
+            else:
+                quiet = 0
+            if quiet == _QUIET_LOOKS:
+                return
             await wait(stop, _LOOK_SECONDS)

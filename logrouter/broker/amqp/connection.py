@@ -11,8 +11,10 @@ from typing import Any
 import aio_pika
 import aiormq
 from aiormq.abc import AbstractConnection
-from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from aiormq.connection import TransportFactory
 from yarl import URL
+
+from logrouter.broker.amqp.deliveries import Reader
 
 HEARTBEAT_SECONDS = 10
 """The library gives a silent broker up after 33 seconds of it, RabbitMQ a silent client after 20."""
@@ -22,7 +24,7 @@ for _library in ("aio_pika", "aiormq"):  # they log a traceback for each lost co
 
 
 class Connection(aio_pika.Connection, TransportFactory):
-    """aio-pika's connection, which makes its own socket, so that it can cut it when the broker reads no more.
+    """aio-pika's connection, which makes its own socket: to cut it when the broker reads no more, and to read it.
 
     Channels are those of the library below: aio-pika's leave callbacks behind on the connection when they close.
     """
@@ -32,13 +34,23 @@ class Connection(aio_pika.Connection, TransportFactory):
     def __init__(self, url: URL, **options: Any) -> None:
         super().__init__(url, **options)
         self.kwargs["transport_factory"] = self
+        self.reader = Reader()
         self._writer: asyncio.StreamWriter | None = None
 
     async def create(self, url: URL, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The streams of a new connection, which the library asks for."""
-        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
-        reader, self._writer = await factory.create(url, **options)
-        return reader, self._writer
+        assert url.host is not None  # the library has put in what was left out
+        assert url.port is not None
+        provider = options.pop("ssl_context_provider")
+        context = await provider.get_context() if url.scheme == "amqps" else None
+        loop = asyncio.get_running_loop()
+        protocol = asyncio.StreamReaderProtocol(self.reader)
+        try:
+            transport, _ = await loop.create_connection(lambda: protocol, url.host, url.port, ssl=context, **options)
+        except OSError as error:
+            raise aiormq.AMQPConnectionError(*error.args) from error
+        self._writer = asyncio.StreamWriter(transport, protocol, self.reader, loop)
+        return self.reader, self._writer
 
     async def open_channel(self, **options: Any) -> aiormq.Channel:
         """A new channel."""

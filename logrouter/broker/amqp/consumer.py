@@ -12,6 +12,7 @@ import aiormq
 from aiormq.abc import DeliveredMessage
 
 from logrouter.broker.amqp.answers import error_of, reason
+from logrouter.broker.amqp.deliveries import Content, Delivered
 from logrouter.broker.amqp.wire import read_message
 from logrouter.broker.contract import Delivery
 from logrouter.broker.inbox import Inbox
@@ -40,7 +41,9 @@ class AmqpConsumer:
     On a TAIL queue (`settled`) the broker counts a delivery as acknowledged when it is sent.
     """
 
-    def __init__(self, session: Host, channel: aiormq.Channel, *, settled: bool) -> None:
+    def __init__(self, session: Host, channel: aiormq.Channel, contents: dict[int, Content], *, settled: bool) -> None:
+        self._contents = contents
+        self._content = Content(self._receive)
         self._inbox = Inbox(bounded=settled)
         self._session = session
         self._channel = channel
@@ -52,7 +55,8 @@ class AmqpConsumer:
     async def begin(self, queue: str, prefetch: int) -> None:
         """Start to receive."""
         await self._channel.basic_qos(prefetch_count=prefetch)
-        await self._channel.basic_consume(queue, self._receive, no_ack=self._settled)
+        self._contents[self._channel.number] = self._content
+        await self._channel.basic_consume(queue, self._missed, no_ack=self._settled)
         self._channel.on_consumer_cancel_callbacks.add(lambda _: self._session.lose(f"the queue {queue!r} is gone"))
         self._channel.closing.add_done_callback(self._channel_closed)
         self._session.gone.add_done_callback(self._session_gone)
@@ -83,6 +87,8 @@ class AmqpConsumer:
         self._inbox.end()
         with contextlib.suppress(SessionLost):  # then the broker has taken back what was unacknowledged
             await self._session.answer(self._channel.close())
+        if self._contents.get(self._channel.number) is self._content:  # the number may have been given again
+            del self._contents[self._channel.number]
 
     def _frames(self, deliveries: Sequence[Delivery]) -> list[tuple[int, bool]]:
         """The fewest acknowledgements, as (tag, multiple): one for the run from the oldest on, one each for others."""
@@ -97,17 +103,20 @@ class AmqpConsumer:
         for tag, multiple in frames:
             await self._channel.basic_ack(tag, multiple=multiple, wait=False)
 
-    async def _receive(self, delivered: DeliveredMessage) -> None:
-        """Take a delivery. The library starts a task for each, in order; without an await they also end in order."""
+    def _receive(self, delivered: Delivered) -> None:
         try:
-            message = read_message(delivered.routing_key, delivered.header, delivered.body)
-        except Exception as error:  # noqa: BLE001  # the library would drop the error and the broker wait for ever
+            message = read_message(delivered.key, delivered.properties, delivered.body)
+        except Exception as error:  # noqa: BLE001  # in a callback of the socket it would be dropped, and the broker wait
             self._session.lose(f"a delivery cannot be read: {error!r}")
             return
-        delivery = Delivery(message, delivered.delivery_tag or 0, bool(delivered.redelivered))
+        delivery = Delivery(message, delivered.tag, delivered.redelivered)
         if not self._settled:
             self._unsettled[delivery.tag] = delivery
         self._inbox.put(delivery)
+
+    async def _missed(self, delivered: DeliveredMessage) -> None:
+        """What the library would give us: nothing, since it never sees a delivery."""
+        self._session.lose(f"a delivery went another way: {delivered!r}")
 
     def _channel_closed(self, closing: asyncio.Future[Any]) -> None:
         if not self._closed:

@@ -125,7 +125,7 @@ class AmqpSession:
     async def consume(self, queue: str, *, prefetch: int) -> AmqpConsumer:
         """See the contract."""
         channel = await self.answer(self._connection.open_channel(publisher_confirms=False))
-        consumer = AmqpConsumer(self, channel, settled=queue in self._tails)
+        consumer = AmqpConsumer(self, channel, self._connection.reader.contents, settled=queue in self._tails)
         await self.answer(consumer.begin(queue, prefetch))
         return consumer
 

@@ -12,6 +12,7 @@ again on the next. So three of its decoders are replaced here, for the process, 
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import struct
 from collections.abc import Mapping
@@ -50,6 +51,12 @@ _FOR_THE_BROKER = frozenset(
 
 _PERSISTENT = 2
 
+_REMEMBERED = 64
+"""Bytes of properties that may be met again: longer ones hold ids or times."""
+
+_NO_BODY = bytes(12)
+"""What stands before the properties in a header: class, weight and the body's size."""
+
 _MARK = re.compile(r"\Alogrouter~[0-9a-f]+-[0-9]+~")
 
 
@@ -64,21 +71,30 @@ class Properties(Basic.Properties):
         return value if isinstance(value, bytes) else super().encode_property(name, value)
 
 
-def read_message(key: str | None, header: ContentHeader, body: bytes) -> Message:
-    """The message that was delivered under `key`. Raises nothing."""
+def read_message(key: str, encoded: bytes, body: bytes) -> Message:
+    """The message that was delivered under `key`; `encoded`: flags and properties as they came."""
+    return Message(key, body, *(_same_again(encoded) if len(encoded) <= _REMEMBERED else _read_properties(encoded)))
+
+
+def _read_properties(encoded: bytes) -> tuple[str, str, str, str, str, str, float | None, Mapping[str, Any]]:
+    """The fields of a Message behind its body, in their order."""
+    header = ContentHeader()
+    header.unmarshal(_NO_BODY + encoded)
     properties = header.properties
-    return Message(
-        key=key or "",
-        body=body,
-        type=properties.message_type or "",
-        content_type=properties.content_type or "",
-        content_encoding=properties.content_encoding or "",
-        message_id=_MARK.sub("", properties.message_id or ""),
-        correlation_id=properties.correlation_id or "",
-        app_id=properties.app_id or "",
-        timestamp=properties.timestamp.timestamp() if isinstance(properties.timestamp, datetime) else None,
-        headers=_read_headers(properties.headers or {}),
+    return (
+        properties.message_type or "",
+        properties.content_type or "",
+        properties.content_encoding or "",
+        _MARK.sub("", properties.message_id or ""),
+        properties.correlation_id or "",
+        properties.app_id or "",
+        properties.timestamp.timestamp() if isinstance(properties.timestamp, datetime) else None,
+        _read_headers(properties.headers or {}),
     )
+
+
+_same_again = functools.lru_cache(maxsize=256)(_read_properties)
+"""A publisher of single lines gives most of them the same few properties."""
 
 
 def write_properties(message: Message, message_id: str, frame_max: int) -> Properties:

@@ -73,9 +73,20 @@ class Filing:
 
 
 def _merged(pieces: Sequence[Slice], *, text: bool) -> bytes:
-    """The lines of all pieces by position: records of one window never overlap."""
-    if len(pieces) == 1:
-        return b"".join(_lines(pieces[0], text=text))
+    """The lines of all pieces by position: records of one window never overlap.
+
+    By a dict of lines and a sort of bare integers, which come in runs; `_sorted` says the same for records of any kind.
+    """
+    if not text:
+        lines: dict[int, bytes] = {}
+        for piece in pieces:
+            lines.update(zip([place.pos for place in piece.places], piece.body.split(b"\n"), strict=False))
+        if len(lines) == sum(map(len, pieces)):  # else two of a broken window have one position
+            return b"\n".join(map(lines.__getitem__, sorted(lines))) + b"\n"
+    return _sorted(pieces, text=text)
+
+
+def _sorted(pieces: Sequence[Slice], *, text: bool) -> bytes:
     placed = chain.from_iterable(
         zip((place.pos for place in piece.places), _lines(piece, text=text), strict=True) for piece in pieces
     )
