@@ -20,8 +20,8 @@ from pathlib import Path
 PYTHON = sys.executable
 PROGRAM = str(Path(sys.executable).with_name("logrouter"))
 
-_ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[1])}
-"""For programs of the bench itself."""
+_ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": ""}
+"""To find programs of the bench itself; and all are compiled once, as installed ones are, whatever is set here."""
 
 _LOOK_SECONDS = 0.02
 _PATIENCE_SECONDS = 600.0
