@@ -8,6 +8,7 @@ What one that dies had in hand is made here.
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import struct
 import sys
@@ -125,7 +126,14 @@ def _read_frame(file: BinaryIO) -> object | None:
 
 
 def main() -> None:
-    """The process: parts for windows, until there are no more."""
+    """The process: parts for windows, until there are no more, or nobody who wants them."""
+    try:
+        _serve()
+    except BrokenPipeError:
+        os._exit(0)  # the shipper was killed; an exit in order would try to write to it once more
+
+
+def _serve() -> None:
     inputs = _read_frame(sys.stdin.buffer)
     assert isinstance(inputs, list)  # the first frame
     while isinstance(job := _read_frame(sys.stdin.buffer), tuple):
