@@ -32,6 +32,9 @@ from faults.watching import Ledger, read_archive, size_below
 _SETTLED = 5.0
 """Seconds without a line archived, after which no more is under way."""
 
+_PUT_OFF = 75.0
+"""Seconds for which a mail may wait to be tried again, and a few to deliver it."""
+
 _GROUP = re.compile(r"^ERROR  (\w+)@h1  (\d+) records?$", re.MULTILINE)
 
 
@@ -72,6 +75,7 @@ class Campaign:
             received += await asyncio.to_thread(self._kept, WIRE) - sent
             arrived = await self._ledger.until(lambda: self._ledger.archived(WIRE) >= received, quiet) and arrived
             await self._ledger.until(lambda: False, _SETTLED)  # what is too much may come late as well
+            await self._mailed()
         finally:
             for task in beside:
                 task.cancel()
@@ -108,6 +112,12 @@ class Campaign:
             under_way.append(asyncio.create_task(break_it(fault)))
         await asyncio.sleep(max(0.0, begin + plan.seconds - time.monotonic()))
         await asyncio.gather(*under_way)
+
+    async def _mailed(self) -> None:
+        """Wait for mail that a fault has put off: it is tried again after a minute."""
+        deadline = time.monotonic() + _PUT_OFF
+        while ".retry." in (await asyncio.to_thread(self._audit)).words and time.monotonic() < deadline:
+            await asyncio.sleep(2.0)
 
     async def _sample(self) -> None:
         while True:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from corpus import segment_of
+
 from faults.oracle import Archived
 from logrouter.destinations.archive.naming import twin_name
 from logrouter.record import decode_lines, original
 
 _LOOK_SECONDS = 0.1
-_SEGMENT = re.compile(r"(\+\d+)?(\+open)?\.jsonl\.gz$")
 
 
 class Ledger:
@@ -78,18 +78,12 @@ class Ledger:
 def read_archive(directory: Path) -> list[Archived]:
     """Every record below a directory, each path's segments in their order. Raises CalledProcessError for damage."""
     records: list[Archived] = []
-    for path in sorted(directory.rglob("*.jsonl.gz"), key=_place):
+    for path in sorted(directory.rglob("*.jsonl.gz"), key=segment_of):
         if path.with_name(twin_name(path.name)).exists():
             continue  # it is just being finished: the open file has all of it
         content = subprocess.run(["zcat", path], check=True, capture_output=True).stdout
         records += (Archived(each.source, each.pos, each.end, original(each)) for each in decode_lines(content))
     return records
-
-
-def _place(path: Path) -> tuple[str, int]:
-    found = _SEGMENT.search(path.name)
-    assert found is not None  # by the pattern of the glob
-    return str(path)[: -len(found[0])], int(found[1] or 1)
 
 
 def size_below(directory: Path) -> int:
