@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-import re
 import subprocess
 from collections import defaultdict
 from pathlib import Path
 
+from logrouter.destinations.archive.naming import segment_of
 from logrouter.record import Record, decode_lines, original
-
-_SEGMENT = re.compile(r"(\+\d+)?(\+open)?(\.jsonl)?\.gz$")
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "data" / "loghub"
 
@@ -53,17 +51,10 @@ def _made_lines() -> list[bytes]:
 
 def read_archive(directory: Path) -> list[Record]:
     """Every record under an archive's directory, each path's segments in their order, read by zcat."""
-    paths = sorted(directory.rglob("*.gz"), key=segment_of)
+    paths = sorted(directory.rglob("*.gz"), key=lambda path: segment_of(str(path)))
     if not paths:
         return []
     return decode_lines(subprocess.run(["zcat", *paths], check=True, capture_output=True).stdout)
-
-
-def segment_of(path: Path) -> tuple[str, int]:
-    """What to sort the files of an archive by: the path of a file's first segment, and which of them it is."""
-    found = _SEGMENT.search(str(path))
-    assert found is not None  # no other files are read
-    return str(path)[: found.start()], int(found[1] or 1)
 
 
 def contents(records: list[Record]) -> dict[str, bytes]:

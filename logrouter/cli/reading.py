@@ -16,7 +16,7 @@ from logrouter.cli.selecting import Selection, filing_time
 from logrouter.config.destinations import ArchiveModel
 from logrouter.config.rules import RuleConfig, load_rules
 from logrouter.destinations.archive.codec import codec_for
-from logrouter.destinations.archive.naming import twin_name
+from logrouter.destinations.archive.naming import segment_of, twin_name
 from logrouter.errors import WireError
 from logrouter.observe import events
 from logrouter.record import Record, decode_lines
@@ -43,7 +43,7 @@ def archive_files(base: Path, selection: Selection) -> list[Path]:
     """The archive's files, without those last written before the selection begins."""
     since = datetime.fromisoformat(f"{selection.since}Z") if selection.since else None
     found = []
-    for path in sorted(base.rglob("*")):
+    for path in sorted(base.rglob("*"), key=lambda path: segment_of(str(path))):
         if ".torn-" in path.name or path.name.endswith(".new") or not path.is_file():
             continue
         if path.with_name(twin_name(path.name)).exists():

@@ -11,10 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from corpus import segment_of
-
 from faults.oracle import Archived
-from logrouter.destinations.archive.naming import twin_name
+from logrouter.destinations.archive.naming import segment_of, twin_name
 from logrouter.record import decode_lines, original
 
 _LOOK_SECONDS = 0.1
@@ -78,7 +76,7 @@ class Ledger:
 def read_archive(directory: Path) -> list[Archived]:
     """Every record below a directory, each path's segments in their order. Raises CalledProcessError for damage."""
     records: list[Archived] = []
-    for path in sorted(directory.rglob("*.jsonl.gz"), key=segment_of):
+    for path in sorted(directory.rglob("*.jsonl.gz"), key=lambda path: segment_of(str(path))):
         if path.with_name(twin_name(path.name)).exists():
             continue  # it is just being finished: the open file has all of it
         content = subprocess.run(["zcat", path], check=True, capture_output=True).stdout

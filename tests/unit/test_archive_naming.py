@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.config.templates import template_problem
-from logrouter.destinations.archive.naming import Names, final_name, open_name, path_of
+from logrouter.destinations.archive.naming import Names, final_name, open_name, path_of, segment_of
 
 TEMPLATE = "{service}/{host}/{date}.jsonl.gz"
 names = st.builds(Names, st.text(), st.text(), st.just("info"), st.just("2026-11-22"))
@@ -56,6 +56,7 @@ def test_dates_are_taken_apart() -> None:
 def test_names_of_segments(path: str, segment: int, expected_open: str, expected_final: str) -> None:
     assert open_name(path, segment) == expected_open
     assert final_name(path, segment) == expected_final
+    assert segment_of(expected_open) == segment_of(expected_final) == (path, segment)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,10 @@ _MAX_COMPONENT = 200
 _SUFFIXES = re.compile(r"(?P<kind>\.[A-Za-z][A-Za-z0-9]*)?(?P<compression>\.gz|\.zst)?$")
 
 
+_SEGMENT = re.compile(r"(?:\+(?P<number>\d+))?(?:\+open)?(?=(?:\.[A-Za-z][A-Za-z0-9]*)?(?:\.gz|\.zst)?$)")
+"""A `+` of a name is written `%2B`."""
+
+
 class Names(NamedTuple):
     """What fills a template: true names, and the filing day as YYYY-MM-DD."""
 
@@ -52,6 +56,13 @@ def open_name(path: str, segment: int) -> str:
 def twin_name(final: str) -> str:
     """The name that a finished segment had while it was open."""
     return _insert(final, "+open")
+
+
+def segment_of(name: str) -> tuple[str, int]:
+    """The path of a file's first segment, finished, and which segment it is: files sorted by this are in their order."""
+    found = _SEGMENT.search(name)
+    assert found is not None  # all of it is optional
+    return name[: found.start()] + name[found.end() :], int(found["number"] or 1)
 
 
 def _insert(path: str, mark: str) -> str:
