@@ -59,7 +59,7 @@ def twin_name(final: str) -> str:
 
 
 def segment_of(name: str) -> tuple[str, int]:
-    """The path of a file's first segment, finished, and which segment it is: files sorted by this are in their order."""
+    """The path of a file's first segment, finished, and which segment it is: sorted by this, files are in order."""
     found = _SEGMENT.search(name)
     assert found is not None  # all of it is optional
     return name[: found.start()] + name[found.end() :], int(found["number"] or 1)
