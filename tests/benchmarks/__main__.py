@@ -62,7 +62,11 @@ def _lines(bench: Bench) -> str:
 
 def _measured(name: str, bench: Bench) -> Row:
     say(name)
-    return ROWS[name](bench)
+    try:
+        return ROWS[name](bench)
+    except (RuntimeError, OSError) as error:  # of one row; the others are worth having
+        say(f"  {error}")
+        return Row(name, "not measured", "", {}, notes=[str(error).strip().splitlines()[0]])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ where they should be.
 from __future__ import annotations
 
 import gzip
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rabbitmq_node import PASSWORD, USER, RabbitNode
@@ -19,6 +21,7 @@ from benchmarks.queues import depth
 
 PEERS = Path(__file__).parents[2] / ".peers"
 _LIBRARIES = PEERS / "usr" / "lib" / "x86_64-linux-gnu"
+_STILL_SECONDS = 5.0
 _RSYSLOG, _SYSLOG_NG = PEERS / "usr" / "sbin" / "rsyslogd", PEERS / "usr" / "sbin" / "syslog-ng"
 _MODULES = PEERS / "usr" / "lib" / "syslog-ng"
 _ENVIRONMENT = {"LD_LIBRARY_PATH": f"{_LIBRARIES}:{PEERS / 'lib' / 'x86_64-linux-gnu'}:{_MODULES}"}
@@ -69,7 +72,7 @@ def rsyslog(bench: Bench) -> tuple[str, Rival | None]:
 
 
 def syslog_ng(bench: Bench, node: RabbitNode, queue: str) -> tuple[str, Rival | None]:
-    """file() -> amqp(), persistent, unconfirmed (it has no confirms); lines a second until all are in `queue`."""
+    """file() -> amqp(), persistent, unconfirmed (it has no confirms); lines a second until no more come to `queue`."""
     version = version_of([str(_SYSLOG_NG), "-V"], _ENVIRONMENT)
     name = f"syslog-ng {version}: file() to amqp()"
     if not version:
@@ -82,8 +85,30 @@ def syslog_ng(bench: Bench, node: RabbitNode, queue: str) -> tuple[str, Rival | 
         places = ["-R", room / "persist", f"--control={room / 'control'}", "-p", room / "pid"]
         command = [_SYSLOG_NG, "-F", "-f", config, "--module-path", modules, *places]
         running = Running([str(part) for part in command], room, env=_ENVIRONMENT)
-        seconds = running.until(lambda: depth(node.url, queue) >= bench.lines, pause=0.25)
+        arrived = _Growth(lambda: depth(node.url, queue))
+        running.until(arrived.is_over, pause=0.25)
         running.end()
-        return bench.lines / seconds
+        return arrived.per_second
 
     return name, measure
+
+
+class _Growth:
+    """How fast a number grows, until it has not for a while: nobody says when all is there, and some may never be."""
+
+    def __init__(self, number: Callable[[], int]) -> None:
+        self._number = number
+        self._began = self._grown = time.monotonic()
+        self._last = 0
+
+    def is_over(self) -> bool:
+        """To be asked again and again."""
+        number, now = self._number(), time.monotonic()
+        if number > self._last:
+            self._last, self._grown = number, now
+        return self._last > 0 and now - self._grown > _STILL_SECONDS
+
+    @property
+    def per_second(self) -> float:
+        """Up to when it last grew."""
+        return self._last / (self._grown - self._began)
