@@ -25,6 +25,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     `message` is the line without its terminator. `raw` (base64) holds the exact bytes wherever `message` cannot
     rebuild them. `received` is there when `ts` is over a day from it: such a record is filed by `received`.
+
+    Its values are plain data in no reference cycle, so the garbage collector need not look at it.
     """
 
     ts: str

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from pathlib import Path
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Bar, Row, ratio
-from benchmarks.peers import rsyslog
+from benchmarks.figures import Row
 from benchmarks.processes import Running, logrouter
-from benchmarks.routers import WORKERS, archived, is_consumed, make_ready, ship, write_rules
-
-_OURS = "logrouter ship and run, RabbitMQ between them"
-_HELPED = f"the same, ship --workers {WORKERS}"
+from benchmarks.routers import archived, is_consumed, make_ready, ship, write_rules
+from benchmarks.rows.beside_rsyslog import beside_rsyslog
 
 
 def row(bench: Bench) -> Row:
     """Measure it: from the start of the shipper, with the router waiting, until the ledger has every line."""
     url = bench.broker.url
 
-    def ours(room: Path, workers: int = 0) -> float:
+    def ours(workers: int, room: Path) -> float:
         make_ready(url, room)
         rules = write_rules(room / "rules", room / "archive", 1)
         command = logrouter("run", "--broker", url, "--state", room / "run", "--rules", rules)
@@ -33,15 +29,10 @@ def row(bench: Bench) -> Row:
         router.end()
         return bench.lines / seconds
 
-    peer, theirs = rsyslog(bench)
-    figures = bench.in_turn({_OURS: ours, _HELPED: partial(ours, workers=WORKERS), peer: theirs})
-    return Row(
-        "end to end",
-        "a file to archives, everything at once",
-        "lines/s",
-        figures,
-        [
-            Bar("times rsyslog, which has no broker", ratio(figures[_OURS], figures[peer]), 1.0),
-            Bar("times rsyslog, with workers", ratio(figures[_HELPED], figures[peer]), 1.0),
-        ],
+    return beside_rsyslog(
+        bench,
+        ("end to end", "a file to archives, everything at once"),
+        "logrouter ship and run, RabbitMQ between them",
+        ours,
+        1.0,
     )
