@@ -214,6 +214,11 @@ async def test_where_no_more_connections_can_be_taken_those_that_are_there_go_on
     assert LISTEN_FAILED.count() == said + 1
 
 
+def spooled(directory: Path) -> int:
+    """Messages in the spools below a directory."""
+    return sum(path.read_bytes().count(b"\n") for path in directory.rglob("*.spool"))
+
+
 async def test_with_the_broker_down_the_spool_holds_it_and_then_it_is_exact(tmp_path: Path) -> None:
     """Case 33: then each message once."""
     broker, address = EmbeddedBroker(tmp_path / "broker"), tcp()
@@ -222,7 +227,7 @@ async def test_with_the_broker_down_the_spool_holds_it_and_then_it_is_exact(tmp_
         client = await connect(address)
         await asyncio.get_running_loop().sock_sendall(client, sent)
         client.close()
-        while sum(path.read_bytes().count(b"\n") for path in tmp_path.rglob("*.spool")) < 5000:
+        while spooled(tmp_path) < 5000:
             await asyncio.sleep(0.01)
     async with routing(broker) as parts, listening(tmp_path, broker, tcp=(address,)) as agent:
         client = await connect(address)
