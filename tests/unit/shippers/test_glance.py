@@ -53,6 +53,7 @@ _FRAGMENTS = st.sampled_from(
             "[x:warn]",
             ": ",
         ),
+        *("api.log.1.2017-05-16_13:53:08 ", "ab12:30:00 ", "web ", "error.log ", "warn: ", "x2026-11-22T12:00:00 "),
         *(
             "host app[1]: ",
             "2026 ",
@@ -85,6 +86,18 @@ _LINE = st.lists(_FRAGMENTS | _TEXT, max_size=8).map("".join)
 @example(
     ["Nov 22 12:00:00 2019 host x", "Nov 22 12:00:00 h", "Nov 2 12:00:00 2 error: x", "Nov 22 12:00:00 a \xb4INFO"]
 )
+@example(
+    [
+        "web.1 2026-11-22 12:00:00.5 25746 INFO x",
+        "",
+        "web 2026-11-22 12:00:00 INFO: x",
+        "error 2026-11-22 12:00:00 INFO x",
+    ]
+)
+@example(
+    ["api.2017-05-16_13:53:08 2026-11-22 12:00:00 DEBUG x", "web 2026-11-22 12:00:00 0 ERROR x", "web 2026-11-22 INFO "]
+)
+@example(["ab12:30:00 2026-11-22 12:00:00 INFO x", "ab2017-05-16T13:53:08 2026-11-22 12:00:00 INFO x"])
 @example([""])
 def test_at_a_glance_is_as_with_all_forms(lines: list[str]) -> None:
     assert list(zip(*glance(lines, "info", NOW), strict=True)) == [both(line) for line in lines]
