@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import BinaryIO, Self
 
 from logrouter.batch import Part
+from logrouter.garbage import collect_seldom
 from logrouter.observe.events import WORKER_LOST
 from shippers.input import Input
 from shippers.lines import Window
@@ -127,6 +128,7 @@ def _read_frame(file: BinaryIO) -> object | None:
 
 def main() -> None:
     """The process: parts for windows, until there are no more, or nobody who wants them."""
+    collect_seldom()
     try:
         _serve()
     except BrokenPipeError:

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import uvloop
 
+from logrouter.garbage import collect_seldom
+
 T = TypeVar("T")
 
 
@@ -24,6 +26,7 @@ def run(
     handler: another for log lines.   reload: set by SIGHUP, save that a terminal sends when it goes: that ends it.
     """
     log_to(handler or logging.StreamHandler())
+    collect_seldom()
 
     async def with_signals() -> T:
         stop = asyncio.Event()
