@@ -24,12 +24,19 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def logrouter(tmp_path: Path, environment: dict[str, str]) -> Command:
-    """Run `logrouter ARGUMENTS...` in the test's directory and return what became of it."""
+    """Run `logrouter ARGUMENTS...` in the test's directory and return what became of it; `typed` is its input."""
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(PROGRAM), *map(str, arguments)]
         return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+            command,
+            cwd=tmp_path,
+            env=environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
         )
 
     return run
