@@ -18,7 +18,15 @@ from pathlib import Path
 from logrouter.broker.contract import Broker, Session
 from logrouter.errors import BrokerError
 from logrouter.keys import marker
-from logrouter.observe.events import BROKER_FOUND, BROKER_LOST, ROUTER_ABSENT, ROUTER_HERE, Condition
+from logrouter.observe.events import (
+    BROKER_FOUND,
+    BROKER_LOST,
+    ROUTER_ABSENT,
+    ROUTER_HERE,
+    STATEMENT_REFUSED,
+    STATEMENT_TAKEN,
+    Condition,
+)
 from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
 from shippers.input import Input
@@ -100,6 +108,7 @@ class Agent:
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
         self._unreachable = Condition(BROKER_LOST, BROKER_FOUND)
+        self._unstated = Condition(STATEMENT_REFUSED, STATEMENT_TAKEN)
         self._absent = {instance: Condition(ROUTER_ABSENT, ROUTER_HERE) for instance in instances}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -244,7 +253,7 @@ class Agent:
     async def _publish(self, session: Session, files: Files, stop: asyncio.Event) -> None:
         publisher = Publisher(session, self._broker.name, self._changed, self._in_flight)
         making = Making(publisher, self._workers, self._changed)
-        statements = Statements(session, files, self._reporter)
+        statements = Statements(session, files, self._reporter, self._unstated)
         stating = asyncio.create_task(statements.keep(stop))
         try:
             while not stop.is_set():

@@ -140,6 +140,13 @@ WORKER_LOST = Event(
 LINE_CUT = Event("line.cut", _warning, "{path}: a line of {length} bytes at {position} was cut to {kept}")
 PUBLISH_REFUSED = Event("publish.refused", _warning, "{broker} does not take messages ({reason}); reading them again")
 PUBLISH_TAKEN = Event("publish.taken", _info, "{broker} takes the messages again")
+STATEMENT_REFUSED = Event(
+    "statement.refused",
+    _warning,
+    "what this shipper states of itself is refused ({reason}): audits know less, lines are shipped all the same; "
+    "{remedy}",
+)
+STATEMENT_TAKEN = Event("statement.taken", _info, "what this shipper states of itself is taken again")
 ROUTER_ABSENT = Event("router.absent", _warning, "no router {instance!r} has been on {broker} yet; waiting for it")
 ROUTER_HERE = Event("router.here", _info, "router {instance!r} has been on {broker}; publishing")
 STATE_BROKEN = Event(
