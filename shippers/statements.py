@@ -92,7 +92,8 @@ class Statements:
             counted=events.counts() | _amounts(),
         )
         try:
-            await self._session.declare_exchange(EXCHANGE)
+            if not await self._session.exchange_exists(EXCHANGE):  # to ask takes no right, to declare does
+                await self._session.declare_exchange(EXCHANGE)
             message = to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}")
             await self._session.publish(EXCHANGE, message, apart=True)
         except (Unroutable, PublishRefused):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import split
 from uuid import uuid4
 
+import pika
 import pytest
 from rabbitmq_node import PASSWORD, USER, RabbitNode
 
-from acceptance.conftest import Command
+from acceptance.conftest import Command, Start, wait_for
 
 User = Callable[..., str]
 
@@ -27,23 +30,32 @@ def user(rabbitmq: RabbitNode) -> User:
     return make
 
 
+@pytest.fixture
+def documented(user: User) -> Mapping[str, str]:
+    """The ways to the broker of the users that docs/operations.md gives, for the instance `least`."""
+    text = (Path(__file__).parents[2] / "docs/operations.md").read_text().replace("main", "least")
+    (block,) = [each for each in text.split("```") if "rabbitmqctl set_permissions" in each]
+    lines = block.replace("\\\n", " ").splitlines()
+    commands = [split(line, comments=True) for line in lines if line.startswith("rabbitmqctl set_permissions")]
+    return {name: user(*rights) for _, _, name, *rights in commands}
+
+
 def said(log: str, event: str) -> list[str]:
     """The log lines of an event."""
     return [line for line in log.splitlines() if f" {event}: " in line]
 
 
-ALL_BUT = {"write": (r"^logrouter\.reports$", "^log$", "^$"), "configure": ("^$", r"^log(router\.reports)?$", "^$")}
-"""The rights of a shipper that lacks one on `logrouter.reports`."""
-
-
-@pytest.mark.parametrize("missing", ALL_BUT)
+@pytest.mark.parametrize("missing", ["write", "configure"])
 def test_a_statement_that_is_refused_hinders_no_line(
     logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode, user: User, missing: str
 ) -> None:
     (tmp_path / "web.log").write_text("INFO one\nINFO two\n")
     common = ("--instance", f"no-{missing}")
     assert logrouter("run", "--drain", "--broker", rabbitmq.url, *common).returncode == 0
-    shipper = ("--broker", user(*ALL_BUT[missing]), *common, "--file", f"web={tmp_path}/web.log")
+    if missing == "configure":  # which takes it only where the exchange is not there
+        with pika.BlockingConnection(pika.URLParameters(rabbitmq.url)) as connection:
+            connection.channel().exchange_delete("logrouter.reports")
+    shipper = ("--broker", user("^$", "^log$", "^$"), *common, "--file", f"web={tmp_path}/web.log")
     for _ in range(2):
         shipped = logrouter("ship", "--drain", "--drain-timeout", "20", *shipper)
         assert shipped.returncode == 0, shipped.stderr
@@ -55,3 +67,33 @@ def test_a_statement_that_is_refused_hinders_no_line(
     assert audit.returncode == 0, audit.stdout
     assert "decided                        2" in audit.stdout
     assert "repeated                       0" in audit.stdout
+
+
+def test_the_documented_rights_are_enough(
+    start: Start, logrouter: Command, tmp_path: Path, documented: Mapping[str, str]
+) -> None:
+    (tmp_path / "web.log").write_text("ERROR one\nINFO two\n")
+    instance = ("--instance", "least")
+    ran = [logrouter("run", "--drain", "--broker", documented["run"], *instance)]
+    tail = start("tail", "--json", "--broker", documented["tail"], "web.least.*", "backup.least.*")
+    wait_for(tail, "listening.begun")
+    shipping = ("--file", f"web={tmp_path}/web.log", "--host", "least", "--broker", documented["ship"], *instance)
+    ran.append(logrouter("ship", "--drain", *shipping))
+    typed = ("--service", "backup", "--host", "least", "--broker", documented["publish"])
+    ran.append(logrouter("publish", *typed, typed="three\n"))
+    ran.append(logrouter("run", "--drain", "--broker", documented["run"], *instance))
+    for each in ran:
+        assert each.returncode == 0, each.stderr
+        assert "ACCESS_REFUSED" not in each.stderr
+    assert tail.stdout is not None
+    assert sorted(json.loads(tail.stdout.readline())["message"] for _ in range(3)) == ["ERROR one", "INFO two", "three"]
+    audit = logrouter("audit", "--broker", documented["audit"], *instance)
+    assert audit.returncode == 0, audit.stdout
+    assert "read                           2  records of 1 source" in audit.stdout
+    assert "  to mail                      1" in audit.stdout
+
+
+def test_a_listener_that_may_not_listen_is_told_what_it_needs(logrouter: Command, user: User) -> None:
+    refused = logrouter("tail", "--broker", user("^$", "^$", "^$"), "web.#")
+    assert refused.returncode == 1
+    assert "give its user configure on 'logrouter.tail." in refused.stderr
