@@ -118,7 +118,8 @@ class Session(Protocol):
         raises BrokerError and leaves the session as it was, like a question.
 
         Raises (when awaited): Unroutable if `mandatory` and no queue matched, PublishRefused for a nack or for what
-        the broker cannot carry (a key over 255 bytes, a header of no AMQP type, too many headers), SessionLost.
+        the broker cannot carry (a key over 255 bytes, a header of no AMQP type, too many headers), Forbidden where
+        this user may not publish there (then, unless apart, the session is of no more use), SessionLost.
         """
 
     async def consume(self, queue: str, *, prefetch: int) -> Consumer:

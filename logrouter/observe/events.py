@@ -65,6 +65,8 @@ _info, _warning, _error = logging.INFO, logging.WARNING, logging.ERROR
 
 BROKER_LOST = Event("broker.lost", _warning, "{broker} is out of reach ({reason}); trying again, nothing is lost")
 BROKER_FOUND = Event("broker.found", _info, "connected to {broker}")
+BROKER_FORBIDDEN = Event("broker.forbidden", _error, "{broker} refuses the router ({reason}); trying again. {remedy}")
+BROKER_ALLOWED = Event("broker.allowed", _info, "{broker} refuses the router nothing any more")
 BROKER_BLOCKED = Event("broker.blocked", _warning, "{broker} asks publishers to hold ({reason})")
 BROKER_UNBLOCKED = Event("broker.unblocked", _info, "{broker} takes messages again")
 BROKER_STORE_FAILED = Event("broker.store_failed", _error, "{reason}; delayed messages wait, trying again")

@@ -66,10 +66,12 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
         process.communicate(timeout=20)
 
 
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    """Read the process's log until it says so."""
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """Read the process's log until it says so; what it has said since the last time."""
     assert process.stderr is not None
+    said = ""
     for line in process.stderr:
+        said += line
         if text in line:
-            return
+            return said
     raise AssertionError(f"it ended without saying {text!r}")

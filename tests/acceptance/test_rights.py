@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from shlex import split
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pika
@@ -38,6 +39,13 @@ def documented(user: User) -> Mapping[str, str]:
     lines = block.replace("\\\n", " ").splitlines()
     commands = [split(line, comments=True) for line in lines if line.startswith("rabbitmqctl set_permissions")]
     return {name: user(*rights) for _, _, name, *rights in commands}
+
+
+def name_in(url: str) -> str:
+    """The user in an address."""
+    name = urlsplit(url).username
+    assert name is not None  # by `user`
+    return name
 
 
 def said(log: str, event: str) -> list[str]:
@@ -97,3 +105,49 @@ def test_a_listener_that_may_not_listen_is_told_what_it_needs(logrouter: Command
     refused = logrouter("tail", "--broker", user("^$", "^$", "^$"), "web.#")
     assert refused.returncode == 1
     assert "give its user configure on 'logrouter.tail." in refused.stderr
+
+
+def test_a_shipper_that_may_not_publish_waits_for_the_right(
+    start: Start, logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode, user: User
+) -> None:
+    (tmp_path / "web.log").write_text("INFO one\nINFO two\n")
+    common = ("--instance", "unwritten")
+    assert logrouter("run", "--drain", "--broker", rabbitmq.url, *common).returncode == 0
+    url = user("^$", "^$", "^$")
+    ship = start("ship", "--broker", url, *common, "--file", f"web={tmp_path}/web.log")
+    log = wait_for(ship, "publish.refused")
+    assert "give its user write on 'log' (rabbitmqctl set_permissions)" in log
+    rabbitmq.control("set_permissions", name_in(url), "^$", "^log", "^$")
+    log += wait_for(ship, "publish.taken")
+    ship.terminate()
+    log += ship.communicate(timeout=20)[1]
+    counts = {event: len(said(log, event)) for event in ("publish.refused", "publish.taken", "broker.lost")}
+    assert counts == {"publish.refused": 1, "publish.taken": 1, "broker.lost": 0}, log
+    assert logrouter("run", "--drain", "--broker", rabbitmq.url, *common).returncode == 0
+    audit = logrouter("audit", "--broker", rabbitmq.url, *common)
+    assert audit.returncode == 0, audit.stdout
+    assert "decided                        2" in audit.stdout
+
+
+def test_a_router_says_each_right_that_it_lacks_once(start: Start, rabbitmq: RabbitNode, user: User) -> None:
+    url = user("^$", "^$", "^$")
+    run = start("run", "--broker", url, "--instance", "forbidden")
+    log = wait_for(run, "give its user configure on 'log' (rabbitmqctl set_permissions)")
+    rabbitmq.control("set_permissions", name_in(url), "^log", "^$", "^log")
+    log += wait_for(run, "and write on 'amq.default' (rabbitmqctl set_permissions)")
+    rabbitmq.control("set_permissions", name_in(url), "^log", "^amq", "^log")
+    log += wait_for(run, "give its user write on 'logrouter.forbidden.reports' and read on 'logrouter.reports'")
+    rabbitmq.control("set_permissions", name_in(url), "^log", ".*", "^log")
+    log += wait_for(run, "broker.allowed")
+    run.terminate()
+    log += run.communicate(timeout=20)[1]
+    counts = {event: len(said(log, event)) for event in ("broker.forbidden", "broker.allowed", "broker.lost")}
+    assert counts == {"broker.forbidden": 3, "broker.allowed": 1, "broker.lost": 0}, log
+    assert run.returncode == 0
+
+
+def test_publish_that_may_not_is_told_what_it_needs(logrouter: Command, rabbitmq: RabbitNode, user: User) -> None:
+    assert logrouter("run", "--drain", "--broker", rabbitmq.url, "--instance", "unwritten").returncode == 0
+    refused = logrouter("publish", "--service", "backup", "--broker", user("^$", "^$", "^$"), typed="one\n")
+    assert refused.returncode == 1
+    assert "give its user write on 'log'" in refused.stderr

@@ -23,7 +23,7 @@ from logrouter.broker.amqp.settings import settings
 from logrouter.broker.amqp.wire import marked, write_properties
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.broker.lifetime import Lifetime, Promise, keep
-from logrouter.errors import PublishRefused, SessionLost
+from logrouter.errors import Forbidden, PublishRefused, SessionLost
 from logrouter.message import Message
 from logrouter.observe.events import BROKER_BLOCKED, BROKER_UNBLOCKED, Condition
 
@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 
 
 class AmqpSession:
-    """One connection. It ends with the connection or with any channel of it, unless that was a refused question."""
+    """One connection. It ends with the connection or with any channel of it, unless that was a refusal."""
 
     def __init__(self, connection: Connection, publishing: aiormq.Channel, name: str) -> None:
         self._connection = connection
@@ -60,8 +60,8 @@ class AmqpSession:
         self._closing: asyncio.Task[None] | None = None
         self._blocked = Condition(BROKER_BLOCKED, BROKER_UNBLOCKED)
         self._start(self._watch_blocked(name))
-        for part in (connection.underlying, publishing):
-            part.closing.add_done_callback(lambda closing: self.lose(reason(error_of(closing))))
+        connection.underlying.closing.add_done_callback(lambda closing: self.lose(reason(error_of(closing))))
+        publishing.closing.add_done_callback(self._publishing_closed)
 
     async def declare_exchange(self, name: str) -> None:
         """See the contract."""
@@ -80,8 +80,7 @@ class AmqpSession:
 
     async def declare_queue(self, queue: Queue) -> None:
         """See the contract."""
-        declared = f"configure on {queue.name!r}"
-        await self._ask(lambda channel: channel.queue_declare(queue.name, **settings(queue)), declared)
+        await self._ask(lambda channel: channel.queue_declare(queue.name, **settings(queue)), _to_declare(queue))
         if queue.kind is QueueKind.TAIL:
             self._tails.add(queue.name)
 
@@ -230,11 +229,19 @@ class AmqpSession:
         if error is None:
             keep(promise)
             return
+        if isinstance(error, aiormq.ChannelInvalidStateError) and not apart:
+            error = error_of(self._publishing.closing) or error  # it was closed before: this is why
         refusal = translated(error, f"write on {exchange or 'amq.default'!r}")
-        if isinstance(error, aiormq.DeliveryError) or (apart and not isinstance(refusal, SessionLost)):
+        is_harmless = apart and not isinstance(refusal, SessionLost)
+        if is_harmless or isinstance(refusal, Forbidden) or isinstance(error, aiormq.DeliveryError):
             keep(promise, refusal)
         else:
             self.lose(str(refusal))
+
+    def _publishing_closed(self, closing: asyncio.Future[Any]) -> None:
+        error = error_of(closing)
+        if not isinstance(error, aiormq.ChannelAccessRefused):  # which each publish is told
+            self.lose(reason(error))
 
     async def _watch_blocked(self, name: str) -> None:
         """The library says that it is blocked only by making `ready` wait."""
@@ -254,6 +261,12 @@ class AmqpSession:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(error_of)
         return task
+
+
+def _to_declare(queue: Queue) -> str:
+    if queue.kind is QueueKind.DELAY:  # it also gives messages away
+        return f"configure and read on {queue.name!r} and write on 'amq.default'"
+    return f"configure on {queue.name!r}"
 
 
 def _to_bind(queue: str, exchange: str) -> str:
