@@ -120,6 +120,9 @@ FILE_GONE = Event(
     _warning,
     "{path} is gone; it was read up to byte {position}, and what it held beyond that, if anything, is lost",
 )
+INPUTS_KEPT = Event(
+    "input.kept", _info, "on SIGHUP inputs stay what they were at the start; to apply others, restart this"
+)
 GLOB_EMPTY = Event("input.empty", _info, "not on this machine: {globs}")
 INPUTS_OVERLAP = Event(
     "input.overlap", _warning, "{paths}: matched by {inputs} as well; shipped once, as {taken}, which stands first"

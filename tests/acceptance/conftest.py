@@ -45,14 +45,15 @@ def logrouter(tmp_path: Path, environment: dict[str, str]) -> Command:
 
 @pytest.fixture
 def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
-    """Start `logrouter ARGUMENTS...` in the background; ended with the test."""
+    """Start `logrouter ARGUMENTS...` in the background, its input from `stdin`; ended with the test."""
     running: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: object) -> subprocess.Popen[str]:
+    def begin(*arguments: object, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [str(PROGRAM), *map(str, arguments)],
             cwd=tmp_path,
             env=environment | {"PYTHONUNBUFFERED": "1"},
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
