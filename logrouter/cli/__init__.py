@@ -65,7 +65,7 @@ def main() -> None:
         _report(error, error.remedy)
         status = 2
     except LogrouterError as error:
-        _report(error, "")
+        _report(error, error.remedy)
         status = 1
     sys.exit(status)
 

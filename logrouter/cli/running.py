@@ -19,11 +19,11 @@ T = TypeVar("T")
 def run(
     main: Callable[[asyncio.Event], Awaitable[T]],
     handler: logging.Handler | None = None,
-    reload: asyncio.Event | None = None,
+    hung_up: Callable[[], None] | None = None,
 ) -> T:
     """Run `main` to its end; SIGTERM and SIGINT set the event that it is given.
 
-    handler: another for log lines.   reload: set by SIGHUP, save that a terminal sends when it goes: that ends it.
+    handler: another for log lines.   hung_up: called at each SIGHUP, save that of a terminal that goes: that ends it.
     """
     log_to(handler or logging.StreamHandler())
     collect_seldom()
@@ -32,9 +32,9 @@ def run(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        if reload is not None:
-            hung_up = stop if sys.stdin is not None and sys.stdin.isatty() else reload
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
+        if hung_up is not None:
+            at_terminal = sys.stdin is not None and sys.stdin.isatty()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set if at_terminal else hung_up)
         return await main(stop)
 
     return uvloop.run(with_signals())

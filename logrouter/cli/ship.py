@@ -80,7 +80,8 @@ def command(
 ) -> None:
     r"""Ship this host's logs: follow files, listen for syslog, and publish all lines to the exchange `log`.
 
-    With --stdin it ends when all that came is confirmed; what a signal makes it leave, the next `ship` sends.
+    With --stdin it ends when all that came is confirmed; what a signal makes it leave, the next `ship` sends. Inputs
+    are read when it starts: SIGHUP changes nothing.
 
     \b
     logrouter ship --broker amqp://rabbit.example.org --file web='/var/log/nginx/*.log'
@@ -115,9 +116,10 @@ def command(
         try_out(inputs, host, excluded=(directory,), as_objects=as_objects)
         return
     from logrouter.broker import connect
+    from logrouter.observe.events import INPUTS_KEPT
 
     agent = shipping.build_agent(
         connect(broker, directory), inputs, directory, host=host, instance=instance, workers=workers
     )
     until = drain_timeout if drain else math.inf if stdin else None
-    running.run(lambda stop: shipping.ship(agent, stop, until))
+    running.run(lambda stop: shipping.ship(agent, stop, until), hung_up=INPUTS_KEPT.happened)

@@ -87,7 +87,11 @@ def run(plan: Plan) -> None:
         def route(broker: Broker, stop: asyncio.Event, drain: asyncio.Event) -> Awaitable[None]:
             return router.run(broker, stop, drain, reload)
 
-        running.run(lambda stop: _serve(plan, route, show, where, stop), handler, reload)
+        def hung_up() -> None:
+            reload.set()
+            events.INPUTS_KEPT.happened()
+
+        running.run(lambda stop: _serve(plan, route, show, where, stop), handler, hung_up)
 
 
 def _banner(plan: Plan, rules: int, where: Places) -> list[str]:

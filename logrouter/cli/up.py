@@ -36,6 +36,8 @@ def command(
 ) -> None:
     r"""Follow this machine's logs, route and archive them, all in one process; no server needed.
 
+    SIGHUP makes it read the rules again; those with a mistake are refused. Inputs are read when it starts.
+
     \b
     logrouter up --file web='/var/log/nginx/*.log'
     logrouter up --demo
