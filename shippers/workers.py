@@ -8,6 +8,7 @@ What one that dies had in hand is made here.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pickle
 import struct
@@ -127,6 +128,7 @@ def _read_frame(file: BinaryIO) -> object | None:
 
 def main() -> None:
     """The process: parts for windows, until there are no more, or nobody who wants them."""
+    gc.freeze()  # what is loaded stays: it is not looked through for garbage again, nor at the exit
     try:
         _serve()
     except BrokenPipeError:

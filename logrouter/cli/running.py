@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -12,6 +13,9 @@ from typing import TypeVar
 import uvloop
 
 T = TypeVar("T")
+
+_NEW_OBJECTS = 2_000
+"""After so many it is looked for garbage among them; `main` sets it aside while all is loaded."""
 
 
 def run(
@@ -24,6 +28,8 @@ def run(
     handler: another for log lines.   reload: set by SIGHUP, save that a terminal sends when it goes: that ends it.
     """
     log_to(handler or logging.StreamHandler())
+    gc.freeze()  # what is loaded stays: nothing is gained by looking through it again and again
+    gc.set_threshold(_NEW_OBJECTS)
 
     async def with_signals() -> T:
         stop = asyncio.Event()
