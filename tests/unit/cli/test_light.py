@@ -1,4 +1,4 @@
-"""What a command loads: no library that this very call has no use for."""
+"""What a process loads: no library that this very one has no use for."""
 
 from __future__ import annotations
 
@@ -44,3 +44,9 @@ def test_rules_without_mail_load_neither_templates_nor_smtp(tmp_path: Path) -> N
 def test_rules_with_mail_load_them(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(_MAIL.replace("TEMPLATES", str(tmp_path)))
     assert loaded(tmp_path, "check", "rules.yaml") >= {"jinja2", "aiosmtplib"}
+
+
+def test_a_worker_loads_no_event_loop() -> None:
+    code = "import sys, shippers.worker; print(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not set(printed.split()) & {"asyncio", "ssl", "yaml", "pydantic", "click"}
