@@ -55,6 +55,9 @@ _STOP_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 """Seconds between two tries to reach the broker, or to find that a router has been there."""
 
+_FIRST_LOOK = 0.02
+"""The first pause for a router: one in the same process is there in a moment."""
+
 _ABSENT_SECONDS = 1.0
 """A router that starts at the same time is not missed."""
 
@@ -245,7 +248,7 @@ class Agent:
     async def _wait_for_routers(self, session: Session, stop: asyncio.Event) -> None:
         """Hold until each router has been here: before that a message may go to listeners alone, and be lost."""
         for instance, absent in self._absent.items():
-            pause, since = _FIRST_PAUSE, time.monotonic()
+            pause, since = _FIRST_LOOK, time.monotonic()
             while not await session.exchange_exists(marker(instance)):
                 if time.monotonic() - since >= _ABSENT_SECONDS:
                     absent.begin(instance=instance, broker=self._broker.name)

@@ -51,6 +51,6 @@ def command(
         directory, demo_logs = directory / "demo", directory / "demo-logs"
         broker, inputs, chosen = "embedded", demo_inputs(demo_logs), rules or options.shipped_rules()
     else:
-        inputs, chosen = shipping.chosen_inputs(config, files), options.rules_path(rules)
+        inputs, chosen = shipping.inputs_of(shipping.configuration(config, files), files), options.rules_path(rules)
     drained = drain_timeout if drain else None
     together.run(together.Plan(broker, directory, chosen, instance, inputs, host, workers, drained, demo_logs))

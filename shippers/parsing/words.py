@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from shippers.parsing.facilities import FACILITIES
 from shippers.parsing.levels import MYSQL, NAMES, POSTGRES, SHORT
-from shippers.parsing.syslog import FACILITIES
 
 STATED, GUESSED, DEFAULT = "stated", "guessed", "default"
 
