@@ -8,7 +8,7 @@ reference; golden messages in tests/contract hold this file to it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import zstandard
@@ -24,6 +24,9 @@ MAX_BODY = 64 << 20
 EARLIEST, LATEST = -62_135_510_400_000, 253_402_214_400_000
 """Filing times, in ms since 1970: a day within what every time zone can show of the years 1 to 9999."""
 
+_WORTH_PACKING = 512
+"""Bytes; below that zstd saves too little."""
+
 _PREFIX = "x-logrouter-"
 _FAMILY = "logrouter.batch/"
 
@@ -36,7 +39,7 @@ class Part:
     from_, to: the window, in bytes of the source.          part: this part's place in `keys`, from 0.
     keys: the routing keys of all parts of the window.      count: records in the body.
     first, last: the earliest and latest filing time in the body, milliseconds since 1970 UTC (`ts`, or `received`
-    where the record has one).
+    where the record has one).                             encoding: of the body, '' or 'zstd' (`packed`).
     """
 
     source: str
@@ -52,6 +55,7 @@ class Part:
     first: int
     last: int
     body: bytes
+    encoding: str = ""
 
     @property
     def key(self) -> str:
@@ -80,8 +84,16 @@ def to_message(part: Part, headers: Mapping[str, Any] | None = None) -> Message:
         body=part.body,
         type=TYPE,
         content_type=CONTENT_TYPE,
+        content_encoding=part.encoding,
         headers={_PREFIX + name: value for name, value in own.items()} | dict(headers or {}),
     )
+
+
+def packed(part: Part) -> Part:
+    """The part with its body as zstd, where it is large enough for that and every reader will unpack it."""
+    if not _WORTH_PACKING <= len(part.body) <= MAX_BODY:
+        return part
+    return replace(part, body=zstandard.ZstdCompressor(level=1).compress(part.body), encoding="zstd")
 
 
 def is_batch(message: Message) -> bool:
@@ -90,7 +102,7 @@ def is_batch(message: Message) -> bool:
 
 
 def from_message(message: Message) -> Part:
-    """The part in a message that declares itself as ours. Raises WireError naming what is wrong with it."""
+    """The part in a message that declares itself as ours, unpacked. Raises WireError naming what is wrong with it."""
     if message.type != TYPE:
         raise WireError(f"type {message.type!r} is newer than this router, which reads {TYPE!r}")
     keys = _header(message, "keys", list)

@@ -99,6 +99,7 @@ class Input:
     joining: how lines make records; None: each is one.
     feed: what fills the spool that is followed in place of files.
     refining: what becomes of each text before it leaves the host.
+    compressed: whether messages travel as zstd.
     """
 
     service: str
@@ -112,6 +113,7 @@ class Input:
     feed: Stdin | Syslog | Journal | None = None
     services: Services = NONE_KNOWN
     refining: Refining = UNREDACTED
+    compressed: bool = False
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, TypeVar
 
-from logrouter.batch import Part
+from logrouter.batch import Part, packed
 from logrouter.keys import routing_key
 from logrouter.record import Record, encode_lines, rfc3339, split_lines
 from shippers.input import Input, Journal, Syslog
@@ -51,7 +51,7 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
     groups = _spooled(window, settings, now) if is_spooled else _lines(window, settings, now)
     keys = tuple(routing_key(*label) for label in groups)
     to = max(group.records[-1].end for group in groups.values())
-    return tuple(
+    made = (
         Part(
             source=window.source,
             start=window.start,
@@ -69,6 +69,7 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
         )
         for number, ((service, host, level), group) in enumerate(groups.items())
     )
+    return tuple(map(packed, made) if settings.compressed else made)
 
 
 def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:

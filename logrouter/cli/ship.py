@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,12 @@ def _redaction(models: list[RedactModel]) -> Redaction | None:
 @options.instance
 @options.inputs
 @options.workers
+@click.option(
+    "--compress",
+    envvar="LOGROUTER_COMPRESS",
+    is_flag=True,
+    help="Send messages as zstd, a tenth as large; listeners other than ours must unpack them.",
+)
 @options.drain
 @click.option("--stdin", is_flag=True, help="Ship standard input, to its end; needs --service.")
 @click.option("--service", metavar="NAME", help="The service of standard input.")
@@ -79,6 +86,7 @@ def command(
     files: list[tuple[str, str]],
     host: str,
     workers: int,
+    compress: bool,
     drain: bool,
     drain_timeout: float,
     stdin: bool,
@@ -119,6 +127,7 @@ def command(
     inputs = shipping.inputs_of(configured, files, redaction)
     if service:
         inputs.append(from_stdin(service, severity, redaction))
+    inputs = [replace(each, compressed=compress) for each in inputs]
     from logrouter.cli import running
 
     if dry_run:

@@ -49,6 +49,7 @@ class Spools:
         self._each: list[_Spooled] = []
         self._unended = sum(isinstance(settings.feed, Stdin) for settings in inputs)
         self._journals: list[JournalReader] = []
+        compressed = any(settings.compressed for settings in inputs)
         services = next((settings.services for settings in inputs if settings.services.programs), NONE_KNOWN)
         for settings in inputs:
             place = directory / f"{_kind(settings)}-{hashlib.sha256(_identity(settings)).hexdigest()[:8]}"
@@ -63,7 +64,7 @@ class Spools:
         for path in sorted(directory.glob(f"*/{_SETTINGS}")):
             if path.parent in ours:
                 continue
-            settings = replace(_read(path), services=services)
+            settings = replace(_read(path), services=services, compressed=compressed)
             each = _open(path.parent, _followed(settings, host), is_fed=False)
             if each.spool.segments:
                 self._each.append(each)

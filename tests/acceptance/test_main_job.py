@@ -23,10 +23,13 @@ def test_up_drains_files_into_the_archive(logrouter: Command, tmp_path: Path) ->
     assert {path.parent.name for path in (tmp_path / "state/archive").rglob("*.gz")} == {"h1.example.org"}
 
 
-def test_ship_and_run_over_rabbitmq(logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode) -> None:
+@pytest.mark.parametrize("how", [(), ("--compress", "--workers", "1")], ids=["plain", "compressed"])
+def test_ship_and_run_over_rabbitmq(
+    logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode, how: tuple[str, ...]
+) -> None:
     files = write_corpus(tmp_path / "logs", LINES)
     options = ("--drain", "--broker", rabbitmq.url, "--instance", "accept")
-    for command in (["run"], ["ship", "--file", f"app={tmp_path}/logs/*.log"], ["run"]):
+    for command in (["run"], ["ship", "--file", f"app={tmp_path}/logs/*.log", *how], ["run"]):
         result = logrouter(*command, *options)
         assert result.returncode == 0, result.stderr
         assert "s3cret-pass" not in result.stderr

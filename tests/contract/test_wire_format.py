@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from logrouter.batch import TYPE, Part, from_message, is_batch, to_message
+from logrouter.batch import TYPE, Part, from_message, is_batch, packed, to_message
 from logrouter.errors import WireError
 from logrouter.message import Message
 from logrouter.record import Record, decode_lines
@@ -77,8 +77,16 @@ def test_version_1_is_written() -> None:
 
 
 def test_a_compressed_body_is_the_same_part() -> None:
-    packed = dataclasses.replace(GOLDEN, body=zstandard.compress(BODY), content_encoding="zstd")
-    assert from_message(packed) == PART
+    compressed = dataclasses.replace(GOLDEN, body=zstandard.compress(BODY), content_encoding="zstd")
+    assert from_message(compressed) == PART
+
+
+@pytest.mark.parametrize("size", [100, 100_000, (64 << 20) + 1])
+def test_a_body_is_packed_where_it_gains_and_comes_back(size: int) -> None:
+    part = dataclasses.replace(PART, body=b"x" * size)
+    message = to_message(packed(part))
+    assert (message.content_encoding, len(message.body) < size) == (("zstd", True) if size == 100_000 else ("", False))
+    assert from_message(message) == part
 
 
 def test_unknown_headers_are_ignored() -> None:

@@ -116,8 +116,9 @@ def _processes(plan: Plan, node: RabbitNode | None, links: dict[str, Link]) -> l
     def broker(name: str) -> tuple[str, str]:
         return "--broker", node.url.replace(str(node.port), str(links[f"link of {name}"].port))
 
+    how = ["--host", "h1", "--workers", "1", *["--compress"] * (plan.seed % 2)]
     return [
-        Process("ship", ["ship", *state, *broker("ship"), *inputs, "--host", "h1", "--workers", "1"], plan.directory),
+        Process("ship", ["ship", *state, *broker("ship"), *inputs, *how], plan.directory),
         Process("run", ["run", *state, *broker("run"), *rules], plan.directory),
     ]
 

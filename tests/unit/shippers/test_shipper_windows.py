@@ -138,6 +138,14 @@ def test_a_line_keeps_its_bytes(line: bytes, message: str, has_raw: bool) -> Non
     assert original(record) == line
 
 
+def test_parts_travel_compressed_where_that_is_asked_for() -> None:
+    data = b"2026-11-22 12:00:00 ERROR x\n" * 50 + b"ok\n"
+    window = Window("s", 0, 0, len(data), data)
+    plain, compressed = (parts(window, Input("app", host="h", compressed=how), NOW) for how in (False, True))
+    assert [to_message(part).content_encoding for part in compressed] == ["zstd", ""]  # one line gains nothing
+    assert tuple(from_message(to_message(part)) for part in compressed) == plain
+
+
 def test_parts_are_one_for_each_severity_in_order_of_appearance_with_all_keys() -> None:
     data = b"plain\n2026-11-22T12:59:59Z ERROR a\n2026-11-22T12:59:58Z WARN b\n2026-11-22T12:59:57Z ERROR c\n"
     found = parts(Window("s1", 100, 200, 200 + len(data), data), Input("ap.p", (), "web 1"), NOW)
