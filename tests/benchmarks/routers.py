@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from benchmarks.processes import Taken, logrouter, run
 from benchmarks.queues import channel
 
-WORKERS = 2
+WORKERS = ("--workers", "2")
 """As many as the least of machines has cores, in rows that show what they give."""
+
+PACKED = (*WORKERS, "--compress")
 
 INGRESS = "logrouter.main"
 """The queue of the router's instance `main`."""
@@ -51,10 +54,10 @@ def make_ready(url: str, room: Path) -> None:
         opened.queue_purge(INGRESS)
 
 
-def ship(url: str, room: Path, lines: Path | tuple[str, Path], state: str = "ship", workers: int = 0) -> Taken:
-    """Ship a file, or what an option names, until all of it is confirmed."""
+def ship(url: str, room: Path, lines: Path | tuple[str, Path], state: str = "ship", how: Sequence[str] = ()) -> Taken:
+    """Ship a file, or what an option names, until all of it is confirmed.   how: further options."""
     inputs = ("--file", f"app={lines}") if isinstance(lines, Path) else lines
-    options = ("--host", "h1", *inputs, "--workers", workers, "--drain")
+    options = ("--host", "h1", *inputs, *how, "--drain")
     return run(logrouter("ship", "--broker", url, "--state", room / state, *options), room)
 
 

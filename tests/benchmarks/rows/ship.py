@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +11,10 @@ from benchmarks.figures import Bar, Row, ratio
 from benchmarks.peers import syslog_ng
 from benchmarks.processes import PYTHON, run
 from benchmarks.queues import channel, clear
-from benchmarks.routers import INGRESS, WORKERS, make_ready, ship
+from benchmarks.routers import INGRESS, PACKED, WORKERS, make_ready, ship
 
 _OURS, _LIMIT = "logrouter ship", "limit loop"
-_HELPED = f"{_OURS} --workers {WORKERS}"
+_HELPED, _PACKED = (" ".join((_OURS, *how)) for how in (WORKERS, PACKED))
 _OF_LIMIT = "of the limit loop: read, split, encode, publish with confirms"
 _QUEUE = "bench.limit"
 
@@ -22,9 +23,9 @@ def row(bench: Bench) -> Row:
     """Measure it."""
     url = bench.broker.url
 
-    def ours(room: Path, workers: int = 0) -> float:
+    def ours(room: Path, how: Sequence[str] = ()) -> float:
         make_ready(url, room)
-        return bench.lines / ship(url, room, bench.corpus, workers=workers).seconds
+        return bench.lines / ship(url, room, bench.corpus, how=how).seconds
 
     def limit(room: Path) -> float:
         taken = run([PYTHON, "-m", "benchmarks.limits", "ship", url, _QUEUE, str(bench.corpus)], room)
@@ -41,7 +42,8 @@ def row(bench: Bench) -> Row:
 
     rivals: dict[str, Rival | None] = {
         _OURS: ours,
-        _HELPED: partial(ours, workers=WORKERS),
+        _HELPED: partial(ours, how=WORKERS),
+        _PACKED: partial(ours, how=PACKED),
         _LIMIT: limit,
         peer: into_an_empty_queue if theirs else None,
     }
@@ -54,6 +56,7 @@ def row(bench: Bench) -> Row:
         [
             Bar(_OF_LIMIT, ratio(figures[_OURS], figures[_LIMIT]), 0.6),
             Bar(f"{_OF_LIMIT}, with workers", ratio(figures[_HELPED], figures[_LIMIT]), 0.6),
+            Bar(f"{_OF_LIMIT}, with workers, compressed", ratio(figures[_PACKED], figures[_LIMIT]), 0.6),
             Bar("times syslog-ng", ratio(figures[_OURS], figures[peer]), 20),
         ],
     )
