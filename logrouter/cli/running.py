@@ -13,6 +13,10 @@ import uvloop
 
 T = TypeVar("T")
 
+_TURN_SECONDS = 0.0005
+"""For which a thread waits at most for its turn with the interpreter. Ours compress and sync, which needs none, and ask
+for it in between; with Python's 5 ms they stand still for as long as the event loop is busy."""
+
 
 def run(
     main: Callable[[asyncio.Event], Awaitable[T]],
@@ -24,6 +28,7 @@ def run(
     handler: another for log lines.   reload: set by SIGHUP, save that a terminal sends when it goes: that ends it.
     """
     log_to(handler or logging.StreamHandler())
+    sys.setswitchinterval(_TURN_SECONDS)
 
     async def with_signals() -> T:
         stop = asyncio.Event()
