@@ -8,15 +8,15 @@ from __future__ import annotations
 
 
 class LogrouterError(Exception):
-    """The root: whatever logrouter raises on purpose."""
-
-
-class UserError(LogrouterError):
-    """Something the user typed or wrote is wrong; `remedy` says what to do instead."""
+    """The root: whatever logrouter raises on purpose; `remedy` says what to do about it, where that is known."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem)
         self.remedy = remedy
+
+
+class UserError(LogrouterError):
+    """Something the user typed or wrote is wrong."""
 
 
 class WireError(LogrouterError):
@@ -41,6 +41,10 @@ class Unroutable(BrokerError):
 
 class PublishRefused(BrokerError):
     """The broker answered a publish with a nack (a full queue, a failing node)."""
+
+
+class Forbidden(BrokerError):
+    """The broker's user lacks a right; `remedy` names it."""
 
 
 class DestinationError(LogrouterError):

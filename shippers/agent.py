@@ -16,9 +16,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from logrouter.broker.contract import Broker, Session
-from logrouter.errors import BrokerError
+from logrouter.errors import BrokerError, Forbidden
 from logrouter.keys import marker
-from logrouter.observe.events import BROKER_FOUND, BROKER_LOST, ROUTER_ABSENT, ROUTER_HERE, Condition
+from logrouter.observe.events import (
+    BROKER_FOUND,
+    BROKER_LOST,
+    PUBLISH_REFUSED,
+    PUBLISH_TAKEN,
+    ROUTER_ABSENT,
+    ROUTER_HERE,
+    STATEMENT_REFUSED,
+    STATEMENT_TAKEN,
+    Condition,
+)
 from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
 from shippers.input import Input
@@ -44,6 +54,9 @@ _STOP_SECONDS = 10.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 """Seconds between two tries to reach the broker, or to find that a router has been there."""
+
+_FIRST_LOOK = 0.02
+"""The first pause for a router: one in the same process is there in a moment."""
 
 _ABSENT_SECONDS = 1.0
 """A router that starts at the same time is not missed."""
@@ -100,6 +113,8 @@ class Agent:
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
         self._unreachable = Condition(BROKER_LOST, BROKER_FOUND)
+        self._refused = Condition(PUBLISH_REFUSED, PUBLISH_TAKEN)
+        self._unstated = Condition(STATEMENT_REFUSED, STATEMENT_TAKEN)
         self._absent = {instance: Condition(ROUTER_ABSENT, ROUTER_HERE) for instance in instances}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -221,8 +236,10 @@ class Agent:
                 async with self._broker.session() as session:
                     self._unreachable.end(broker=self._broker.name)
                     await self._wait_for_routers(session, stop)
-                    pause = _FIRST_PAUSE
+                    pause = pause if self._refused.holds else _FIRST_PAUSE
                     await self._publish(session, files, stop)
+            except Forbidden as error:
+                self._refused.begin(broker=self._broker.name, reason=f"{error}; {error.remedy}")
             except BrokerError as error:
                 self._unreachable.begin(broker=self._broker.name, reason=error)
             await wait(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
@@ -231,7 +248,7 @@ class Agent:
     async def _wait_for_routers(self, session: Session, stop: asyncio.Event) -> None:
         """Hold until each router has been here: before that a message may go to listeners alone, and be lost."""
         for instance, absent in self._absent.items():
-            pause, since = _FIRST_PAUSE, time.monotonic()
+            pause, since = _FIRST_LOOK, time.monotonic()
             while not await session.exchange_exists(marker(instance)):
                 if time.monotonic() - since >= _ABSENT_SECONDS:
                     absent.begin(instance=instance, broker=self._broker.name)
@@ -242,9 +259,9 @@ class Agent:
             absent.end(instance=instance, broker=self._broker.name)
 
     async def _publish(self, session: Session, files: Files, stop: asyncio.Event) -> None:
-        publisher = Publisher(session, self._broker.name, self._changed, self._in_flight)
+        publisher = Publisher(session, self._broker.name, self._changed, self._refused, self._in_flight)
         making = Making(publisher, self._workers, self._changed)
-        statements = Statements(session, files, self._reporter)
+        statements = Statements(session, files, self._reporter, self._unstated)
         stating = asyncio.create_task(statements.keep(stop))
         try:
             while not stop.is_set():

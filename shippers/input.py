@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,11 @@ _ENDINGS = tuple(pattern[1:] for pattern in COMPRESSED)
 def is_compressed(path: str) -> bool:
     """Whether a file's name says that it is compressed."""
     return path.endswith(_ENDINGS)
+
+
+def compressed_except(globs: Sequence[str]) -> tuple[str, ...]:
+    """The patterns of compressed files that stay out: all but those whose endings a glob names."""
+    return tuple(pattern for pattern in COMPRESSED if not any(glob.endswith(pattern[1:]) for glob in globs))
 
 
 Address = tuple[str, int]

@@ -19,7 +19,7 @@ from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Session
 from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
 from logrouter.faultpoint import reach
-from logrouter.observe.events import PUBLISH_REFUSED, PUBLISH_TAKEN, Condition
+from logrouter.observe.events import Condition
 from logrouter.observe.metrics import SHIPPED
 
 IN_FLIGHT = 4 << 20
@@ -63,9 +63,14 @@ class _Lane:
 
 
 class Publisher:
-    """Publishes on `session`, and sets `changed` whenever a window was answered or the session is lost."""
+    """Publishes on `session`, and sets `changed` whenever a window was answered or the session is lost.
 
-    def __init__(self, session: Session, name: str, changed: asyncio.Event, limit: int = IN_FLIGHT) -> None:
+    refused: whether the broker `name` takes no messages, over all sessions.
+    """
+
+    def __init__(
+        self, session: Session, name: str, changed: asyncio.Event, refused: Condition, limit: int = IN_FLIGHT
+    ) -> None:
         self._session = session
         self._name = name
         self._changed = changed
@@ -74,7 +79,7 @@ class Publisher:
         self._lanes: dict[str, _Lane] = {}
         self._answers: set[asyncio.Task[None]] = set()
         self._trouble: BaseException | None = None
-        self._refused = Condition(PUBLISH_REFUSED, PUBLISH_TAKEN)
+        self._refused = refused
         self._lost = asyncio.create_task(session.lost())
         self._lost.add_done_callback(lambda _: changed.set())
 
@@ -84,7 +89,7 @@ class Publisher:
         return self._in_flight < self._limit
 
     def check(self) -> None:
-        """Raise SessionLost if the session is gone."""
+        """Raise SessionLost if the session is gone, Forbidden if nothing more may be published on it."""
         if self._trouble is not None:
             raise self._trouble
         if self._lost.done():
@@ -130,7 +135,7 @@ class Publisher:
         elif isinstance(failure, PublishRefused | Unroutable):
             self._send_back(lane, failure)
         else:
-            self._trouble = failure
+            self._trouble = self._trouble or failure
 
     def _confirm(self, lane: _Lane) -> None:
         while lane.sent and lane.sent[0].confirmed:

@@ -14,8 +14,8 @@ from functools import lru_cache, partial
 from itertools import accumulate, pairwise
 from typing import Any
 
-from logrouter.config.conditions import compile_regex
 from logrouter.observe.metrics import REDACTED
+from logrouter.regex import compile_regex
 from shippers.parsing.sensitive import PRESETS, Finder, Span
 
 OWN = "pattern"

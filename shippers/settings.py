@@ -1,4 +1,4 @@
-"""What a host's configuration and command line come to: the inputs of its agent."""
+"""A host's configuration -> the inputs of its agent."""
 
 from __future__ import annotations
 
@@ -8,15 +8,31 @@ from pathlib import Path
 
 from logrouter.config.multiline import INDENTED
 from logrouter.config.refining import RedactModel
-from logrouter.config.shippers import DEFAULT_SOCKET, FilesModel, InputModel, JournalModel, Shippers, SyslogModel
+from logrouter.config.shippers import (
+    DEFAULT_SOCKET,
+    FilesModel,
+    InputModel,
+    JournalModel,
+    Shippers,
+    SyslogModel,
+    load_inputs,
+)
 from logrouter.handler import socket_paths
-from shippers.input import COMPRESSED, Input, Journal, Stdin, Syslog
+from shippers.input import Input, Journal, Syslog, compressed_except
 from shippers.inputs.journal import is_wanted
 from shippers.parsing.conversation import Conversation
 from shippers.parsing.joining import Joining
 from shippers.redaction import Own, Redaction
 from shippers.refining import Refining
 from shippers.services import Services
+
+_SERVICES, _PRESETS = (Path(__file__).with_name(name) for name in ("20-services.yaml", "presets.yaml"))
+"""The map of programs and the presets that came with the program."""
+
+
+def load(path: Path | None) -> Shippers:
+    """What a file or directory says, or nothing; with the services and presets that came with the program."""
+    return load_inputs([path], _SERVICES, _PRESETS) if path else Shippers()
 
 
 def from_models(models: Shippers) -> list[Input]:
@@ -34,16 +50,11 @@ def from_models(models: Shippers) -> list[Input]:
 
 
 def argument_models(files: Sequence[tuple[str, str]], redact: Sequence[RedactModel] = ()) -> list[FilesModel]:
-    """What `--file SERVICE=GLOB` stands for, read from its start; a relative pattern counts from here."""
+    """What a configuration would say in place of `--file SERVICE=GLOB`; `arguments.from_files` makes inputs of them."""
     return [
         FilesModel(service=service, files=[os.path.abspath(pattern)], redact=list(redact))  # noqa: PTH100  # a pattern is no path
         for service, pattern in files
     ]
-
-
-def from_stdin(service: str, severity: str, redact: Sequence[RedactModel] = ()) -> Input:
-    """Standard input, of one service; severity: of lines that state none."""
-    return Input(service=service, severity=severity, feed=Stdin(), refining=Refining(_redaction(redact)))
 
 
 def _files(model: FilesModel, services: Services) -> Input:
@@ -54,16 +65,11 @@ def _files(model: FilesModel, services: Services) -> Input:
         severity=model.severity,
         read_from="start" if model.first_read is None else model.first_read,
         max_line=model.max_line,
-        exclude=_not_named(model.files) if model.exclude is None else tuple(model.exclude),
+        exclude=compressed_except(model.files) if model.exclude is None else tuple(model.exclude),
         services=services,
         joining=_joining(model),
         refining=_refining(model),
     )
-
-
-def _not_named(globs: Sequence[str]) -> tuple[str, ...]:
-    """The compressed files that stay out: all but those whose endings a glob names."""
-    return tuple(pattern for pattern in COMPRESSED if not any(glob.endswith(pattern[1:]) for glob in globs))
 
 
 def _joining(model: FilesModel) -> Joining | None:
@@ -130,11 +136,12 @@ def _may_be_made(path: str) -> bool:
 def _refining(model: InputModel) -> Refining:
     said = model.conversation
     return Refining(
-        redaction=_redaction(model.redact),
+        redaction=redaction(model.redact),
         fields=model.fields,
         conversation=Conversation(tuple(said)) if isinstance(said, list) else Conversation((), said),
     )
 
 
-def _redaction(models: Sequence[RedactModel]) -> Redaction | None:
+def redaction(models: Sequence[RedactModel]) -> Redaction | None:
+    """What is to be redacted; None for nothing."""
     return Redaction(tuple(each.preset or Own(each.pattern, each.with_) for each in models)) if models else None

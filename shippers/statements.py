@@ -1,7 +1,7 @@
 """What a shipper says of itself: how far each source is, and what it had to give up.
 
 In comes the state of its files, out go statements on the exchange of reports: all sources when a session begins, then
-each minute those that have changed, and a last one at the end.
+each minute those that have changed, and a last one at the end. One that is refused hinders nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from logrouter import __version__
 from logrouter.broker.contract import Session
-from logrouter.errors import BrokerError, PublishRefused, Unroutable
+from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
 from logrouter.keys import word
 from logrouter.observe import events, metrics
 from logrouter.statement import EXCHANGE, SHIPPER, SourceStatement, Statement, to_message
@@ -53,12 +53,13 @@ def _amounts() -> dict[str, float]:
 
 
 class Statements:
-    """The statements of one session."""
+    """The statements of one session. refused: whether the broker refuses them, over all sessions."""
 
-    def __init__(self, session: Session, files: Files, reporter: Reporter) -> None:
+    def __init__(self, session: Session, files: Files, reporter: Reporter, refused: events.Condition) -> None:
         self._session = session
         self._files = files
         self._reporter = reporter
+        self._refused = refused
         self._stated: dict[str, SourceStatement] = {}
 
     async def keep(self, stop: asyncio.Event) -> None:
@@ -91,12 +92,18 @@ class Statements:
             counted=events.counts() | _amounts(),
         )
         try:
-            await self._session.declare_exchange(EXCHANGE)
-            await self._session.publish(EXCHANGE, to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}"))
+            if not await self._session.exchange_exists(EXCHANGE):  # to ask takes no right, to declare does
+                await self._session.declare_exchange(EXCHANGE)
+            message = to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}")
+            await self._session.publish(EXCHANGE, message, apart=True)
         except (Unroutable, PublishRefused):
             return True  # nobody listens now: the next one says all of it again
-        except BrokerError:
+        except SessionLost:
             return False
+        except BrokerError as error:
+            self._refused.begin(reason=error, remedy=error.remedy or "look at that exchange")
+            return True
+        self._refused.end()
         self._stated = standings
         self._files.gone.forget(standings)
         return True

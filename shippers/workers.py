@@ -8,25 +8,19 @@ What one that dies had in hand is made here.
 from __future__ import annotations
 
 import asyncio
-import os
 import pickle
-import struct
 import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import BinaryIO, Self
+from typing import Self
 
 from logrouter.batch import Part
 from logrouter.observe.events import WORKER_LOST
 from shippers.input import Input
 from shippers.lines import Window
 from shippers.windows import parts
-
-_LENGTH = struct.Struct(">I")
-
-Job = tuple[Window, int, float]
-"""A window, which of the inputs it is of, and when it was read (Unix time)."""
+from shippers.worker import LENGTH, Job, frame
 
 
 class Workers:
@@ -75,17 +69,17 @@ class _Worker:
         pipe = asyncio.subprocess.PIPE
         # In a session of its own: the Ctrl-C of a terminal is for the shipper, which then ends it.
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "shippers.workers", stdin=pipe, stdout=pipe, start_new_session=True
+            sys.executable, "-m", "shippers.worker", stdin=pipe, stdout=pipe, start_new_session=True
         )
         worker = cls(process)
-        worker._input.write(_frame(list(inputs)))
+        worker._input.write(frame(list(inputs)))
         return worker
 
     async def make(self, job: Job) -> tuple[Part, ...] | None:
         """The parts; None if the process ends before it has made them."""
         made: asyncio.Future[tuple[Part, ...] | None] = asyncio.get_running_loop().create_future()
         self.jobs.append(made)
-        self._input.write(_frame(job))
+        self._input.write(frame(job))
         return await made
 
     async def end(self) -> None:
@@ -97,8 +91,8 @@ class _Worker:
     async def _read(self) -> None:
         try:
             while True:
-                (length,) = _LENGTH.unpack(await self._output.readexactly(_LENGTH.size))
-                made = pickle.loads(await self._output.readexactly(length))  # noqa: S301  # written by this very module
+                (length,) = LENGTH.unpack(await self._output.readexactly(LENGTH.size))
+                made = pickle.loads(await self._output.readexactly(length))  # noqa: S301  # written by `worker`
                 future = self.jobs.popleft()
                 if not future.done():
                     future.set_result(made)
@@ -112,35 +106,3 @@ class _Worker:
 
 def _load(worker: _Worker) -> int:
     return len(worker.jobs)
-
-
-def _frame(content: object) -> bytes:
-    packed = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
-    return _LENGTH.pack(len(packed)) + packed
-
-
-def _read_frame(file: BinaryIO) -> object | None:
-    """What the next frame holds; None at the end."""
-    head = file.read(_LENGTH.size)
-    return pickle.loads(file.read(*_LENGTH.unpack(head))) if len(head) == _LENGTH.size else None  # noqa: S301  # see above
-
-
-def main() -> None:
-    """The process: parts for windows, until there are no more, or nobody who wants them."""
-    try:
-        _serve()
-    except BrokenPipeError:
-        os._exit(0)  # the shipper was killed; an exit in order would try to write to it once more
-
-
-def _serve() -> None:
-    inputs = _read_frame(sys.stdin.buffer)
-    assert isinstance(inputs, list)  # the first frame
-    while isinstance(job := _read_frame(sys.stdin.buffer), tuple):
-        window, place, now = job
-        sys.stdout.buffer.write(_frame(parts(window, inputs[place], now)))
-        sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()

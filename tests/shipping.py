@@ -214,8 +214,11 @@ class FaultyBroker:
     async def declare_exchange(self, name: str) -> None:
         self.exchanges.add(name)
 
-    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Awaitable[None]:
+    def publish(
+        self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False
+    ) -> Awaitable[None]:
         if exchange == statement.EXCHANGE:
+            assert apart
             self.statements.append(statement.from_message(message))
             return asyncio.sleep(0)
         assert exchange == EXCHANGE

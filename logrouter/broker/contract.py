@@ -83,7 +83,7 @@ class Session(Protocol):
 
     Every call raises SessionLost where the session is gone, or goes meanwhile. The calls that name a queue or an
     exchange raise BrokerError, and leave the session as it was, where the broker refuses: what they name is not
-    there, or is there with other settings.
+    there, is there with other settings, or is not for this user (Forbidden).
     """
 
     async def declare_exchange(self, name: str) -> None:
@@ -104,7 +104,9 @@ class Session(Protocol):
     async def unbind(self, queue: str, exchange: str, pattern: str) -> None:
         """Take such a binding back; no effect where there is none."""
 
-    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Awaitable[None]:
+    def publish(
+        self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False
+    ) -> Awaitable[None]:
         """Send a persistent message; the order of calls is the order in the queues.
 
         The message is on its way when the call returns; the awaitable ends when the broker answers for it: each queue
@@ -112,8 +114,12 @@ class Session(Protocol):
         other bound on that wait than the life of the session. The exchange '' takes the key as a queue's name; an
         exchange that nobody declared ends the session.
 
+        apart: for what is to hinder nothing else. It is in no order with others, and where the broker refuses it, it
+        raises BrokerError and leaves the session as it was, like a question.
+
         Raises (when awaited): Unroutable if `mandatory` and no queue matched, PublishRefused for a nack or for what
-        the broker cannot carry (a key over 255 bytes, a header of no AMQP type, too many headers), SessionLost.
+        the broker cannot carry (a key over 255 bytes, a header of no AMQP type, too many headers), Forbidden where
+        this user may not publish there (then, unless apart, the session is of no more use), SessionLost.
         """
 
     async def consume(self, queue: str, *, prefetch: int) -> Consumer:

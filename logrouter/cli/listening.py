@@ -66,7 +66,8 @@ async def listen(
 
 async def _open(session: Session, patterns: Sequence[str]) -> Consumer:
     queue = Queue(f"logrouter.tail.{token_hex(8)}", QueueKind.TAIL)
-    await session.declare_exchange(EXCHANGE)
+    if not await session.exchange_exists(EXCHANGE):  # to ask takes no right, to declare does
+        await session.declare_exchange(EXCHANGE)
     await session.declare_queue(queue)
     for pattern in patterns:
         await session.bind(queue.name, EXCHANGE, pattern)

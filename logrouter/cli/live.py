@@ -1,28 +1,20 @@
-"""What is seen of a running `up`: a calm summary at the bottom of a terminal, or now and then a line in a log.
+"""What is seen of a running `up` in a log: a line now and then, and a closing one.
 
-In come snapshots, out go at most two drawings a second; what is logged meanwhile scrolls by above them, undisturbed.
+In come snapshots, out go sentences; `drawing` does the same for a terminal.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Protocol
-
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from logrouter.cli import summary
 from logrouter.cli.summary import Places, Snapshot
 from logrouter.observe import events
 from logrouter.waiting import wait
 
-_DRAW_SECONDS = 0.5
 _LOG_SECONDS = 10.0
-
-_STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "bold red"}
 
 Take = Callable[[], Snapshot]
 
@@ -32,27 +24,6 @@ class Show(Protocol):
 
     async def __call__(self, take: Take, places: Places, stop: asyncio.Event) -> None:
         """Show what `take` gives, and a last time when `stop` is set."""
-
-
-def can_draw(console: Console) -> bool:
-    """Whether this is a terminal on which lines can be drawn again."""
-    return console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
-
-
-def drawer(console: Console) -> Show:
-    """Draws the summary at the bottom of a terminal."""
-
-    async def draw(take: Take, places: Places, stop: asyncio.Event) -> None:
-        # Nothing else is redirected: whatever is said here goes through the log.
-        with Live(
-            console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False, vertical_overflow="crop"
-        ) as live:
-            while not stop.is_set():
-                live.update(drawing(take(), places, console.width), refresh=True)
-                await wait(stop, _DRAW_SECONDS)
-            live.update(drawing(take(), places, console.width), refresh=True)
-
-    return draw
 
 
 async def log(take: Take, places: Places, stop: asyncio.Event) -> None:
@@ -76,27 +47,3 @@ async def close_only(take: Take, places: Places, stop: asyncio.Event) -> None:
 def close(take: Take, places: Places) -> None:
     """Log the last sentence: what was done, and where it is."""
     events.UP_SUMMARY.happened(summary=summary.closing(take(), places))
-
-
-def drawing(snapshot: Snapshot, places: Places, width: int) -> Text:
-    """The summary in colours, no line wider than `width` columns."""
-    lines = [Text(summary.title(snapshot, width), style="dim")]
-    for name, text in summary.rows(snapshot, places, width):
-        lines.append(Text.assemble((name.ljust(summary.LABEL), "dim"), text))
-    return Text("\n", no_wrap=True, overflow="crop").join(lines)
-
-
-class ConsoleHandler(logging.Handler):
-    """Log lines on a terminal on which something is drawn."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print the line above what is drawn."""
-        try:
-            text = Text(self.format(record), style=_STYLES.get(record.levelno, ""))
-            self._console.print(text)
-        except Exception:  # noqa: BLE001  # as every handler of logging does: it reports, and goes on
-            self.handleError(record)

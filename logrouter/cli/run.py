@@ -50,4 +50,4 @@ def command(
 
     place = Place(options.rules_path(rules), directory, options.archive_directory(directory), instance)
     with closing(Router(place, rule_set(place.rules))) as router:
-        running.run(lambda stop: main(stop, connect(broker, directory), router), reload=reload)
+        running.run(lambda stop: main(stop, connect(broker, directory), router), hung_up=reload.set)

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import uvloop
 
+from logrouter.garbage import collect_seldom
+
 T = TypeVar("T")
 
 _TURN_SECONDS = 0.0005
@@ -21,22 +23,23 @@ for it in between; with Python's 5 ms they stand still for as long as the event 
 def run(
     main: Callable[[asyncio.Event], Awaitable[T]],
     handler: logging.Handler | None = None,
-    reload: asyncio.Event | None = None,
+    hung_up: Callable[[], None] | None = None,
 ) -> T:
     """Run `main` to its end; SIGTERM and SIGINT set the event that it is given.
 
-    handler: another for log lines.   reload: set by SIGHUP, save that a terminal sends when it goes: that ends it.
+    handler: another for log lines.   hung_up: called at each SIGHUP, save that of a terminal that goes: that ends it.
     """
     log_to(handler or logging.StreamHandler())
     sys.setswitchinterval(_TURN_SECONDS)
+    collect_seldom()
 
     async def with_signals() -> T:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        if reload is not None:
-            hung_up = stop if sys.stdin is not None and sys.stdin.isatty() else reload
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
+        if hung_up is not None:
+            at_terminal = sys.stdin is not None and sys.stdin.isatty()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set if at_terminal else hung_up)
         return await main(stop)
 
     return uvloop.run(with_signals())

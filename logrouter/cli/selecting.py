@@ -50,7 +50,7 @@ def parse_regex(ctx: click.Context, param: click.Parameter, pattern: str | None)
     """A click callback: an RE2 pattern."""
     if pattern is None:
         return None
-    from logrouter.config.conditions import compile_regex, regex_problem
+    from logrouter.regex import compile_regex, regex_problem
 
     if problem := regex_problem(pattern):
         raise click.BadParameter(problem, ctx, param)

@@ -15,10 +15,13 @@ from logrouter.keys import SEVERITIES
 
 if TYPE_CHECKING:
     from logrouter.config.refining import RedactModel
+    from shippers.redaction import Redaction
 
 
 def _redactions(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> list[RedactModel]:
     """A click callback: a plain word is the name of a preset, anything else a pattern."""
+    if not given:
+        return []  # and what checks them is not loaded
     from pydantic import ValidationError
 
     from logrouter.config.refining import RedactModel
@@ -31,6 +34,14 @@ def _redactions(ctx: click.Context, param: click.Parameter, given: tuple[str, ..
             problem = str(error.errors()[0]["ctx"]["error"]).replace("\n", "; ")
             raise click.BadParameter(problem, ctx, param) from None
     return found
+
+
+def _redaction(models: list[RedactModel]) -> Redaction | None:
+    if not models:
+        return None
+    from shippers.settings import redaction
+
+    return redaction(models)
 
 
 @click.command()
@@ -80,7 +91,8 @@ def command(
 ) -> None:
     r"""Ship this host's logs: follow files, listen for syslog, and publish all lines to the exchange `log`.
 
-    With --stdin it ends when all that came is confirmed; what a signal makes it leave, the next `ship` sends.
+    With --stdin it ends when all that came is confirmed; what a signal makes it leave, the next `ship` sends. Inputs
+    are read when it starts: SIGHUP changes nothing.
 
     \b
     logrouter ship --broker amqp://rabbit.example.org --file web='/var/log/nginx/*.log'
@@ -94,18 +106,19 @@ def command(
     if not (dry_run or print_config):
         options.refuse_embedded(broker, "ship")
     from logrouter.cli import shipping
-    from shippers.settings import from_models, from_stdin
+    from shippers.arguments import from_stdin
 
     directory = options.state_directory(state)
-    chosen = shipping.chosen(config, files, redact, stdin=stdin)
+    configured = shipping.configuration(config, files, stdin=stdin)
     if print_config:
-        from logrouter.cli.understood import as_yaml
+        from logrouter.cli.understood import as_yaml, with_arguments
 
-        click.echo(as_yaml(chosen, host), nl=False)
+        click.echo(as_yaml(with_arguments(configured, files, redact), host), nl=False)
         return
-    inputs = from_models(chosen)
+    redaction = _redaction(redact)
+    inputs = shipping.inputs_of(configured, files, redaction)
     if service:
-        inputs.append(from_stdin(service, severity, redact))
+        inputs.append(from_stdin(service, severity, redaction))
     from logrouter.cli import running
 
     if dry_run:
@@ -115,9 +128,10 @@ def command(
         try_out(inputs, host, excluded=(directory,), as_objects=as_objects)
         return
     from logrouter.broker import connect
+    from logrouter.observe.events import INPUTS_KEPT
 
     agent = shipping.build_agent(
         connect(broker, directory), inputs, directory, host=host, instance=instance, workers=workers
     )
     until = drain_timeout if drain else math.inf if stdin else None
-    running.run(lambda stop: shipping.ship(agent, stop, until))
+    running.run(lambda stop: shipping.ship(agent, stop, until), hung_up=INPUTS_KEPT.happened)

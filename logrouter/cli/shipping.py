@@ -7,42 +7,31 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import shippers
 from logrouter.broker.contract import Broker
 from logrouter.cli import options
-from logrouter.config.refining import RedactModel
-from logrouter.config.shippers import Shippers, load_inputs
 from logrouter.errors import LogrouterError
 from logrouter.observe import events
 from shippers.agent import Agent
+from shippers.arguments import Files, from_files
 from shippers.input import Input
 from shippers.publisher import IN_FLIGHT
-from shippers.settings import argument_models, from_models
-
-_SERVICES, _PRESETS = (Path(shippers.__file__).with_name(name) for name in ("20-services.yaml", "presets.yaml"))
-"""The map of programs and the presets that came with the program."""
+from shippers.redaction import Redaction
 
 
-def chosen(
-    config: Path | None,
-    files: Sequence[tuple[str, str]],
-    redact: Sequence[RedactModel] = (),
-    *,
-    stdin: bool = False,
-) -> Shippers:
-    """What `--config` and `--file` name; without both, and without --stdin, what the host is configured to follow.
-
-    redact: what is to be made unreadable in files named by `--file`.
-    """
-    is_configured = config or not (files or stdin)
-    path = options.inputs_path(config) if is_configured else None
-    configured = load_inputs([path], _SERVICES, _PRESETS) if path else Shippers()
-    return Shippers([*configured.inputs, *argument_models(files, redact)], configured.services)
+def configuration(config: Path | None, files: Files, *, stdin: bool = False) -> Path | None:
+    """Where inputs are configured: what the option names; without --file and --stdin what the host has."""
+    return options.inputs_path(config) if config or not (files or stdin) else None
 
 
-def chosen_inputs(config: Path | None, files: Sequence[tuple[str, str]]) -> list[Input]:
-    """The same as inputs."""
-    return from_models(chosen(config, files))
+def inputs_of(configured: Path | None, files: Files, redaction: Redaction | None = None) -> list[Input]:
+    """What a configuration says, and what `--file` names. redaction: of the latter."""
+    return [*(_configured(configured) if configured else ()), *from_files(files, redaction)]
+
+
+def _configured(path: Path) -> list[Input]:
+    from shippers.settings import from_models, load  # a third of a start, on hosts that have a configuration
+
+    return from_models(load(path))
 
 
 async def ship(agent: Agent, stop: asyncio.Event, drain: float | None) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from rich.console import Console
+import click
 
 from logrouter.broker import connect
 from logrouter.broker.contract import Broker
@@ -71,23 +73,34 @@ class Plan:
 
 def run(plan: Plan) -> None:
     """Run until a signal, or drained. Raises what its parts raise."""
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    draws = plan.drain is None and live.can_draw(console)
     rules = rule_set(plan.rules)
     reload = asyncio.Event()
     with closing(Router(Place(plan.rules, plan.state, plan.archives, plan.instance), rules)) as router:
         where = places(rules.config, plan.state, plan.archives, f"{banner.invocation('tail', plan.state)} '#'")
-        show: live.Show = live.close_only
+        show, handler = _shown(plan)
         if plan.drain is None:
-            show = live.drawer(console) if draws else live.log
-            for line in _banner(plan, len(rules.config.rules), where):
-                console.print(line, soft_wrap=True)
-        handler = live.ConsoleHandler(console) if draws else None
+            click.echo("\n".join(_banner(plan, len(rules.config.rules), where)), err=True)
 
         def route(broker: Broker, stop: asyncio.Event, drain: asyncio.Event) -> Awaitable[None]:
             return router.run(broker, stop, drain, reload)
 
-        running.run(lambda stop: _serve(plan, route, show, where, stop), handler, reload)
+        def hung_up() -> None:
+            reload.set()
+            events.INPUTS_KEPT.happened()
+
+        running.run(lambda stop: _serve(plan, route, show, where, stop), handler, hung_up)
+
+
+def _shown(plan: Plan) -> tuple[live.Show, logging.Handler | None]:
+    """How it is shown how things are, and what log lines go to beside that."""
+    if plan.drain is not None:
+        return live.close_only, None
+    if sys.stderr is not None and sys.stderr.isatty():
+        from logrouter.cli import drawing  # most run where nobody looks on
+
+        if console := drawing.drawable():
+            return drawing.drawer(console), drawing.ConsoleHandler(console)
+    return live.log, None
 
 
 def _banner(plan: Plan, rules: int, where: Places) -> list[str]:

@@ -7,20 +7,30 @@ key of an input is shown without a line here.
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator
 
+from logrouter.config.refining import RedactModel
 from logrouter.config.shippers import InputModel, Shippers, parse_first_read
 from logrouter.config.units import parse_duration, parse_size
+from shippers.arguments import Files
 from shippers.input import COMPRESSED
+from shippers.settings import argument_models, load
 
 _UNSAID: Mapping[str, Any] = {"first_read": "all", "exclude": list(COMPRESSED)}
 """What None stands for."""
 
 _SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+
+
+def with_arguments(configured: Path | None, files: Files, redact: Sequence[RedactModel]) -> Shippers:
+    """What a configuration says, and what it would say of files that `--file` names. redact: of the latter."""
+    said = load(configured)
+    return Shippers([*said.inputs, *argument_models(files, redact)], said.services)
 
 
 def as_yaml(chosen: Shippers, host: str) -> str:

@@ -36,6 +36,8 @@ def command(
 ) -> None:
     r"""Follow this machine's logs, route and archive them, all in one process; no server needed.
 
+    SIGHUP makes it read the rules again; those with a mistake are refused. Inputs are read when it starts.
+
     \b
     logrouter up --file web='/var/log/nginx/*.log'
     logrouter up --demo
@@ -49,6 +51,6 @@ def command(
         directory, demo_logs = directory / "demo", directory / "demo-logs"
         broker, inputs, chosen = "embedded", demo_inputs(demo_logs), rules or options.shipped_rules()
     else:
-        inputs, chosen = shipping.chosen_inputs(config, files), options.rules_path(rules)
+        inputs, chosen = shipping.inputs_of(shipping.configuration(config, files), files), options.rules_path(rules)
     drained = drain_timeout if drain else None
     together.run(together.Plan(broker, directory, chosen, instance, inputs, host, workers, drained, demo_logs))

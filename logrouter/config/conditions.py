@@ -1,7 +1,6 @@
 """What a rule's `when` says, as frozen data: a tree of tests on a record's fields.
 
 In comes the plain data of a YAML mapping, out goes a Condition; what is wrong with it is reported with its path.
-Regexes are RE2's, whose time is linear in the text: no pattern that loads can stall the router on a long line.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import re2
-
 from logrouter.config.document import Path_
 from logrouter.config.mistakes import did_you_mean
 from logrouter.record import Record
+from logrouter.regex import regex_problem
 
 FIELDS = frozenset(Record.__struct_fields__) - {"sd", "fields", "lines"}
 """Fields that can be tested by their name; `fields.NAME` and `sd.ID.NAME` reach into the two mappings."""
@@ -123,22 +121,3 @@ def _texts(value: Any, report: Report, path: Path_) -> tuple[str, ...]:
     if not values or any(item is None or isinstance(item, dict | list) for item in values):
         report(path, "this should be a text, a number or a list of them", "")
     return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
-
-
-def compile_regex(pattern: str) -> Any:
-    """A compiled RE2 pattern with `search(text)`. Raises re2.error."""
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(pattern, options)
-
-
-def regex_problem(pattern: Any) -> str | None:
-    """What is wrong with a pattern, or None."""
-    if not isinstance(pattern, str):
-        return f"{pattern!r} is not a text"
-    try:
-        compile_regex(pattern)
-    except re2.error as error:
-        reason = error.args[0]
-        return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-    return None

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from logrouter.config.conditions import regex_problem
 from logrouter.config.mistakes import did_you_mean
 from logrouter.config.units import Duration
 from logrouter.config.validation import Strict
+from logrouter.regex import regex_problem
 
 TRACES = ("python", "java", "go", "node")
 INDENTED = "indented"

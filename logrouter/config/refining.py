@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_serializer, model_validator
 
-from logrouter.config.conditions import compile_regex, regex_problem
 from logrouter.config.mistakes import did_you_mean
 from logrouter.config.validation import Strict
 from logrouter.record import CONVERSATION
+from logrouter.regex import compile_regex, regex_problem
 
 PRESETS = ("card", "email", "ip", "bearer", "url_password")
 _RE2 = "patterns are RE2's: no look-around, no back-references"

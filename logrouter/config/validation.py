@@ -16,10 +16,13 @@ from logrouter.config.mistakes import Mistake, did_you_mean
 
 
 class Strict(BaseModel):
-    """A frozen model that knows all its keys and turns no number into a text."""
+    """A frozen model that knows all its keys and turns no number into a text.
+
+    It is built when it is first used: a configuration has few of the kinds that there are.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, populate_by_name=True, hide_input_in_errors=True
+        frozen=True, extra="forbid", strict=True, populate_by_name=True, hide_input_in_errors=True, defer_build=True
     )
 
 

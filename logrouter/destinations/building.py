@@ -1,28 +1,21 @@
 """A configuration -> its destinations, ready to be used by a router.
 
-In come models, directories and passwords, out go destinations by name; what keeps one from being built is a UserError
-or a Mistake with its place.
+In come models and directories, out go destinations by name; what keeps one from being built is a UserError or a Mistake
+with its place. Mail is loaded where a rule names it: with its templates and SMTP it takes a tenth of a start.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from logrouter.config.destinations import ArchiveModel, DiscardModel
-from logrouter.config.email import EmailModel, Security
+from logrouter.config.email import EmailModel
 from logrouter.config.mistakes import Mistake
 from logrouter.config.rules import RuleConfig
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.destinations.contract import Inline, Notifying
 from logrouter.destinations.discard import Discard
-from logrouter.destinations.email.checking import template_problem
-from logrouter.destinations.email.composing import Letterhead
-from logrouter.destinations.email.email import Email
-from logrouter.destinations.email.sending import Login, Send, to_directory, to_server
-from logrouter.errors import UserError
 from logrouter.ledger.ledger import Ledger
 
 
@@ -58,8 +51,9 @@ def build_notifying(config: RuleConfig, instance: str, mail_directory: Path) -> 
     built: list[Notifying] = []
     for name, model in config.destinations.items():
         if isinstance(model, EmailModel):
-            letterhead = _letterhead(config, name, model, instance)
-            built.append(Email(letterhead, _send(name, model, mail_directory), group_wait=model.group_wait))
+            from logrouter.destinations.email.building import build_email  # noqa: PLC0415  # see above
+
+            built.append(build_email(name, model, config.timezone, instance, mail_directory))
     return built
 
 
@@ -68,49 +62,8 @@ def mistakes(config: RuleConfig) -> Iterator[Mistake]:
     for name, model in config.destinations.items():
         if not isinstance(model, EmailModel) or not model.templates:
             continue
-        if problem := template_problem(_letterhead(config, name, model, "main")):
+        from logrouter.destinations.email.building import templates_problem  # noqa: PLC0415  # see above
+
+        if problem := templates_problem(name, model, config.timezone):
             remedy = "docs/rules.md says what templates see"
             yield Mistake(config.places[name], f"destination `{name}`: {problem}", remedy)
-
-
-def _letterhead(config: RuleConfig, name: str, model: EmailModel, instance: str) -> Letterhead:
-    return Letterhead(
-        destination=name,
-        instance=instance,
-        router=socket.gethostname(),
-        sender=model.sender,
-        recipients=tuple(model.to),
-        zone=config.timezone,
-        per_hour=model.max_per_hour,
-        templates=Path(model.templates) if model.templates else None,
-    )
-
-
-def _send(name: str, model: EmailModel, mail_directory: Path) -> Send:
-    server = model.server
-    if server.security is Security.FILE:
-        return to_directory(Path(server.directory) if server.directory else mail_directory)
-    try:
-        login = Login(model.login, _password(name, model)) if model.login else None
-        return to_server(server, login, require_tls=model.require_tls, ca_file=model.ca_file, timeout=model.timeout)
-    except OSError as error:
-        raise UserError(
-            f"destination `{name}`: cannot read {error.filename or model.ca_file}: {error.strerror or error}",
-            "give it to the user that runs the router, with mode 0400",
-        ) from error
-
-
-def _password(name: str, model: EmailModel) -> str:
-    if model.password_file:
-        try:
-            return Path(model.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            problem = f"destination `{name}`: {model.password_file} is no text in UTF-8"
-            raise UserError(problem, "write the password into it, and nothing else") from None
-    password = os.environ.get(model.password_env)
-    if password is None:
-        raise UserError(
-            f"destination `{name}`: the environment has no {model.password_env}",
-            f"start logrouter with {model.password_env} set to the password, or write `password_file: PATH`",
-        )
-    return password

@@ -65,6 +65,8 @@ _info, _warning, _error = logging.INFO, logging.WARNING, logging.ERROR
 
 BROKER_LOST = Event("broker.lost", _warning, "{broker} is out of reach ({reason}); trying again, nothing is lost")
 BROKER_FOUND = Event("broker.found", _info, "connected to {broker}")
+BROKER_FORBIDDEN = Event("broker.forbidden", _error, "{broker} refuses the router ({reason}); trying again. {remedy}")
+BROKER_ALLOWED = Event("broker.allowed", _info, "{broker} allows the router what it refused before")
 BROKER_BLOCKED = Event("broker.blocked", _warning, "{broker} asks publishers to hold ({reason})")
 BROKER_UNBLOCKED = Event("broker.unblocked", _info, "{broker} takes messages again")
 BROKER_STORE_FAILED = Event("broker.store_failed", _error, "{reason}; delayed messages wait, trying again")
@@ -118,6 +120,9 @@ FILE_GONE = Event(
     _warning,
     "{path} is gone; it was read up to byte {position}, and what it held beyond that, if anything, is lost",
 )
+INPUTS_KEPT = Event(
+    "input.kept", _info, "on SIGHUP inputs stay what they were at the start; to apply others, restart this"
+)
 GLOB_EMPTY = Event("input.empty", _info, "not on this machine: {globs}")
 INPUTS_OVERLAP = Event(
     "input.overlap", _warning, "{paths}: matched by {inputs} as well; shipped once, as {taken}, which stands first"
@@ -140,6 +145,13 @@ WORKER_LOST = Event(
 LINE_CUT = Event("line.cut", _warning, "{path}: a line of {length} bytes at {position} was cut to {kept}")
 PUBLISH_REFUSED = Event("publish.refused", _warning, "{broker} does not take messages ({reason}); reading them again")
 PUBLISH_TAKEN = Event("publish.taken", _info, "{broker} takes the messages again")
+STATEMENT_REFUSED = Event(
+    "statement.refused",
+    _warning,
+    "what this shipper states of itself is refused ({reason}): audits know less, lines are shipped all the same; "
+    "{remedy}",
+)
+STATEMENT_TAKEN = Event("statement.taken", _info, "what this shipper states of itself is taken again")
 ROUTER_ABSENT = Event("router.absent", _warning, "no router {instance!r} has been on {broker} yet; waiting for it")
 ROUTER_HERE = Event("router.here", _info, "router {instance!r} has been on {broker}; publishing")
 STATE_BROKEN = Event(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from logrouter.broker.contract import Broker, Session
-from logrouter.errors import BrokerError, Retry
-from logrouter.observe.events import COMMIT_FAILING, Condition
+from logrouter.errors import BrokerError, Forbidden, Retry
+from logrouter.observe.events import BROKER_ALLOWED, BROKER_FORBIDDEN, COMMIT_FAILING, Condition
 from logrouter.waiting import wait
 
 Work = Callable[[Session], Awaitable[None]]
@@ -18,20 +19,53 @@ Work = Callable[[Session], Awaitable[None]]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 """Seconds between two tries to reach the broker."""
 
+_ALLOWED_SECONDS = 5.0
+"""After so long without a refusal the rights are taken to be there."""
+
+
+class _Rights:
+    """What a broker refuses its user: said once, and again where it is something else; and when it is no more."""
+
+    def __init__(self, broker: str) -> None:
+        self._broker = broker
+        self._refused = ""
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Say what is refused meanwhile, and raise it."""
+        allowed = asyncio.get_running_loop().call_later(_ALLOWED_SECONDS, self._allow)
+        try:
+            yield
+        except Forbidden as error:
+            if str(error) != self._refused:
+                BROKER_FORBIDDEN.happened(broker=self._broker, reason=error, remedy=error.remedy)
+            self._refused = str(error)
+            raise
+        finally:
+            allowed.cancel()
+
+    def _allow(self) -> None:
+        if self._refused:
+            BROKER_ALLOWED.happened(broker=self._broker)
+        self._refused = ""
+
 
 async def on_sessions(broker: Broker, work: Work, stop: asyncio.Event, unreachable: Condition) -> None:
     """Run `work` on one session after another until it returns, or `stop` is set.
 
     unreachable: said while there is none; several works may share it.
     """
-    pause = _FIRST_PAUSE
+    pause, rights = _FIRST_PAUSE, _Rights(broker.name)
     while not stop.is_set():
         began = time.monotonic()
         try:
             async with broker.session() as session:
                 unreachable.end(broker=broker.name)
-                await work(session)
+                with rights.watched():
+                    await work(session)
                 return
+        except Forbidden:
+            pass  # said by then, and no loss of the broker
         except BrokerError as error:
             unreachable.begin(broker=broker.name, reason=error)
         except (Retry, sqlite3.Error) as error:

@@ -13,9 +13,9 @@ from logrouter.config.conditions import (
     Equals,
     Not,
     Regex,
-    compile_regex,
 )
 from logrouter.record import Record
+from logrouter.regex import compile_regex
 
 Predicate = Callable[[Record], bool]
 

@@ -90,7 +90,7 @@ def time_of_text(text: str, day: int, zone: tzinfo | None) -> Moment | None:
         moment = _day_first_second(second, offset, day, zone)
     else:
         return _search(text, colon, day, zone) or _epoch(text)
-    return _with_fraction(moment, fraction)
+    return with_fraction(moment, fraction)
 
 
 def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | None:
@@ -98,20 +98,21 @@ def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | No
     begin = colon - _LONGEST if colon > _LONGEST else 0
     if found := _ISO.search(text, begin, NEAR):
         second, fraction, offset = found.groups()
-        return _with_fraction(iso_second(second, offset, zone), fraction)
+        return with_fraction(iso_second(second, offset, zone), fraction)
     if found := _SYSLOG.search(text, begin, NEAR):
         second, fraction, rest = found.groups()
-        return _with_fraction(syslog_second(second, rest, day, zone), fraction)
+        return with_fraction(syslog_second(second, rest, day, zone), fraction)
     if found := _DAY_FIRST.search(text, begin, NEAR):
         second, _, fraction, offset = found.groups()
-        return _with_fraction(_day_first_second(second, offset, day, zone), fraction)
+        return with_fraction(_day_first_second(second, offset, day, zone), fraction)
     for form in (_DIGITS, _MONTH_FIRST):
         if found := form.search(text, begin, NEAR):
             return _calendar(found, day, zone)
     return None
 
 
-def _with_fraction(second: Moment | None, fraction: str | None) -> Moment | None:
+def with_fraction(second: Moment | None, fraction: str | None) -> Moment | None:
+    """The time so many digits of a second later."""
     if second is None or not fraction:
         return second
     return f"{second[0][:-1]}.{fraction}Z", second[1] + MILLISECONDS[fraction[:3]]
@@ -123,7 +124,7 @@ def _calendar(found: re.Match[str], day: int, zone: tzinfo | None) -> Moment | N
     century = "20" if len(year) == 2 else ""
     month, date = _NUMBERS.get(parts["month"], parts["month"]), parts["day"].strip()
     text = f"{century}{year}-{month}-{date:0>2}T{parts['clock'].replace(' ', '0')}"
-    return _with_fraction(_calendar_second(text, parts.get("zone"), day, zone), parts["fraction"])
+    return with_fraction(_calendar_second(text, parts.get("zone"), day, zone), parts["fraction"])
 
 
 def _epoch(text: str) -> Moment | None:
@@ -132,7 +133,7 @@ def _epoch(text: str) -> Moment | None:
         found = _EPOCH.match(text)
     else:
         found = _AUDIT.match(text) if text.startswith(("type=", "msg=", "node=")) else None
-    return _with_fraction(_epoch_second(found[1] or found[3]), found[2]) if found else None
+    return with_fraction(_epoch_second(found[1] or found[3]), found[2]) if found else None
 
 
 def _second(read: Callable[..., datetime]) -> Callable[..., Moment | None]:

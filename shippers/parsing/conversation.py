@@ -17,8 +17,8 @@ from typing import Any
 
 import re2
 
-from logrouter.config.conditions import compile_regex
 from logrouter.record import CONVERSATION
+from logrouter.regex import compile_regex
 
 LONGEST = 128
 """Characters; what is longer is cut."""

@@ -1,4 +1,4 @@
-"""Severity and time of lines, both at one look where a line is of a form that very many programs write. Pure.
+"""Severity and time of lines, all at one look where they are of a form that very many programs write. Pure.
 
 In come lines, out go the columns of what they tell. `severity` and `time` know every form; they say the same of the few
 that are known here, which is what they are tested against, and have the last word on all others.
@@ -7,32 +7,48 @@ that are known here, which is what they are tested against, and have the last wo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
+from functools import lru_cache
+from itertools import repeat
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from logrouter.record import rfc3339
-from shippers.parsing.clock import DAY, MILLISECONDS, Moment, iso_second, syslog_second
+from shippers.parsing.clock import DAY, Moment, iso_second, syslog_second, time_of_text, with_fraction
 from shippers.parsing.heads import UPPER
-from shippers.parsing.severity import severity
+from shippers.parsing.sieve import severities
 from shippers.parsing.time import time
-from shippers.parsing.words import BRACKETED, STATED
+from shippers.parsing.words import BRACKETED, MILD, STATED, WORD
 
+_SPACE = r"[ \t\r\f\v]"
 _MONTHS = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_ISO = rf"(\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?(Z|[+-]\d\d:\d\d)?(?=[]]|{_SPACE})"
+_NUMBERS = rf"(?>[][\d:.,/TZ+-]*+{_SPACE}++)(?>(?:[][\d:.,/TZ+-]++{_SPACE}++)*+)"
 
-_TIMED = re.compile(
-    # 2026-11-22 12:00:00,123 [4711] - INFO
-    r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:\d\d)?"
-    r"(?=[]\s])(?>[][\d:.,/TZ+-]*+\s++)(?>(?:[][\d:.,/TZ+-]++\s++)*+)([A-Z]{3,9})(?=[]\s:|])"
-    # [Sun Nov 22 12:00:00.123456 2026] [core:notice]
-    rf"|\[[A-Z][a-z]{{2}} ({_MONTHS} [ \d]?\d \d\d:\d\d:\d\d)(?:\.(\d{{1,9}}))?( \d{{4}})\]"
-    r" \[(?:\w{1,32}:)?([a-z]+)\]",
-    re.ASCII,
+_NUMBERED = re.compile(  # 2026-11-22 12:00:00,123 [4711] - INFO, or other times and numbers before the level
+    rf"^(?:(?=\[?[\d:.,/TZ+-]{{5}})(?:{_ISO})?{_NUMBERS}([A-Z]{{3,9}})(?=[]:|]|{_SPACE}))?.*",
+    re.ASCII | re.MULTILINE,
 )
-_BSD = re.compile(rf"({_MONTHS} [ \d]?\d \d\d:\d\d:\d\d)( )(?![UG\d])", re.ASCII)
+_NAMED = re.compile(  # api.log 2026-11-22 12:00:00.123 4711 INFO
+    rf"^(?:([a-z]{{2}}[\w.,:;/@=+-]{{0,38}}) {_ISO}(?: \d{{1,10}})?(?: \d{{1,10}})? ([A-Z]{{4,9}})(?= ))?.*",
+    re.ASCII | re.MULTILINE,
+)
+_BRACKETED = re.compile(  # [Sun Nov 22 12:00:00.123456 2026] [core:notice]
+    rf"^(?:\[[A-Z][a-z]{{2}} ({_MONTHS} [ \d]?\d \d\d:\d\d:\d\d)(?:\.(\d{{1,9}}))?( \d{{4}})\]"
+    r" \[(?:\w{1,32}:)?([a-z]+)\])?.*",
+    re.ASCII | re.MULTILINE,
+)
+_BSD = re.compile(rf"({_MONTHS} [ \d]?\d \d\d:\d\d:\d\d) (?![UG\d])", re.ASCII)
 """Nov 22 12:00:00 host program: what the message is worth, its words say."""
 
-_NUMBERS = "0123456789["
+_BSD_HEAD = len("Nov 22 12:00:00 h")
+
+_EACH = 50
+"""Of so many lines one is looked at to know which forms there are: a file is of one form as a rule, or of long runs."""
+
+Columns = tuple[Sequence[str], Sequence[Moment | None]]
+"""Each line's severity and time, "" and None where its form does not tell."""
 
 
 class Told(NamedTuple):
@@ -45,32 +61,78 @@ class Told(NamedTuple):
 
 
 def glance(lines: Sequence[str], default: str, now: float, zone: tzinfo | None = None) -> Told:
-    """What lines tell.
+    """What lines, without their newlines, tell.
 
     default: the severity of a line that states none.   now: when they were read, Unix time, which is the time of a line
     without one.   zone: of times that name none; None is the local one.
     """
-    rows = list(_rows(lines, default, now, zone))
-    return Told(*zip(*rows, strict=True))
-
-
-def _rows(lines: Sequence[str], default: str, now: float, zone: tzinfo | None) -> Iterator[tuple[str, str, str, int]]:
-    unknown: Moment = (rfc3339(now), int(now * 1000))
     day = int(now // DAY)
-    for line in lines:
-        if line[:1] in _NUMBERS and (found := _TIMED.match(line)):
-            second, fraction, offset, word, second_2, fraction_2, year, word_2 = found.groups()
-            if second:
-                level, moment = UPPER.get(word), iso_second(second, offset, zone)
-            else:
-                level, moment = BRACKETED.get(word_2), syslog_second(second_2, year, day, zone)
-                fraction = fraction_2
-            if level and moment:
-                if fraction:
-                    yield level, STATED, f"{moment[0][:-1]}.{fraction}Z", moment[1] + MILLISECONDS[fraction[:3]]
-                else:
-                    yield level, STATED, *moment
-                continue
-        found = _BSD.match(line)
-        moment = syslog_second(found[1], " ", day, zone) if found else time(line, day, zone)
-        yield *severity(line, default), *(moment or unknown)
+    unknown: Moment = (rfc3339(now), int(now * 1000))
+    levels, moments = _by_forms(lines, day, zone)
+    found_by = [STATED] * len(lines)
+    untold = [index for index, level in enumerate(levels) if not level]
+    for index, found in zip(untold, severities([lines[index] for index in untold], default), strict=True):
+        levels[index], found_by[index] = found
+    timed = [moment or time(line, day, zone) or unknown for moment, line in zip(moments, lines, strict=True)]
+    return Told(levels, found_by, *zip(*timed, strict=True))
+
+
+def _by_forms(lines: Sequence[str], day: int, zone: tzinfo | None) -> tuple[list[str], list[Moment | None]]:
+    """What the forms tell that there are."""
+    levels: list[str] = [""] * len(lines)
+    moments: list[Moment | None] = [None] * len(lines)
+    for form, begins, read in _FORMS:
+        if any(found.lastindex for found in map(form.match, lines[::_EACH]) if found):
+            some = [index for index, line in enumerate(lines) if line[:1] in begins]
+            columns = read([lines[index] for index in some], day, zone)
+            for index, level, moment in zip(some, *columns, strict=True):
+                levels[index], moments[index] = level, moment
+    return levels, moments
+
+
+def _numbered(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
+    seconds, fractions, offsets, words = zip(*_NUMBERED.findall("\n".join(lines)), strict=True)
+    moments = map(iso_second, seconds, offsets, repeat(zone))
+    return list(map(UPPER.get, words, repeat(""))), list(map(with_fraction, moments, fractions))
+
+
+def _named(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
+    """Only the mild levels: whether a grave word is one is for what stands around it to say."""
+    names, seconds, fractions, offsets, words = zip(*_NAMED.findall("\n".join(lines)), strict=True)
+    moments = map(with_fraction, map(iso_second, seconds, offsets, repeat(zone)), fractions)
+    told = zip(map(_is_mute, names), map(MILD.get, words, repeat("")), moments, strict=True)
+    levels, timed = zip(*((level, moment) if is_mute else ("", None) for is_mute, level, moment in told), strict=True)
+    return levels, timed
+
+
+@lru_cache(maxsize=256)
+def _is_mute(name: str) -> bool:
+    """Whether a name holds neither a level nor a time."""
+    return not WORD.search(name + " ") and not time_of_text(name, 0, None)
+
+
+def _bracketed(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
+    seconds, fractions, years, words = zip(*_BRACKETED.findall("\n".join(lines)), strict=True)
+    moments = map(syslog_second, seconds, years, repeat(day), repeat(zone))
+    return list(map(BRACKETED.get, words, repeat(""))), list(map(with_fraction, moments, fractions))
+
+
+def _bsd(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
+    heads = [line[:_BSD_HEAD] for line in lines]
+    return [""] * len(lines), list(map(_bsd_time, heads, repeat(day), repeat(zone)))
+
+
+@lru_cache(maxsize=4096)
+def _bsd_time(head: str, day: int, zone: tzinfo | None) -> Moment | None:
+    """Remembered with the first letter of the host, which tells that no year and no zone stand there."""
+    found = _BSD.match(head)
+    return syslog_second(found[1], " ", day, zone) if found else None
+
+
+_FORMS = (
+    (_NUMBERED, frozenset("0123456789"), _numbered),
+    (_NAMED, frozenset(ascii_lowercase), _named),
+    (_BRACKETED, frozenset("["), _bracketed),
+    (_BSD, frozenset("JFMASOND"), _bsd),
+)
+"""Each with the characters that its lines begin with."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from logrouter.config.conditions import compile_regex
+from logrouter.regex import compile_regex
 from shippers.parsing.wrapping import unwrap
 
 NEAR = 1024

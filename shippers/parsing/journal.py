@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from logrouter.keys import SEVERITIES
+from shippers.parsing.facilities import FACILITIES
 from shippers.parsing.severity import STATED, severity
-from shippers.parsing.syslog import FACILITIES
 
 _CURSOR = re.compile(rb'[{,]\s*"__CURSOR"\s*:\s*"([^"\\]{1,512})"')
 """In a line as it stands: within a JSON text each quote has a backslash before it, so that none looks like this."""

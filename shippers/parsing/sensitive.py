@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 
-from logrouter.config.conditions import compile_regex
+from logrouter.regex import compile_regex
 
 Span = tuple[int, int]
 Finder = Callable[[str], Iterator[Span]]

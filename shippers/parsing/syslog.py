@@ -13,13 +13,8 @@ from dataclasses import dataclass
 from logrouter.keys import SEVERITIES
 from shippers.parsing import devices
 from shippers.parsing.devices import Header
+from shippers.parsing.facilities import FACILITIES
 from shippers.parsing.stamps import STAMP
-
-FACILITIES = (
-    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"),
-    *("ntp", "audit", "alert", "clock", *(f"local{number}" for number in range(8))),
-)
-"""By number, as Linux names them."""
 
 _MAX_HEADER = 1024
 """Characters within which the header of RFC 3164 stands; its pattern looks no further."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from shippers.parsing.facilities import FACILITIES
 from shippers.parsing.levels import MYSQL, NAMES, POSTGRES, SHORT
-from shippers.parsing.syslog import FACILITIES
 
 STATED, GUESSED, DEFAULT = "stated", "guessed", "default"
 
@@ -25,7 +25,7 @@ rest only then, is three times as fast as one for alternatives."""
 _KNOWN = frozenset((*NAMES, *SHORT, *POSTGRES))
 BRACKETED = {form: level for name, level in NAMES.items() for form in (name, name.upper(), name.title())} | MYSQL
 _MILD_SEVERITIES = ("notice", "info", "debug")
-_MILD = {name.upper(): level for name, level in NAMES.items() if level in _MILD_SEVERITIES}
+MILD = {name.upper(): level for name, level in NAMES.items() if level in _MILD_SEVERITIES}
 _GRAVE = frozenset(("panic", "fatal", "critical", "error", "warning"))
 
 _BEFORE = 40
@@ -70,8 +70,8 @@ def standing(line: str, word: str, begin: int, end: int) -> tuple[str | None, st
     Stated without a severity is what continues a message: it has none of its own.
     """
     previous = line[begin - 1 : begin]
-    if word in _MILD and previous in (" ", "[", "|"):
-        return STATED, _MILD[word]
+    if word in MILD and previous in (" ", "[", "|"):
+        return STATED, MILD[word]
     if previous and previous in "[:" and word in BRACKETED and line.startswith("]", end):
         return STATED, BRACKETED[word]
     name = word.lower().rstrip("12345678")

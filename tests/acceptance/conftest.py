@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 PROGRAM = Path(sys.executable).with_name("logrouter")
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -24,12 +25,54 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def logrouter(tmp_path: Path, environment: dict[str, str]) -> Command:
-    """Run `logrouter ARGUMENTS...` in the test's directory and return what became of it."""
+    """Run `logrouter ARGUMENTS...` in the test's directory and return what became of it; `typed` is its input."""
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(PROGRAM), *map(str, arguments)]
         return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+            command,
+            cwd=tmp_path,
+            env=environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
         )
 
     return run
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Start `logrouter ARGUMENTS...` in the background, its input from `stdin`; ended with the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: object, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [str(PROGRAM), *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment | {"PYTHONUNBUFFERED": "1"},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """Read the process's log until it says so; what it has said since the last time."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if text in line:
+            return said
+    raise AssertionError(f"it ended without saying {text!r}")

@@ -164,6 +164,22 @@ def test_over_rabbitmq(logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode)
     assert "could not be asked" in away.stdout
 
 
+def test_what_nobody_states_is_not_laid_to_a_shipper(logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode) -> None:
+    (tmp_path / "web.log").write_text("INFO one\nINFO two\n")
+    broker = ("--broker", rabbitmq.url)
+    options = (*broker, "--instance", "typed")
+    assert logrouter("run", "--drain", *options).returncode == 0
+    assert logrouter("ship", "--drain", "--file", f"web={tmp_path}/web.log", *options).returncode == 0
+    assert logrouter("run", "--drain", *options).returncode == 0
+    stated = "read                           2  records of 1 source, as their shippers say"
+    assert f"{stated}\n" in logrouter("audit", *options).stdout
+    assert logrouter("publish", "--service", "backup", *broker, typed="disk full\n").returncode == 0
+    assert logrouter("run", "--drain", *options).returncode == 0
+    result = logrouter("audit", *options)
+    assert result.returncode == 0, result.stdout
+    assert f"{stated}; no statement covers the rest\ndecided                        3" in result.stdout
+
+
 def test_no_ledger(logrouter: Command) -> None:
     result = logrouter("audit")
     assert result.returncode == 1

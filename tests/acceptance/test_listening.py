@@ -4,48 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
 from corpus import assert_archived_once, write_corpus
 from rabbitmq_node import RabbitNode
 
-from acceptance.conftest import PROGRAM, Command
-
-Start = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture
-def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
-    """Start `logrouter ARGUMENTS...` in the background; ended with the test."""
-    running: list[subprocess.Popen[str]] = []
-
-    def begin(*arguments: object) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [str(PROGRAM), *map(str, arguments)],
-            cwd=tmp_path,
-            env=environment | {"PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running.append(process)
-        return process
-
-    yield begin
-    for process in running:
-        process.terminate()
-        process.communicate(timeout=20)
-
-
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    """Read the process's log until it says so."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if text in line:
-            return
-    raise AssertionError(f"it ended without saying {text!r}")
+from acceptance.conftest import PROGRAM, Command, Start, wait_for
 
 
 def publish(environment: dict[str, str], text: str, *arguments: str) -> None:

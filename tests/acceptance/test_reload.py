@@ -1,19 +1,23 @@
-"""Rules that change while the router runs (cases 42 and 56): by SIGHUP, each record by the old ones or the new."""
+"""What SIGHUP does: rules that change while the router runs (cases 42 and 56), each record by the old ones or the new;
+inputs stay what they are.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import pty
 import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 from corpus import read_archive
 from rabbitmq_node import RabbitNode
 
-from acceptance.conftest import PROGRAM
+from acceptance.conftest import PROGRAM, Command, Start, wait_for
 
 RULES = """\
 destinations:
@@ -111,6 +115,8 @@ async def test_each_record_goes_by_the_old_rules_or_the_new(
             writing = asyncio.create_task(programs.write(2000))
             await asyncio.sleep(0)
             router.send_signal(signal.SIGHUP)
+            if not node:
+                await said(router, r"input\.kept")
             await said(router, r"rules\.reloaded: 1 rules")
             await writing
         found = await programs.archived("one", "two")
@@ -136,3 +142,36 @@ async def test_rules_with_a_mistake_are_refused_and_the_old_ones_stay(
         await said(router, r"rules\.refused: .*file/two")
         await programs.write(100)
         assert await programs.archived("one") == list(range(200))
+
+
+def test_a_shipper_says_that_its_inputs_stay_and_goes_on(
+    start: Start, logrouter: Command, tmp_path: Path, rabbitmq: RabbitNode
+) -> None:
+    options = ("--broker", rabbitmq.url, "--instance", "hung")
+    assert logrouter("run", "--drain", *options).returncode == 0
+    tail = start("tail", "--broker", rabbitmq.url, "hung.#")
+    wait_for(tail, "listening.begun")
+    ship = start("ship", "--file", "hung=web.log", *options)
+    wait_for(ship, "input.empty")
+    for line in ("one", "two"):
+        ship.send_signal(signal.SIGHUP)
+        wait_for(ship, "input.kept")
+        with (tmp_path / "web.log").open("a") as log:
+            log.write(f"{line}\n")
+        assert tail.stdout is not None
+        assert tail.stdout.readline().endswith(f" {line}\n")
+    ship.terminate()
+    assert ship.wait(20) == 0
+
+
+@pytest.mark.parametrize("command", [("ship", "--broker", "amqp://127.0.0.1:1"), ("up",)], ids=["ship", "up"])
+def test_the_hangup_of_a_terminal_ends_it(start: Start, command: Sequence[str]) -> None:
+    ours, terminal = pty.openpty()
+    try:
+        process = start(*command, "--file", "web=web.log", stdin=terminal)
+        wait_for(process, "input.empty")
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 0
+    finally:
+        os.close(ours)
+        os.close(terminal)

@@ -18,13 +18,13 @@ import aiormq
 import pytest
 from needs import needs
 from pamqp.commands import Basic
-from rabbitmq_node import PASSWORD, RabbitNode
+from rabbitmq_node import PASSWORD, USER, RabbitNode
 
 from logrouter.broker import amqp
 from logrouter.broker.amqp import AmqpBroker
 from logrouter.broker.amqp.wire import UNREADABLE, Properties
 from logrouter.broker.contract import Consumer, Delivery, Queue, QueueKind, Session
-from logrouter.errors import PublishRefused, SessionLost, Unroutable
+from logrouter.errors import Forbidden, PublishRefused, SessionLost, Unroutable
 from logrouter.message import Message
 from logrouter.observe.events import BROKER_BLOCKED, BROKER_UNBLOCKED
 
@@ -248,6 +248,21 @@ async def test_a_nack_is_a_refusal_of_that_message_alone(broker: AmqpBroker, raw
             *[session.publish("", Message(key=key, body=b"")) for key in keys], return_exceptions=True
         )
         assert [type(result) for result in results] == [type(None), PublishRefused, type(None), PublishRefused]
+
+
+async def test_a_publish_that_is_forbidden_is_no_loss(broker: AmqpBroker, rabbitmq: RabbitNode, fresh: Fresh) -> None:
+    async with broker.session() as session:
+        await session.declare_exchange(fresh("log"))
+    rabbitmq.control("add_user", fresh("user"), PASSWORD)
+    rabbitmq.control("set_permissions", fresh("user"), "^$", "^$", "^$")
+    least = AmqpBroker([rabbitmq.url.replace(f"{USER}:", f"{fresh('user')}:")])
+    async with least.session() as session:
+        answers = [session.publish(fresh("log"), Message(key="k", body=b"")) for _ in range(20)]
+        results = await asyncio.gather(*answers, return_exceptions=True)
+        assert {type(result) for result in results} == {Forbidden}
+        with pytest.raises(Forbidden, match=fresh("log")) as caught:
+            await session.publish(fresh("log"), Message(key="k", body=b""))
+        assert caught.value.remedy == f"give its user write on {fresh('log')!r} (rabbitmqctl set_permissions)"
 
 
 async def test_headers_that_fit_in_no_frame_are_refused_before_they_end_the_connection(

@@ -250,6 +250,19 @@ async def test_publishing_to_an_exchange_that_nobody_declared_ends_the_session(s
     assert fresh("nowhere") in await session.lost()
 
 
+async def test_what_is_published_apart_is_refused_without_harm(session: Session, fresh: Fresh) -> None:
+    exchange, queue = await bound(session, fresh, QueueKind.HANDOFF)
+    for _ in range(2):
+        with pytest.raises(BrokerError, match=fresh("nowhere")) as caught:
+            await session.publish(fresh("nowhere"), message(1), apart=True)
+        assert not isinstance(caught.value, SessionLost)
+        with pytest.raises(Unroutable):
+            await session.publish("", message(1, fresh("nobody")), apart=True)
+        await session.publish(exchange, message(1), apart=True)
+    await session.publish(exchange, message(1))
+    assert await session.depth(queue) == 3
+
+
 async def test_the_marker_is_absent_until_it_is_declared(session: Session, other: Session, fresh: Fresh) -> None:
     assert not await session.exchange_exists(fresh("ready"))
     assert not await session.exchange_exists(fresh("ready"))

@@ -196,7 +196,7 @@ async def test_it_does_not_follow_its_own_state_nor_what_is_excluded(tmp_path: P
 
 
 def test_the_shipper_loads_nothing_of_the_router() -> None:
-    heavy = ("jinja2", "aiohttp", "aiosmtplib", "pydantic", "rich", "aio_pika", "sqlite3")
+    heavy = ("jinja2", "aiohttp", "aiosmtplib", "pydantic", "yaml", "rich", "aio_pika", "sqlite3")
     code = "import sys, shippers.agent; print(*sys.modules)"
     root = Path(__file__).parents[2]
     loaded = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout

@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from shipping import Reader, add, lines, records, routing, shipping
 
 from logrouter.broker import connect
-from logrouter.config.shippers import Shippers
 from logrouter.observe.events import FILE_DAMAGED, FILE_GONE, FILE_UNREADABLE
+from shippers.arguments import from_files
 from shippers.input import Input
 from shippers.inputs.content import content_of
 from shippers.inputs.files import GRACE
-from shippers.settings import argument_models, from_models
 from shippers.windows import parts
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress, ".xz": lzma.compress}
@@ -132,8 +131,7 @@ def test_what_a_rotation_makes_of_a_file_that_is_followed_is_not_read_again(tmp_
 
 
 def test_a_pattern_that_names_an_ending_wants_such_files(tmp_path: Path) -> None:
-    models = argument_models([("old", f"{tmp_path}/logs/*.gz"), ("app", f"{tmp_path}/logs/*")])
-    inputs = from_models(Shippers([*models]))
+    inputs = from_files([("old", f"{tmp_path}/logs/*.gz"), ("app", f"{tmp_path}/logs/*")])
     reader = Reader(tmp_path, *inputs)
     for name, content in (("a.gz", gzip.compress(b"gz\n")), ("b.bz2", bz2.compress(b"bz\n")), ("c.log", b"c\n")):
         add(reader.logs / name, content)

@@ -26,7 +26,7 @@ PROGRAM = Path(sys.executable).with_name("logrouter")
 def workers_of(of: int) -> list[int]:
     """The processes that a process has started."""
     found = Path(f"/proc/{of}/task/{of}/children").read_text().split()
-    return [int(pid) for pid in found if b"shippers.workers" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [int(pid) for pid in found if b"shippers.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def is_alive(pid: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiormq
 
-from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
+from logrouter.errors import BrokerError, Forbidden, PublishRefused, SessionLost, Unroutable
 
 
 class Missing(BrokerError):
@@ -19,14 +19,16 @@ def error_of(future: asyncio.Future[Any]) -> BaseException | None:
     return asyncio.CancelledError() if future.cancelled() else future.exception()
 
 
-def translated(error: BaseException) -> BrokerError:
-    """An error of the library as ours."""
+def translated(error: BaseException, needs: str) -> BrokerError:
+    """An error of the library as ours. needs: the rights that what was asked takes; RabbitMQ 3.10 does not say."""
     if isinstance(error, aiormq.PublishError):
         return Unroutable(f"no queue takes the key {error.args[1]!r}")
     if isinstance(error, aiormq.DeliveryError):
         return PublishRefused("the broker answered with a nack")
     if isinstance(error, aiormq.ChannelNotFoundEntity):
         return Missing(reason(error))
+    if isinstance(error, aiormq.ChannelAccessRefused):
+        return Forbidden(reason(error), f"give its user {needs} (rabbitmqctl set_permissions)")
     if isinstance(error, aiormq.ChannelClosed | ValueError):  # ValueError: a name that the library does not send
         return BrokerError(reason(error))
     return SessionLost(reason(error))

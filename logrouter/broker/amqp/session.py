@@ -1,7 +1,8 @@
 """A session: one connection, and everything that lives and dies with it.
 
-Publishes share one channel with confirms, each consumer has a channel with its own prefetch, and questions that may
-be refused without harm (declarations, depths) go over a third, which the broker closes each time that it refuses one.
+Publishes share one channel with confirms, each consumer has a channel with its own prefetch. What may be refused
+without harm goes over two more, one for questions (declarations, depths) and one for what is published apart: the
+broker closes a channel each time that it refuses something on it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from logrouter.broker.amqp.settings import settings
 from logrouter.broker.amqp.wire import marked, write_properties
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.broker.lifetime import Lifetime, Promise, keep
-from logrouter.errors import PublishRefused, SessionLost
+from logrouter.errors import Forbidden, PublishRefused, SessionLost
 from logrouter.message import Message
 from logrouter.observe.events import BROKER_BLOCKED, BROKER_UNBLOCKED, Condition
 
@@ -42,13 +43,14 @@ _T = TypeVar("_T")
 
 
 class AmqpSession:
-    """One connection. It ends with the connection or with any channel of it, unless that was a refused question."""
+    """One connection. It ends with the connection or with any channel of it, unless that was a refusal."""
 
     def __init__(self, connection: Connection, publishing: aiormq.Channel, name: str) -> None:
         self._connection = connection
         self._publishing = publishing
         self._lifetime = Lifetime()
         self._questions: aiormq.Channel | None = None
+        self._apart: aiormq.Channel | None = None
         self._asking = asyncio.Lock()
         self._tails: set[str] = set()
         self._ids: set[str] = set()
@@ -58,12 +60,15 @@ class AmqpSession:
         self._closing: asyncio.Task[None] | None = None
         self._blocked = Condition(BROKER_BLOCKED, BROKER_UNBLOCKED)
         self._start(self._watch_blocked(name))
-        for part in (connection.underlying, publishing):
-            part.closing.add_done_callback(lambda closing: self.lose(reason(error_of(closing))))
+        connection.underlying.closing.add_done_callback(lambda closing: self.lose(reason(error_of(closing))))
+        publishing.closing.add_done_callback(self._publishing_closed)
 
     async def declare_exchange(self, name: str) -> None:
         """See the contract."""
-        await self._ask(lambda channel: channel.exchange_declare(name, exchange_type="topic", durable=True))
+        await self._ask(
+            lambda channel: channel.exchange_declare(name, exchange_type="topic", durable=True),
+            f"configure on {name!r}",
+        )
 
     async def exchange_exists(self, name: str) -> bool:
         """See the contract."""
@@ -75,26 +80,26 @@ class AmqpSession:
 
     async def declare_queue(self, queue: Queue) -> None:
         """See the contract."""
-        await self._ask(lambda channel: channel.queue_declare(queue.name, **settings(queue)))
+        await self._ask(lambda channel: channel.queue_declare(queue.name, **settings(queue)), _to_declare(queue))
         if queue.kind is QueueKind.TAIL:
             self._tails.add(queue.name)
 
     async def delete_queue(self, name: str) -> None:
         """See the contract."""
-        await self._ask(lambda channel: channel.queue_delete(name))
+        await self._ask(lambda channel: channel.queue_delete(name), f"configure on {name!r}")
 
     async def bind(self, queue: str, exchange: str, pattern: str) -> None:
         """See the contract."""
-        await self._ask(lambda channel: channel.queue_bind(queue, exchange, pattern))
+        await self._ask(lambda channel: channel.queue_bind(queue, exchange, pattern), _to_bind(queue, exchange))
 
     async def unbind(self, queue: str, exchange: str, pattern: str) -> None:
         """See the contract."""
         try:
-            await self._ask(lambda channel: channel.queue_unbind(queue, exchange, pattern))
+            await self._ask(lambda channel: channel.queue_unbind(queue, exchange, pattern), _to_bind(queue, exchange))
         except Missing:
             return
 
-    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Promise:
+    def publish(self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False) -> Promise:
         """See the contract."""
         promise = self._lifetime.promise()
         if promise.done():
@@ -111,7 +116,8 @@ class AmqpSession:
         # Tasks begin in the order they are made, and the first thing that each does is to queue up for the channel:
         # so the order of calls is the order on the wire. With wait=True the library would wait for the socket to take
         # the bytes; while the broker blocks us our heartbeats then wait as well, and two minutes later it gives up.
-        sending = self._publishing.basic_publish(
+        publish = self._publish_apart if apart else self._publishing.basic_publish
+        sending = publish(
             message.body,
             exchange=exchange,
             routing_key=message.key,
@@ -119,14 +125,15 @@ class AmqpSession:
             mandatory=mandatory,
             wait=False,
         )
-        self._start(sending).add_done_callback(partial(self._published, promise, message_id))
+        published = partial(self._published, promise, message_id, exchange, apart)
+        self._start(sending).add_done_callback(published)
         return promise
 
     async def consume(self, queue: str, *, prefetch: int) -> AmqpConsumer:
         """See the contract."""
         channel = await self.answer(self._connection.open_channel(publisher_confirms=False))
         consumer = AmqpConsumer(self, channel, self._connection.reader.contents, settled=queue in self._tails)
-        await self.answer(consumer.begin(queue, prefetch))
+        await self.answer(consumer.begin(queue, prefetch), f"read on {queue!r}")
         return consumer
 
     async def depth(self, queue: str) -> int:
@@ -136,7 +143,7 @@ class AmqpSession:
 
     async def purge(self, queue: str) -> int:
         """See the contract."""
-        purged = await self._ask(lambda channel: channel.queue_purge(queue))
+        purged = await self._ask(lambda channel: channel.queue_purge(queue), f"read on {queue!r}")
         return purged.message_count or 0
 
     async def settle(self) -> None:
@@ -172,8 +179,11 @@ class AmqpSession:
             task.cancel()
         await asyncio.wait([self._closing, *self._tasks], timeout=CLOSE_SECONDS)
 
-    async def answer(self, call: Coroutine[Any, Any, _T]) -> _T:
-        """What the broker answers to `call`. Raises BrokerError if it refuses, SessionLost if it is lost or silent."""
+    async def answer(self, call: Coroutine[Any, Any, _T], needs: str = "") -> _T:
+        """What the broker answers to `call`. Raises BrokerError if it refuses, SessionLost if it is lost or silent.
+
+        needs: the rights that it takes, if any.
+        """
         task = self._start(call)
         ends: list[asyncio.Future[Any]] = [task, self._lifetime.gone]
         try:
@@ -186,14 +196,14 @@ class AmqpSession:
         error = error_of(task)
         if error is None:
             return task.result()
-        refusal = translated(error)
+        refusal = translated(error, needs)
         if isinstance(refusal, SessionLost):
             self.lose(str(refusal))
         raise refusal from error
 
-    async def _ask(self, question: Callable[[aiormq.Channel], Awaitable[_T]]) -> _T:
+    async def _ask(self, question: Callable[[aiormq.Channel], Awaitable[_T]], needs: str = "") -> _T:
         async with self._asking:
-            return await self.answer(self._question(question))
+            return await self.answer(self._question(question), needs)
 
     async def _question(self, question: Callable[[aiormq.Channel], Awaitable[_T]]) -> _T:
         """Ask over the channel for questions, which the broker closes each time that it refuses one."""
@@ -205,14 +215,32 @@ class AmqpSession:
             self._questions = None  # the library closes a channel whose answer is not waited for, but not at once
             raise
 
-    def _published(self, promise: Promise, message_id: str, sending: asyncio.Task[Any]) -> None:
+    async def _publish_apart(self, body: bytes, **options: Any) -> None:
+        """Publish over the channel for that, which the broker closes each time that it refuses something."""
+        if self._apart is None or self._apart.is_closed:
+            self._apart = await self._connection.open_channel(publisher_confirms=True, on_return_raises=True)
+        await self._apart.basic_publish(body, **options)
+
+    def _published(
+        self, promise: Promise, message_id: str, exchange: str, apart: bool, sending: asyncio.Task[Any]
+    ) -> None:
         self._ids.discard(message_id)
         error = error_of(sending)
         if error is None:
             keep(promise)
-        elif isinstance(error, aiormq.DeliveryError):
-            keep(promise, translated(error))
+            return
+        if isinstance(error, aiormq.ChannelInvalidStateError) and not apart:
+            error = error_of(self._publishing.closing) or error  # it was closed before: this is why
+        refusal = translated(error, f"write on {exchange or 'amq.default'!r}")
+        is_harmless = apart and not isinstance(refusal, SessionLost)
+        if is_harmless or isinstance(refusal, Forbidden) or isinstance(error, aiormq.DeliveryError):
+            keep(promise, refusal)
         else:
+            self.lose(str(refusal))
+
+    def _publishing_closed(self, closing: asyncio.Future[Any]) -> None:
+        error = error_of(closing)
+        if not isinstance(error, aiormq.ChannelAccessRefused):  # which each publish is told
             self.lose(reason(error))
 
     async def _watch_blocked(self, name: str) -> None:
@@ -233,3 +261,13 @@ class AmqpSession:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(error_of)
         return task
+
+
+def _to_declare(queue: Queue) -> str:
+    if queue.kind is QueueKind.DELAY:  # it also gives messages away
+        return f"configure and read on {queue.name!r} and write on 'amq.default'"
+    return f"configure on {queue.name!r}"
+
+
+def _to_bind(queue: str, exchange: str) -> str:
+    return f"write on {queue!r} and read on {exchange!r}"

@@ -55,7 +55,7 @@ class EmbeddedSession:
         self._lifetime.check()
         await self._switchboard.unbind(queue, exchange, pattern)
 
-    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Promise:
+    def publish(self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False) -> Promise:
         """See the contract."""
         promise = self._lifetime.promise()
         if promise.done():
@@ -67,7 +67,10 @@ class EmbeddedSession:
             keep(promise, refused)
             return promise
         except BrokerError as error:
-            self.lose(str(error))
+            if apart:
+                keep(promise, error)
+            else:
+                self.lose(str(error))
             return promise
         if queues:
             ticket = Ticket(promise, len(queues))

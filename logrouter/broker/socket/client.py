@@ -97,11 +97,12 @@ class SocketSession:
         """See the contract."""
         await self.call("unbind", queue, exchange, pattern)
 
-    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> Promise:
+    def publish(self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False) -> Promise:
         """See the contract."""
         promise = self._lifetime.promise()
         if not promise.done():
-            self._send("publish", [exchange, mandatory], promise, message)
+            flags = [mandatory, apart] if apart else [mandatory]  # an older server knows the first alone
+            self._send("publish", [exchange, *flags], promise, message)
         return promise
 
     async def consume(self, queue: str, *, prefetch: int) -> SocketConsumer:

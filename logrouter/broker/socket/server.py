@@ -90,9 +90,9 @@ class _Client:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _publish(self, call: Call) -> Awaitable[None]:
-        exchange, mandatory = call.arguments
+        exchange, mandatory, *apart = call.arguments
         assert call.message is not None  # the client always sends one
-        promise = self._session.publish(exchange, call.message, mandatory=mandatory)
+        promise = self._session.publish(exchange, call.message, mandatory=mandatory, apart=any(apart))
         return self._reply(call.id, lambda: promise)
 
     def _answer(self, call: Call) -> Awaitable[None]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.cli import summary
-from logrouter.cli.live import drawing
+from logrouter.cli.drawing import drawing
 from logrouter.cli.summary import LABEL, SPAN, Places, Rate, Snapshot
 
 PLACES = Places("/var/lib/logrouter/archive", "logrouter tail '#'", "in /var/lib/logrouter/mail")

@@ -1,15 +1,19 @@
 """shippers/*.yaml -> inputs, or every mistake with its place."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mail_server import make_certificate
 
 from logrouter.config.mistakes import ConfigError
-from logrouter.config.shippers import load_inputs
+from logrouter.config.refining import RedactModel
+from logrouter.config.shippers import Shippers, load_inputs
+from shippers.arguments import from_files
 from shippers.input import Syslog
-from shippers.settings import from_models
+from shippers.services import NONE_KNOWN
+from shippers.settings import argument_models, from_models, redaction
 
 SHIPPED = Path(__file__).parents[3] / "shippers"
 
@@ -145,3 +149,11 @@ def test_what_is_wrong_with_a_certificate_is_said_at_the_start(tmp_path: Path, k
         load_inputs([tmp_path / "a.yaml"])
     assert said.format(tmp_path) in str(error.value)
     assert f"{tmp_path}/a.yaml:1:" in str(error.value)
+
+
+def test_files_of_the_command_line_are_what_a_configuration_would_make_of_them() -> None:
+    files = [("web", "/var/log/*.log"), ("old", "logs/*.gz")]
+    redact = [RedactModel(preset="card"), RedactModel(pattern="pin=(.*)")]
+    for models in ([], redact):
+        configured = from_models(Shippers([*argument_models(files, models)]))
+        assert [replace(each, services=NONE_KNOWN) for each in configured] == from_files(files, redaction(models))

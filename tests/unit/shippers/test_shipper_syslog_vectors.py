@@ -13,9 +13,9 @@ from logrouter.record import Record, decode_lines, original
 from shippers.envelopes import seal
 from shippers.input import Input, Syslog
 from shippers.lines import Window
+from shippers.parsing.facilities import FACILITIES
 from shippers.parsing.framing import Frames
 from shippers.parsing.stamps import moment
-from shippers.parsing.syslog import FACILITIES
 from shippers.windows import parts
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC

@@ -1,0 +1,56 @@
+"""One of the processes that `workers` starts: windows on standard input -> their parts on standard output, as frames.
+
+It imports nothing of an event loop or a broker: what it loads is its start, and is there once for each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import sys
+from typing import BinaryIO
+
+from logrouter.garbage import collect_seldom
+from shippers.lines import Window
+from shippers.windows import parts
+
+LENGTH = struct.Struct(">I")
+"""Stands before each frame."""
+
+Job = tuple[Window, int, float]
+"""A window, which of the inputs it is of, and when it was read (Unix time)."""
+
+
+def frame(content: object) -> bytes:
+    """What `content` is on the way to another process."""
+    packed = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
+    return LENGTH.pack(len(packed)) + packed
+
+
+def _read_frame(file: BinaryIO) -> object | None:
+    """What the next frame holds; None at the end."""
+    head = file.read(LENGTH.size)
+    return pickle.loads(file.read(*LENGTH.unpack(head))) if len(head) == LENGTH.size else None  # noqa: S301  # written by `workers`
+
+
+def main() -> None:
+    """The process: parts for windows, until there are no more, or nobody who wants them."""
+    collect_seldom()
+    try:
+        _serve()
+    except BrokenPipeError:
+        os._exit(0)  # the shipper was killed; an exit in order would try to write to it once more
+
+
+def _serve() -> None:
+    inputs = _read_frame(sys.stdin.buffer)
+    assert isinstance(inputs, list)  # the first frame
+    while isinstance(job := _read_frame(sys.stdin.buffer), tuple):
+        window, place, now = job
+        sys.stdout.buffer.write(frame(parts(window, inputs[place], now)))
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
