@@ -78,12 +78,14 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     if "*" not in words and "#" not in words:
         return pattern.__eq__
     if "#" not in words:
-        return functools.partial(_is_like, words)
+        return functools.partial(_is_like, words, max((word for word in words if word != "*"), key=len, default=""))
     return functools.partial(_walk, words, begin(words))
 
 
-def _is_like(pattern: tuple[str, ...], key: str) -> bool:
-    """What `_walk` says where there is no `#`: word for word."""
+def _is_like(pattern: tuple[str, ...], longest: str, key: str) -> bool:
+    """What `_walk` says where there is no `#`: word for word. longest: of the words that have to be there."""
+    if longest not in key:
+        return False  # as it is with most keys
     words = split_words(key)
     return len(words) == len(pattern) and all(map(_fits, pattern, words))
 

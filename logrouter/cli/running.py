@@ -15,6 +15,10 @@ from logrouter.garbage import collect_seldom
 
 T = TypeVar("T")
 
+_TURN_SECONDS = 0.0005
+"""For which a thread waits at most for its turn with the interpreter. Ours compress and sync, which needs none, and ask
+for it in between; with Python's 5 ms they stand still for as long as the event loop is busy."""
+
 
 def run(
     main: Callable[[asyncio.Event], Awaitable[T]],
@@ -26,6 +30,7 @@ def run(
     handler: another for log lines.   hung_up: called at each SIGHUP, save that of a terminal that goes: that ends it.
     """
     log_to(handler or logging.StreamHandler())
+    sys.setswitchinterval(_TURN_SECONDS)
     collect_seldom()
 
     async def with_signals() -> T:

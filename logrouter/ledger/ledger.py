@@ -60,6 +60,9 @@ CREATE TABLE stated (source TEXT PRIMARY KEY, reporter TEXT NOT NULL, at REAL NO
     """
 CREATE TABLE outgoing (destination TEXT PRIMARY KEY, notifications BLOB NOT NULL) WITHOUT ROWID;
 """,
+    """
+CREATE INDEX seen_by_time ON seen (at);
+""",
 )
 """What makes a ledger of each version from the one before."""
 

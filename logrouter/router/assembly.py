@@ -25,6 +25,9 @@ Token = TypeVar("Token")
 _IDLE = 600.0
 """Seconds after which a source that holds nothing is forgotten here; the ledger remembers."""
 
+_BETWEEN = 60.0
+"""Seconds between two looks for such sources, since all are looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Release(Generic[Token]):
@@ -45,12 +48,16 @@ class Release(Generic[Token]):
 
 @dataclass(slots=True)
 class _Held(Generic[Token]):
-    """A window as far as it has come. `slices` has None for a part that was set aside as broken."""
+    """A window as far as it has come. `slices` has None for a part that was set aside as broken.
+
+    missing: the parts that are to come to this instance and have not.
+    """
 
     from_: int
     to: int
     keys: tuple[str, ...]
     since: float
+    missing: set[int]
     slices: dict[int, Slice | None] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
     repeated: int = 0
@@ -89,6 +96,7 @@ class Assembly(Generic[Token]):
         self._limit = limit
         self._chains: dict[str, _Chain[Token]] = {}
         self._waiting: dict[str, _Chain[Token]] = {}
+        self._forget_at = 0.0
         self.held = 0
 
     def add(self, part: Part, piece: Slice | None, token: Token, now: float) -> list[Release[Token]]:
@@ -97,11 +105,13 @@ class Assembly(Generic[Token]):
         place = (part.from_, part.to, part.keys)
         held = chain.held.get(place)
         if held is None:
-            held = chain.held[place] = _Held(part.from_, part.to, part.keys, now)
+            missing = {number for number, key in enumerate(part.keys) if self._is_bound(key)}
+            held = chain.held[place] = _Held(*place, now, missing)
         if part.part in held.slices:
             held.repeated += part.count
         else:
             held.slices[part.part] = piece
+            held.missing.discard(part.part)
         held.tokens.append(token)
         self.held += 1
         released = self._advance(chain)
@@ -115,9 +125,11 @@ class Assembly(Generic[Token]):
         for chain in list(self._waiting.values()):
             while chain.held and _oldest(chain) <= now - self._hold:
                 released += self._give_up(chain)
-        idle = [chain.source for chain in self._chains.values() if not chain.held and chain.used < now - _IDLE]
-        for source in idle:
-            del self._chains[source]
+        if now >= self._forget_at:
+            self._forget_at = now + _BETWEEN
+            idle = [chain.source for chain in self._chains.values() if not chain.held and chain.used < now - _IDLE]
+            for source in idle:
+                del self._chains[source]
         return released
 
     def _chain(self, part: Part, now: float) -> _Chain[Token]:
@@ -148,9 +160,7 @@ class Assembly(Generic[Token]):
         return None
 
     def _is_complete(self, chain: _Chain[Token], held: _Held[Token]) -> bool:
-        if len(held.slices) == len(held.keys) or all(
-            part in held.slices or not self._is_bound(key) for part, key in enumerate(held.keys)
-        ):
+        if not held.missing:
             return True
         if held.from_ >= chain.next:
             return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -219,11 +220,15 @@ async def _hand_off(session: Session, message: Message) -> None:
 
 
 def _count(counts: Mapping[Counted, int]) -> None:
+    routed, decided = Counter[str](), Counter[str]()
     for counted, records in counts.items():
         if counted.destination == DECIDED:
-            metrics.ROUTED.labels(counted.service).inc(records)
+            routed[counted.service] += records
         else:
-            metrics.DECIDED.labels(counted.destination).inc(records)
+            decided[counted.destination] += records
+    for metric, totals in ((metrics.ROUTED, routed), (metrics.DECIDED, decided)):
+        for name, records in totals.items():
+            metric.labels(name).inc(records)
 
 
 def _answer(writing: asyncio.Task[list[FileState]]) -> list[FileState] | Retry:

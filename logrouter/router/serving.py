@@ -15,7 +15,7 @@ from logrouter.batch import Part, from_message, is_batch
 from logrouter.broker.contract import Consumer, Delivery, Session
 from logrouter.errors import WireError
 from logrouter.faultpoint import reach
-from logrouter.keys import matches
+from logrouter.keys import matcher
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
@@ -38,7 +38,7 @@ _GROUP_SECONDS = 0.2
 _TICK = 1.0
 _STOP_SECONDS = 10.0
 
-_LOOK_SECONDS, _QUIET_LOOKS = 0.02, 5
+_LOOK_SECONDS, _QUIET_SECONDS, _QUIET_LOOKS = 0.02, 0.005, 5
 """A queue is drained when it is empty at so many looks in a row: what is on its way to us is in no depth. The answer to
 a look takes the same way through the broker, so what was sent before it is not far behind."""
 
@@ -79,13 +79,14 @@ class Serving:
 
     def __init__(self, session: Session, routing: Routing) -> None:
         settings, ledger = routing.settings, routing.ledger
+        bound = [matcher(pattern) for pattern in settings.bind]
         self._session = session
         self._routing = routing
         self._settings = settings
         self._queue = ingress(settings.instance)
         self._assembly: Assembly[Delivery] = Assembly(
             lambda source: ledger.extents(INGRESS, source),
-            lambda key: any(matches(pattern, key) for pattern in settings.bind),
+            lambda key: any(matches(key) for matches in bound),
             hold=settings.hold,
             limit=settings.prefetch // 2,
         )
@@ -251,4 +252,4 @@ class Serving:
                 quiet = 0
             if quiet == _QUIET_LOOKS:
                 return
-            await wait(stop, _LOOK_SECONDS)
+            await wait(stop, _QUIET_SECONDS if quiet else _LOOK_SECONDS)

@@ -41,6 +41,8 @@ class FirstWords(Generic[T]):
 
     def under(self, *words: str) -> list[T]:
         """Those with a pattern that begins with one of these words or a wildcard, in the order of their coming."""
+        if self._by_word.keys().isdisjoint(words):
+            return [thing for _, thing in self._anyhow]
         found = dict(self._anyhow)
         for word in words:
             found.update(self._by_word.get(word, ()))

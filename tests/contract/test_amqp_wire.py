@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pamqp import frame
 from pamqp.header import ContentHeader
 
-from logrouter.broker.amqp.wire import Properties, marked, read_message, write_properties
+from logrouter.broker.amqp.plain import read_plain
+from logrouter.broker.amqp.wire import Properties, marked, read_message, read_odd, write_properties
 from logrouter.message import Message
 
 FRAME = 131_072
@@ -33,8 +35,12 @@ _scalar = (
 
 
 def over_the_wire(properties: Properties, body: bytes = b"") -> Message:
+    return read_message("k", encoded(properties, body), body)
+
+
+def encoded(properties: Properties, body: bytes = b"") -> bytes:
     sent = frame.marshal(ContentHeader(body_size=len(body), properties=properties), 1)
-    return read_message("k", sent[_BEFORE_PROPERTIES:-1], body)
+    return sent[_BEFORE_PROPERTIES:-1]
 
 
 _values = st.recursive(
@@ -88,3 +94,51 @@ def test_any_bytes_as_a_property_can_be_read(raw: bytes) -> None:
 def test_any_property_can_be_written(text: str, timestamp: float) -> None:
     message = Message("k", b"", text, text, text, text, text, text, timestamp=timestamp)
     assert over_the_wire(write_properties(message, text, FRAME)).key == "k"
+
+
+def same(one: dict[str, Any] | None, other: dict[str, Any]) -> bool:
+    """Whether two ways of reading say the same, types and all; an empty string is as good as none."""
+    return one is None or repr({name: value for name, value in one.items() if value != ""}) == repr(other)
+
+
+_plain = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | _text | st.lists(_text, max_size=4)
+
+
+@given(st.dictionaries(_names, _plain, max_size=5), _names, _times)
+def test_what_is_plain_is_read_at_once_and_as_the_library_reads_it(
+    headers: dict[str, Any], text: str, timestamp: float | None
+) -> None:
+    message = Message("k", b"", text, text, text, text, text, text, timestamp=timestamp, headers=headers)
+    sent = encoded(write_properties(message, text, FRAME))
+    found = read_plain(sent)
+    assert found is not None
+    assert same(found, read_odd(sent))
+
+
+@given(st.dictionaries(_names, _values, max_size=4), _text, _times, st.data())
+def test_what_is_not_plain_is_left_to_the_library(
+    headers: dict[str, Any], text: str, timestamp: float | None, data: st.DataObject
+) -> None:
+    """Whatever the bytes: changed anywhere, cut, or with more behind them."""
+    message = Message("k", b"", text, text, timestamp=timestamp, headers=headers)
+    sent = bytearray(encoded(write_properties(message, text, FRAME)))
+    for _ in range(data.draw(st.integers(0, 3))):
+        sent[data.draw(st.integers(2, len(sent) - 1))] = data.draw(st.integers(0, 255) | st.sampled_from(b"SAtbsuIil"))
+    sent[:] = sent[: data.draw(st.integers(len(sent) - 3, len(sent)))] + data.draw(st.binary(max_size=2))
+    found = read_plain(bytes(sent))
+    assert found is None or same(found, read_odd(bytes(sent)))
+
+
+@pytest.mark.parametrize("stamp", [0, 2**32 - 1, 2**32, 2**64 - 1])
+def test_a_timestamp_is_read_as_the_library_reads_it(stamp: int) -> None:
+    properties = Properties()
+    properties.timestamp = stamp.to_bytes(8, "big")
+    assert same(read_plain(encoded(properties)), read_odd(encoded(properties)))
+
+
+def test_lists_of_numbers_are_not_taken_for_one_another() -> None:
+    """1, True and 1.0 are the same key of a dict."""
+    for values in ([1], [True], [1.0], ["1"]):
+        headers = {"own": values}
+        message = over_the_wire(write_properties(Message("k", b"", headers=headers), "", FRAME))
+        assert repr(message.headers) == repr(headers)

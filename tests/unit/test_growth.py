@@ -16,8 +16,10 @@ from parts import part
 from logrouter.config.rules import load_rules
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.destinations.archive.filing import Filing
+from logrouter.extents import Extents
 from logrouter.keys import SEVERITIES, routing_key
 from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry, FileState, Ledger
+from logrouter.router.assembly import Assembly
 from logrouter.rules import checks
 from logrouter.rules.ruleset import RuleSet
 from logrouter.slices import Slice, from_part
@@ -171,6 +173,27 @@ def test_a_ledger_of_ten_thousand_sources_is_written_and_read_as_one_of_ten(ledg
     assert few[0] > 100
     assert many[0] <= MOST * few[0]
     assert many[1] <= MOST * few[1]
+
+
+def test_forgetting_ids_looks_at_none_that_stay(ledger: Ledger) -> None:
+    def forgetting() -> int:
+        return steps(ledger, "_writer", lambda: ledger.forget_seen(before=1))
+
+    ledger.commit(knowing(10))
+    few = forgetting()
+    ledger.commit(knowing(10_000))
+    assert forgetting() <= MOST * few
+
+
+def test_a_part_of_a_window_with_many_keys_costs_what_one_of_few_does() -> None:
+    def each(count: int) -> float:
+        keys = [f"app{number}.h1.info" for number in range(count)]
+        whole = [part(0, count, "src", number, keys) for number in range(count)]
+        taken = [(piece, from_part(piece)) for piece in whole]
+        assembly: Assembly[int] = Assembly(lambda _: Extents(), lambda _: True)
+        return calls(lambda: [assembly.add(piece, records, 0, 0.0) for piece, records in taken]) / count
+
+    assert each(64) <= MOST * each(8)
 
 
 async def test_an_archive_syncs_what_it_writes_however_many_files_are_open(

@@ -15,7 +15,7 @@ import contextlib
 import functools
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -24,6 +24,7 @@ from pamqp import decode, encode
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
+from logrouter.broker.amqp.plain import read_plain
 from logrouter.broker.limits import check_key
 from logrouter.errors import PublishRefused
 from logrouter.message import Message
@@ -78,19 +79,30 @@ def read_message(key: str, encoded: bytes, body: bytes) -> Message:
 
 def _read_properties(encoded: bytes) -> tuple[str, str, str, str, str, str, float | None, Mapping[str, Any]]:
     """The fields of a Message behind its body, in their order."""
+    found = read_plain(encoded) or read_odd(encoded)
+    return (
+        found.get("message_type", ""),
+        found.get("content_type", ""),
+        found.get("content_encoding", ""),
+        _MARK.sub("", found.get("message_id", "")),
+        found.get("correlation_id", ""),
+        found.get("app_id", ""),
+        found.get("timestamp"),
+        found.get("headers", {}),
+    )
+
+
+def read_odd(encoded: bytes) -> dict[str, Any]:
+    """What `read_plain` says, of all that can come, without the empty strings."""
     header = ContentHeader()
     header.unmarshal(_NO_BODY + encoded)
-    properties = header.properties
-    return (
-        properties.message_type or "",
-        properties.content_type or "",
-        properties.content_encoding or "",
-        _MARK.sub("", properties.message_id or ""),
-        properties.correlation_id or "",
-        properties.app_id or "",
-        properties.timestamp.timestamp() if isinstance(properties.timestamp, datetime) else None,
-        _read_headers(properties.headers or {}),
-    )
+    found: dict[str, Any] = {name: value for name, value in header.properties if value not in (None, "")}
+    if "headers" in found:
+        found["headers"] = _read_headers(found["headers"])
+    if "timestamp" in found:
+        stamp = found["timestamp"]
+        found["timestamp"] = stamp.timestamp() if isinstance(stamp, datetime) else None
+    return found
 
 
 _same_again = functools.lru_cache(maxsize=256)(_read_properties)
@@ -169,10 +181,18 @@ def _value(value: Any) -> bytes:
     if isinstance(value, Mapping):
         return b"F" + _table(value)
     if isinstance(value, (list, tuple)):
-        return b"A" + _long(b"".join(map(_value, value)))
+        return _texts(tuple(value)) if set(map(type, value)) == {str} else _array(value)
     if isinstance(value, Decimal | None | bool | int | str | datetime):
         return encode.encode_table_value(value)
     raise TypeError(f"AMQP has no type for {type(value).__name__}")
+
+
+def _array(values: Iterable[Any]) -> bytes:
+    return b"A" + _long(b"".join(map(_value, values)))
+
+
+_texts = functools.lru_cache(maxsize=64)(_array)
+"""Of strings alone. The parts of a window go out with the same keys."""
 
 
 def _long(data: bytes | bytearray) -> bytes:

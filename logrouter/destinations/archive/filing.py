@@ -1,8 +1,8 @@
 """Which file each record goes to, and in what order: windows become bytes for each path.
 
 In come windows of slices, out goes for each path what is to be appended. Pure: nothing is opened here. A slice whose
-records all go to one file stays the bytes that it came in; only a window whose parts meet again in one file is taken
-apart into lines and merged by position.
+records all go to one file stays the bytes that it came in; only where parts of a window that reach into each other meet
+again in one file are they taken apart into lines and merged by position.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ class Filing:
         for path, pieces in together.items():
             target = filed[path]
             target.records += sum(map(len, pieces))
-            if len(pieces) == 1 and not self.text:
-                target.chunks.append(pieces[0].body)
-            else:
-                target.chunks.append(_merged(pieces, text=self.text))
+            for those in _meeting(pieces):
+                if len(those) == 1 and not self.text:
+                    target.chunks.append(those[0].body)
+                else:
+                    target.chunks.append(_merged(those, text=self.text))
 
     def _by_day(self, piece: Slice) -> list[tuple[str, Slice]]:
         first, last = self._day(piece.first / 1000), self._day(piece.last / 1000)
@@ -70,6 +71,22 @@ class Filing:
 
     def _day(self, seconds: float) -> str:
         return datetime.fromtimestamp(seconds, self.zone).date().isoformat()
+
+
+def _meeting(pieces: Sequence[Slice]) -> list[list[Slice]]:
+    """The pieces by position: those together that reach into each other. Logs come in bursts, and many do not."""
+    found: list[list[Slice]] = []
+    end = -1
+    for piece in sorted(pieces, key=_first) if len(pieces) > 1 else pieces:
+        if piece.places[0].pos >= end:
+            found.append([])
+        found[-1].append(piece)
+        end = max(end, piece.places[-1].end)
+    return found
+
+
+def _first(piece: Slice) -> int:
+    return piece.places[0].pos
 
 
 def _merged(pieces: Sequence[Slice], *, text: bool) -> bytes:

@@ -49,23 +49,19 @@ class Segment:
         if self._stream is None:
             state = begin_member(state)
             self._stream = self._codec.begin()
-        crc, whole_crc, size, output = state.member_crc, state.crc, 0, []
-        for chunk in chunks:
-            crc = isal_zlib.crc32(chunk, crc)
-            whole_crc = isal_zlib.crc32(chunk, whole_crc) if whole_crc >= 0 else whole_crc
-            size += len(chunk)
-            output.append(self._stream.write(chunk))
-        output.append(self._stream.sync())
-        packed = b"".join(output)
+        # In one piece: between two calls a thread waits for its turn with the interpreter, which is busy.
+        data = b"".join(chunks)
+        crc, size = isal_zlib.crc32(data), len(data)
+        packed = self._stream.write(data) + self._stream.sync()
         self.written = replace(
             state,
             length=state.length + len(packed),
-            member_crc=crc,
+            member_crc=isal_zlib.crc32_combine(state.member_crc, crc, size),
             member_size=state.member_size + size,
             size=state.size + size,
             records=state.records + records,
             commits=state.commits + 1,
-            crc=whole_crc,
+            crc=isal_zlib.crc32_combine(state.crc, crc, size) if state.crc >= 0 else state.crc,
         )
         reach("archive.write.before")
         write_fully(self._fd, packed + trailer(self.written), state.length)
