@@ -127,7 +127,6 @@ def command(
     inputs = shipping.inputs_of(configured, files, redaction)
     if service:
         inputs.append(from_stdin(service, severity, redaction))
-    inputs = [replace(each, compressed=compress) for each in inputs]
     from logrouter.cli import running
 
     if dry_run:
@@ -139,8 +138,9 @@ def command(
     from logrouter.broker import connect
     from logrouter.observe.events import INPUTS_KEPT
 
+    sent = [replace(each, compressed=compress) for each in inputs]
     agent = shipping.build_agent(
-        connect(broker, directory), inputs, directory, host=host, instance=instance, workers=workers
+        connect(broker, directory), sent, directory, host=host, instance=instance, workers=workers
     )
     until = drain_timeout if drain else math.inf if stdin else None
     running.run(lambda stop: shipping.ship(agent, stop, until), hung_up=INPUTS_KEPT.happened)

@@ -43,6 +43,12 @@ def test_records_as_they_would_travel(logrouter: Command, tmp_path: Path) -> Non
     assert (error["pos"], error["end"], plain["pos"]) == (0, 34, 34)
 
 
+def test_messages_are_shown_unpacked(logrouter: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("ERROR x\n" * 50)
+    result = logrouter("ship", "--dry-run", "--compress", "--file", "app=a.log", *NOWHERE)
+    assert (result.returncode, result.stdout) == (0, "app.h_1.error\tERROR x\n" * 50)
+
+
 def test_configured_inputs_with_redaction_fields_and_preset(logrouter: Command, tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text(f'{{"level":"warn","card":"{CARD}"}}\n')
     (tmp_path / "ship.yaml").write_text(
