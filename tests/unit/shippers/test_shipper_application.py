@@ -5,11 +5,11 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from logrouter.handler import ELEMENT, message
-from logrouter.record import Record, decode_lines, encode_lines, original
+from logrouter.record import CONVERSATION, Record, decode_lines, encode_lines, original
 from shippers.envelopes import seal
 from shippers.input import Input, Syslog
 from shippers.lines import Window
@@ -43,13 +43,21 @@ def sent(text: str, /, **extra: Any) -> bytes:
 def test_whatever_an_application_says_arrives(text: str, extra: dict[str, Any]) -> None:
     extra = {key: value for key, value in extra.items() if key not in {"message", "asctime", "taskName"}}
     told = extra.pop("conversation", None)
-    record = shipped(sent(text, **extra, **({"conversation": str(told)} if told else {})))
+    content = sent(text, **extra, **({"conversation": str(told)} if told else {}))
+    assume(told or not any(name.encode() in content for name in CONVERSATION))  # the next test has those
+    record = shipped(content)
     assert (record.severity, record.service, record.app, record.host) == ("error", "shop", "shop", "h")
     assert (record.facility, record.pid, record.msgid, record.sd) == ("user", "7", "shop.cart", None)
     assert record.message == text.rstrip("\n\r\0").removeprefix("\ufeff")
     assert record.conversation == (str(told) if told else None)
     assert (record.fields or {}).keys() == extra.keys()
     assert decode_lines(encode_lines([record])) == [record]
+
+
+@pytest.mark.parametrize("name", CONVERSATION[:-1])
+def test_a_field_of_a_usual_name_is_the_conversation_unless_another_is_told(name: str) -> None:
+    assert shipped(sent("x", within={name: "a7"})).conversation == "a7"
+    assert shipped(sent("x", within={name: "a7"}, conversation="b8")).conversation == "b8"
 
 
 def test_values_arrive_as_what_they_are() -> None:
