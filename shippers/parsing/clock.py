@@ -22,15 +22,15 @@ NEAR = 80
 Moment = tuple[str, int]
 """RFC 3339 in UTC, and the same in milliseconds since 1970."""
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_NUMBERS = {month: f"{number:02}" for number, month in enumerate(_MONTHS, 1)}
-_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NUMBERS = {month: f"{number:02}" for number, month in enumerate(MONTHS, 1)}
+_MONTH = f"(?P<month>{'|'.join(MONTHS)})"
 _FRACTION = r"(?:[.,](?P<fraction>\d{1,9}))?"
 _ZONE = r"(?P<zone>Z\b| ?(?:[+-]\d\d(?::?\d\d\b|(?= ))|UTC\b|GMT\b))?"
 
 _ISO = re.compile(rf"(\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}", re.ASCII)
 _SYSLOG = re.compile(
-    rf"((?:{'|'.join(_MONTHS)}) [ \d]?\d \d\d:\d\d:\d\d)(?:[.:](\d{{1,9}}))?"
+    rf"((?:{'|'.join(MONTHS)}) [ \d]?\d \d\d:\d\d:\d\d)(?:[.:](\d{{1,9}}))?"
     r"( (?:(?:UTC|GMT)\b ?)?(?:\d{4}\b)?)?",
     re.ASCII,
 )
@@ -42,7 +42,7 @@ _MONTH_FIRST = re.compile(
 """Cisco's syslog."""
 
 _DAY_FIRST = re.compile(
-    rf"(?<!\d)(\d\d(?P<gap>[ /-])(?:{'|'.join(_MONTHS)})(?:(?P=gap)\d{{4}})?[ :]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}",
+    rf"(?<!\d)(\d\d(?P<gap>[ /-])(?:{'|'.join(MONTHS)})(?:(?P=gap)\d{{4}})?[ :]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}",
     re.ASCII,
 )
 """Access logs, HAProxy, Redis, BIND, Tomcat, PHP."""

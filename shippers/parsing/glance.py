@@ -7,7 +7,7 @@ that are known here, which is what they are tested against, and have the last wo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import lru_cache
 from itertools import repeat
@@ -15,14 +15,14 @@ from string import ascii_lowercase
 from typing import NamedTuple
 
 from logrouter.record import rfc3339
-from shippers.parsing.clock import DAY, Moment, iso_second, syslog_second, time_of_text, with_fraction
+from shippers.parsing.clock import DAY, MONTHS, Moment, iso_second, syslog_second, time_of_text, with_fraction
 from shippers.parsing.heads import UPPER
 from shippers.parsing.sieve import severities
 from shippers.parsing.time import time
 from shippers.parsing.words import BRACKETED, MILD, STATED, WORD
 
 _SPACE = r"[ \t\r\f\v]"
-_MONTHS = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_MONTH = f"(?:{'|'.join(MONTHS)})"
 _ISO = rf"(\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?(Z|[+-]\d\d:\d\d)?(?=[]]|{_SPACE})"
 _NUMBERS = rf"(?>[][\d:.,/TZ+-]*+{_SPACE}++)(?>(?:[][\d:.,/TZ+-]++{_SPACE}++)*+)"
 
@@ -35,11 +35,11 @@ _NAMED = re.compile(  # api.log 2026-11-22 12:00:00.123 4711 INFO
     re.ASCII | re.MULTILINE,
 )
 _BRACKETED = re.compile(  # [Sun Nov 22 12:00:00.123456 2026] [core:notice]
-    rf"^(?:\[[A-Z][a-z]{{2}} ({_MONTHS} [ \d]?\d \d\d:\d\d:\d\d)(?:\.(\d{{1,9}}))?( \d{{4}})\]"
+    rf"^(?:\[[A-Z][a-z]{{2}} ({_MONTH} [ \d]?\d \d\d:\d\d:\d\d)(?:\.(\d{{1,9}}))?( \d{{4}})\]"
     r" \[(?:\w{1,32}:)?([a-z]+)\])?.*",
     re.ASCII | re.MULTILINE,
 )
-_BSD = re.compile(rf"({_MONTHS} [ \d]?\d \d\d:\d\d:\d\d) (?![UG\d])", re.ASCII)
+_BSD = re.compile(rf"({_MONTH} [ \d]?\d \d\d:\d\d:\d\d) (?![UG\d])", re.ASCII)
 """Nov 22 12:00:00 host program: what the message is worth, its words say."""
 
 _BSD_HEAD = len("Nov 22 12:00:00 h")
@@ -49,6 +49,8 @@ _EACH = 50
 
 Columns = tuple[Sequence[str], Sequence[Moment | None]]
 """Each line's severity and time, "" and None where its form does not tell."""
+
+Second = Callable[..., Moment | None]
 
 
 class Told(NamedTuple):
@@ -91,16 +93,13 @@ def _by_forms(lines: Sequence[str], day: int, zone: tzinfo | None) -> tuple[list
 
 
 def _numbered(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
-    seconds, fractions, offsets, words = zip(*_NUMBERED.findall("\n".join(lines)), strict=True)
-    moments = map(iso_second, seconds, offsets, repeat(zone))
-    return list(map(UPPER.get, words, repeat(""))), list(map(with_fraction, moments, fractions))
+    return _read(_groups(_NUMBERED, lines), UPPER, iso_second, zone)
 
 
 def _named(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
     """Only the mild levels: whether a grave word is one is for what stands around it to say."""
-    names, seconds, fractions, offsets, words = zip(*_NAMED.findall("\n".join(lines)), strict=True)
-    moments = map(with_fraction, map(iso_second, seconds, offsets, repeat(zone)), fractions)
-    told = zip(map(_is_mute, names), map(MILD.get, words, repeat("")), moments, strict=True)
+    names, *groups = _groups(_NAMED, lines)
+    told = zip(map(_is_mute, names), *_read(groups, MILD, iso_second, zone), strict=True)
     levels, timed = zip(*((level, moment) if is_mute else ("", None) for is_mute, level, moment in told), strict=True)
     return levels, timed
 
@@ -112,9 +111,22 @@ def _is_mute(name: str) -> bool:
 
 
 def _bracketed(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
-    seconds, fractions, years, words = zip(*_BRACKETED.findall("\n".join(lines)), strict=True)
-    moments = map(syslog_second, seconds, years, repeat(day), repeat(zone))
-    return list(map(BRACKETED.get, words, repeat(""))), list(map(with_fraction, moments, fractions))
+    return _read(_groups(_BRACKETED, lines), BRACKETED, syslog_second, day, zone)
+
+
+def _groups(form: re.Pattern[str], lines: Sequence[str]) -> list[tuple[str, ...]]:
+    """What each group of a form holds, line by line."""
+    return list(zip(*form.findall("\n".join(lines)), strict=True))
+
+
+def _read(groups: Sequence[Sequence[str]], levels: Mapping[str, str], second: Second, *known: object) -> Columns:
+    """Columns of groups: a time to the second, its fraction, what stands behind it, a word for the level.
+
+    known: what `second` takes besides the first and the third.
+    """
+    seconds, fractions, behind, words = groups
+    moments = map(with_fraction, map(second, seconds, behind, *map(repeat, known)), fractions)
+    return list(map(levels.get, words, repeat(""))), list(moments)
 
 
 def _bsd(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:

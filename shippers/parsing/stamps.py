@@ -11,7 +11,7 @@ import functools
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from shippers.parsing.time import DAY, Moment
+from shippers.parsing.clock import DAY, MONTHS, Moment
 
 _BY_HOURS = (
     *((0.0, "UTC GMT Z WET"), (1.0, "WEST BST CET MET"), (2.0, "CEST MEST SAST EET"), (3.0, "EEST MSK"), (5.5, "IST")),
@@ -22,8 +22,7 @@ _BY_HOURS = (
 _HOURS = {word: hours for hours, words in _BY_HOURS for word in words.split()}
 """East of UTC. Where a word stands for several (BST, CST, IST), the one that most devices mean by it."""
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTH = "(?:" + "|".join(_MONTHS) + ")"
+_MONTH = "(?:" + "|".join(MONTHS) + ")"
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )"
 _YEAR = r"(?:19|20)\d\d"
 _CLOCK = r"\d\d:\d\d:\d\d"
@@ -86,7 +85,7 @@ def _read(text: str, day: int, zone: tzinfo | None) -> datetime | None:
     own = _zone(found["zone"]) or zone
     if found["iso"]:
         return _utc(found["iso"].replace("/", "-"), found["clock"], own)
-    month = _MONTHS.index(found["month"] or found["month2"]) + 1
+    month = MONTHS.index(found["month"] or found["month2"]) + 1
     rest = f"{month:02}-{found['day'] or found['day2']:0>2}"
     year = found["year"] or found["year2"] or found["year3"] or found["year4"]
     if year:

@@ -55,6 +55,12 @@ def _short_text(data: bytes, at: int) -> tuple[str, int]:
     return data[at + 1 : end].decode(), end
 
 
+def _long(data: bytes, at: int) -> tuple[bytes, int]:
+    begin = at + 4
+    end = begin + _length(data, at)[0]
+    return data[begin:end], end
+
+
 def _seconds(data: bytes, at: int) -> tuple[float, int]:
     high, low = struct.unpack_from(">II", data, at)
     if high:
@@ -69,13 +75,11 @@ def _table(data: bytes, at: int) -> tuple[dict[str, Any], int]:
         name, at = _short_text(data, at)
         kind = data[at]
         if kind == _TEXT:
-            begin = at + 5
-            at = begin + _length(data, at + 1)[0]
-            found[name] = data[begin:at].decode()
+            value, at = _long(data, at + 1)
+            found[name] = value.decode()
         elif kind == _ARRAY:
-            begin = at + 5
-            at = begin + _length(data, at + 1)[0]
-            found[name] = list(_texts(data[begin:at]))
+            value, at = _long(data, at + 1)
+            found[name] = list(_texts(value))
         elif read := _NUMBERS.get(kind):
             found[name], at = read(data, at + 1)
         else:
@@ -92,9 +96,8 @@ def _texts(data: bytes) -> tuple[str, ...]:
     while at < len(data):
         if data[at] != _TEXT:
             raise ValueError(f"type {data[at]}")
-        begin = at + 5
-        at = begin + _length(data, at + 1)[0]
-        found.append(data[begin:at].decode())
+        value, at = _long(data, at + 1)
+        found.append(value.decode())
     if at != len(data):
         raise ValueError("a value reaches out of its array")
     return tuple(found)

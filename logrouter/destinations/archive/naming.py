@@ -20,8 +20,7 @@ _MAX_COMPONENT = 200
 
 _SUFFIXES = re.compile(r"(?P<kind>\.[A-Za-z][A-Za-z0-9]*)?(?P<compression>\.gz|\.zst)?$")
 
-
-_SEGMENT = re.compile(r"(?:\+(?P<number>\d+))?(?:\+open)?(?=(?:\.[A-Za-z][A-Za-z0-9]*)?(?:\.gz|\.zst)?$)")
+_SEGMENT = re.compile(rf"(?:\+(?P<number>\d+))?(?:\+open)?(?={_SUFFIXES.pattern})")
 """A `+` of a name is written `%2B`."""
 
 
