@@ -11,8 +11,9 @@ import contextlib
 import random
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from logrouter.broker.contract import Broker, Session
@@ -159,22 +160,20 @@ class Agent:
         scan = self._rounds.begun + 1
         if self._files is not None:
             self._rounds.hasten(self._files)
-        while self._rounds.done < scan and not self._over.is_set():
-            await wait(self._over, TICK)
+        await self._until(lambda: self._rounds.done >= scan)
         if self._files is None or self._spools is None:
             return []
-        targets = [(follower, follower.size) for follower in self._files if follower.segment is None]
-        while not (self._over.is_set() or self._spools.ended):
-            await wait(self._over, TICK)
-        held = self._spools.held()
-        while not (self._over.is_set() or all(_is_confirmed(*each) for each in held)):
-            await wait(self._over, TICK)
-        while not (self._over.is_set() or all(_is_through(*target) for target in targets)):
-            await wait(self._over, TICK)
+        spools, targets = self._spools, [(each, each.size) for each in self._files if each.segment is None]
+        await self._until(lambda: spools.ended)
+        held = spools.held()
+        await self._until(lambda: all(_is_confirmed(*each) for each in held))
+        for target in targets:  # one by one, since there may be thousands; all once more, for one may have failed then
+            await self._until(partial(_is_through, *target))
+        await self._until(lambda: all(_is_through(*target) for target in targets))
         unopened = set(self._files.notices.unreadable) - {follower.path for follower, _ in targets}
         return (
             [f"{shown(path)}: cannot be read" for path in sorted(unopened)]
-            + [f"{name}: cannot be read" for name in self._spools.unread]
+            + [f"{name}: cannot be read" for name in spools.unread]
             + [
                 f"{shown(follower.path)}: {_why_left(follower)}, {size - follower.confirmed} bytes"
                 for follower, size in targets
@@ -186,6 +185,11 @@ class Agent:
                 if not _is_confirmed(segment, size)
             ]
         )
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Wait until this holds, or all is over."""
+        while not (self._over.is_set() or holds()):
+            await wait(self._over, TICK)
 
     def progress(self) -> list[Progress]:
         """How far each input is, in the order in which they were given."""

@@ -8,6 +8,7 @@ read again from its start: that repeats lines and loses none.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex
@@ -55,6 +56,7 @@ class Positions:
         self.path = directory / FILE
         self._machine = machine_id() if machine is None else machine
         self._lock = Lock(directory / "shipper.lock")
+        self._encoded: dict[str, tuple[Saved, str]] = {}
         self.lost = False
         try:
             self.state = self._load()
@@ -69,7 +71,20 @@ class Positions:
     def save(self, state: State) -> None:
         """Make this state durable. Raises OSError when it cannot; then the last one stands."""
         self.state = replace(state, machine=self._machine, reporter=self.reporter, version=VERSION)
-        replace_file(self.path, json.dumps(msgspec.to_builtins(self.state)).encode())
+        others = msgspec.to_builtins(replace(self.state, files=[]))
+        del others["files"]
+        files = ", ".join(self._encode(self.state.files))
+        replace_file(self.path, f'{{"files": [{files}], {json.dumps(others)[1:]}'.encode())
+
+    def _encode(self, files: Sequence[Saved]) -> list[str]:
+        """The text of each: there may be many, of which few have moved since the last save."""
+        known, self._encoded = self._encoded, {}
+        texts = []
+        for saved in files:
+            last, text = known.get(saved.source, (None, ""))
+            texts.append(text if last is saved else json.dumps(msgspec.to_builtins(saved)))
+            self._encoded[saved.source] = saved, texts[-1]
+        return texts
 
     def close(self) -> None:
         """Let another process have the directory."""

@@ -110,6 +110,7 @@ class Follower:
         self._pending: deque[_Pending] = deque()
         self._long: _LongLine | None = None
         self._fruitless = -1
+        self._state: Saved | None = None
         self.holds = False
         self.rewinds = 0
 
@@ -158,19 +159,22 @@ class Follower:
         return self.content.read(count, position - count)
 
     def state(self) -> Saved:
-        """What is to be saved of it."""
-        tail = Mark.of(self._confirmed_tail)
-        return Saved(
-            self.source,
-            self.path,
-            *self.inode,
-            self.start,
-            self.confirmed,
-            self.origin.glob,
-            self._prefix,
-            tail,
-            lines=self.lines,
-        )
+        """What is to be saved of it: the same object as before while nothing of it has moved."""
+        last = self._state
+        moves = (self.source, self.path, self.start, self.confirmed, self._prefix)
+        if last is None or moves != (last.source, last.path, last.start, last.confirmed, last.prefix):
+            last = self._state = Saved(
+                self.source,
+                self.path,
+                *self.inode,
+                self.start,
+                self.confirmed,
+                self.origin.glob,
+                self._prefix,
+                Mark.of(self._confirmed_tail),
+                lines=self.lines,
+            )
+        return last
 
     @property
     def pending(self) -> bool:

@@ -55,6 +55,20 @@ def test_what_was_saved_comes_back(files: list[Saved]) -> None:
         assert again.state == State(files, ["/a/*", "/b"], 1.5, "m", again.reporter)
 
 
+@settings(deadline=None)  # it waits for the disk
+@given(st.lists(st.lists(saved, max_size=3), min_size=2, max_size=4), st.data())
+def test_the_last_save_counts_whatever_has_moved(saves: list[list[Saved]], data: st.DataObject) -> None:
+    """A source may be the same object, an equal one or another, as its file stood still or moved."""
+    with tempfile.TemporaryDirectory() as directory:
+        positions = Positions(Path(directory), "m")
+        kept: list[Saved] = []
+        for files in saves:
+            kept = [*(each for each in kept if data.draw(st.booleans())), *files]
+            positions.save(State(kept))
+        positions.close()
+        assert reopened(Path(directory)).state.files == kept
+
+
 def test_nobody_else_can_read_the_state(tmp_path: Path) -> None:
     save(tmp_path / "state", [SAVED])
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "state").iterdir()}
