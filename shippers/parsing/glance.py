@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import lru_cache
-from itertools import repeat
-from string import ascii_lowercase
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from logrouter.record import rfc3339
@@ -80,15 +79,18 @@ def glance(lines: Sequence[str], default: str, now: float, zone: tzinfo | None =
 
 
 def _by_forms(lines: Sequence[str], day: int, zone: tzinfo | None) -> tuple[list[str], list[Moment | None]]:
-    """What the forms tell that there are."""
+    """What the forms tell that there are. Each reads all runs of lines that may be of it as one."""
     levels: list[str] = [""] * len(lines)
     moments: list[Moment | None] = [None] * len(lines)
-    for form, begins, read in _FORMS:
+    begins = "".join([line[:1] or "\n" for line in lines])
+    for form, run, read in _FORMS:
         if any(found.lastindex for found in map(form.match, lines[::_EACH]) if found):
-            some = [index for index, line in enumerate(lines) if line[:1] in begins]
-            columns = read([lines[index] for index in some], day, zone)
-            for index, level, moment in zip(some, *columns, strict=True):
-                levels[index], moments[index] = level, moment
+            runs = [found.span() for found in run.finditer(begins)]
+            told, timed = read(list(chain.from_iterable(lines[start:end] for start, end in runs)), day, zone)
+            begin = 0
+            for start, end in runs:
+                those = slice(begin, begin := begin + end - start)
+                levels[start:end], moments[start:end] = told[those], timed[those]
     return levels, moments
 
 
@@ -99,9 +101,12 @@ def _numbered(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
 def _named(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
     """Only the mild levels: whether a grave word is one is for what stands around it to say."""
     names, *groups = _groups(_NAMED, lines)
-    told = zip(map(_is_mute, names), *_read(groups, MILD, iso_second, zone), strict=True)
-    levels, timed = zip(*((level, moment) if is_mute else ("", None) for is_mute, level, moment in told), strict=True)
-    return levels, timed
+    levels, moments = _read(groups, MILD, iso_second, zone)
+    telling = {name for name in set(names) if not _is_mute(name)}
+    if telling:
+        levels = ["" if name in telling else level for name, level in zip(names, levels, strict=True)]
+        moments = [None if name in telling else moment for name, moment in zip(names, moments, strict=True)]
+    return levels, moments
 
 
 @lru_cache(maxsize=256)
@@ -142,9 +147,9 @@ def _bsd_time(head: str, day: int, zone: tzinfo | None) -> Moment | None:
 
 
 _FORMS = (
-    (_NUMBERED, frozenset("0123456789"), _numbered),
-    (_NAMED, frozenset(ascii_lowercase), _named),
-    (_BRACKETED, frozenset("["), _bracketed),
-    (_BSD, frozenset("JFMASOND"), _bsd),
+    (_NUMBERED, re.compile("[0-9]+"), _numbered),
+    (_NAMED, re.compile("[a-z]+"), _named),
+    (_BRACKETED, re.compile(r"\[+"), _bracketed),
+    (_BSD, re.compile("[ADFJMNOS]+"), _bsd),
 )
-"""Each with the characters that its lines begin with."""
+"""Each with what finds runs of lines by the characters that they begin with."""
