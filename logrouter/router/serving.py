@@ -202,7 +202,7 @@ class Serving:
 
     def _is_large(self) -> bool:
         group = self._group
-        return group.size >= _GROUP_BYTES or len(group.deliveries) >= self._settings.prefetch // 4
+        return group.size >= _GROUP_BYTES or len(group.deliveries) >= self._settings.prefetch // 2
 
     def _is_full(self) -> bool:
         return self._group.size >= 2 * _GROUP_BYTES
