@@ -11,9 +11,8 @@ import contextlib
 import random
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from logrouter.broker.contract import Broker, Session
@@ -32,18 +31,16 @@ from logrouter.observe.events import (
 )
 from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
+from shippers.draining import drained, until
 from shippers.input import Input
-from shippers.inputs.content import Plain
 from shippers.inputs.files import GRACE, Files
-from shippers.inputs.follower import TICK, Follower
-from shippers.inputs.identity import shown
+from shippers.inputs.follower import TICK
 from shippers.inputs.spooled import Spools
 from shippers.inputs.watches import Watches
 from shippers.making import Making
 from shippers.positions import Positions
 from shippers.publisher import IN_FLIGHT, Publisher
 from shippers.rounds import Rounds
-from shippers.spool import Segment
 from shippers.statements import Reporter, Statements, config_hash
 from shippers.workers import Workers
 
@@ -160,36 +157,10 @@ class Agent:
         scan = self._rounds.begun + 1
         if self._files is not None:
             self._rounds.hasten(self._files)
-        await self._until(lambda: self._rounds.done >= scan)
+        await until(lambda: self._rounds.done >= scan, self._over)
         if self._files is None or self._spools is None:
             return []
-        spools, targets = self._spools, [(each, each.size) for each in self._files if each.segment is None]
-        await self._until(lambda: spools.ended)
-        held = spools.held()
-        await self._until(lambda: all(_is_confirmed(*each) for each in held))
-        for target in targets:  # one by one, since there may be thousands; all once more, for one may have failed then
-            await self._until(partial(_is_through, *target))
-        await self._until(lambda: all(_is_through(*target) for target in targets))
-        unopened = set(self._files.notices.unreadable) - {follower.path for follower, _ in targets}
-        return (
-            [f"{shown(path)}: cannot be read" for path in sorted(unopened)]
-            + [f"{name}: cannot be read" for name in spools.unread]
-            + [
-                f"{shown(follower.path)}: {_why_left(follower)}, {size - follower.confirmed} bytes"
-                for follower, size in targets
-                if follower.confirmed < size and not follower.ended
-            ]
-            + [
-                f"{segment.path}: not confirmed, {size - segment.confirmed} bytes"
-                for segment, size in held
-                if not _is_confirmed(segment, size)
-            ]
-        )
-
-    async def _until(self, holds: Callable[[], bool]) -> None:
-        """Wait until this holds, or all is over."""
-        while not (self._over.is_set() or holds()):
-            await wait(self._over, TICK)
+        return await drained(self._files, self._spools, self._over)
 
     def progress(self) -> list[Progress]:
         """How far each input is, in the order in which they were given."""
@@ -198,7 +169,7 @@ class Agent:
         progress = []
         for settings, tally in self._files.tallies.items():
             followers = [follower for follower in self._files if follower.origin.settings == settings]
-            behind = sum(each.size - each.confirmed for each in followers if each.segment is None)
+            behind = sum(each.size - each.chain.confirmed for each in followers if each.segment is None)
             behind += self._spools.behind(settings)
             progress.append(Progress(settings.name, len(followers), tally.lines_read, tally.lines_confirmed, behind))
         return progress
@@ -295,26 +266,6 @@ class Agent:
                 any_had = True
                 await asyncio.sleep(0)
         return any_had
-
-
-def _is_through(follower: Follower, size: int) -> bool:
-    """Whether all that a file held up to `size` is confirmed, or cannot be read now."""
-    if follower.ended or follower.failing:
-        return True
-    is_read = follower.saved and not (follower.pending or follower.waits)
-    if not isinstance(follower.content, Plain):  # how much it holds is known at its end alone
-        return is_read and follower.exhausted
-    return follower.confirmed >= size or (is_read and follower.reached >= size)
-
-
-def _is_confirmed(segment: Segment, size: int) -> bool:
-    return segment.confirmed >= size
-
-
-def _why_left(follower: Follower) -> str:
-    if follower.failing:
-        return "cannot be read"
-    return "last line without newline" if follower.reached > follower.position else "not confirmed"
 
 
 def _allow_many_files() -> None:

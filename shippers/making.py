@@ -67,7 +67,7 @@ class Making:
             self._publish(follower, window, parts(window, settings, time.time()))
             return
         made = asyncio.create_task(self._workers.parts(window, settings))
-        self._lanes.setdefault(follower, deque()).append(_Made(window, follower.rewinds, made))
+        self._lanes.setdefault(follower, deque()).append(_Made(window, follower.chain.rewinds, made))
         made.add_done_callback(lambda _: self._advance(follower))
 
     async def finish(self, seconds: float) -> None:
@@ -89,7 +89,7 @@ class Making:
         lane = self._lanes.get(follower)
         while lane and lane[0].parts.done():
             made = lane.popleft()
-            if made.rewinds == follower.rewinds:
+            if made.rewinds == follower.chain.rewinds:
                 self._take_result(follower, made)
         if not lane:
             self._lanes.pop(follower, None)

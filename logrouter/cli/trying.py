@@ -20,9 +20,10 @@ from logrouter.observe import events
 from logrouter.printable import printable
 from logrouter.record import decode_lines, decode_places, split_lines
 from shippers.input import Input, Stdin
+from shippers.inputs.chain import Tally
 from shippers.inputs.content import Plain, Rewritten
 from shippers.inputs.discovery import Origin, discover
-from shippers.inputs.follower import WINDOW, Follower, Tally
+from shippers.inputs.follower import WINDOW, Follower
 from shippers.inputs.notices import Notices
 from shippers.windows import parts
 
@@ -101,7 +102,7 @@ def _follower(fd: int, path: str, origin: Origin) -> Follower:
 
 def _windows(follower: Follower, end: int | None, *, final: bool) -> Iterator[Parts]:
     """What is in a file up to `end`, which may lie in the last window; None for all of it."""
-    while end is None or follower.position < end:
+    while end is None or follower.chain.position < end:
         window = follower.read(time.monotonic(), final=final)
         if window is not None:
             made = parts(window, follower.origin.settings, time.time())

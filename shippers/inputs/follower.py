@@ -7,26 +7,21 @@ which they were confirmed. A truncated or rewritten file is another incarnation:
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import deque
-from dataclasses import dataclass, field
 from secrets import token_hex
 
 from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
 from logrouter.observe.metrics import UNREAD
+from shippers.inputs.chain import Chain, Tally
 from shippers.inputs.containers import container_of
 from shippers.inputs.content import Content, NotReady, Plain, Rewritten, content_of
+from shippers.inputs.cutting import LongLine, Piece, piece_of
 from shippers.inputs.discovery import Origin
 from shippers.inputs.identity import PREFIX, TAIL, Mark, Saved, shown
-from shippers.lines import Cut, Window
-from shippers.parsing.joining import last_head
+from shippers.lines import Window
 
 WINDOW = 256 << 10
 """Bytes read at a time, and so the most in a window, save for one that is a single longer line."""
-
-MAX_LINES = 4096
-"""Lines in a window: of very short ones 256 KiB would make a message of many MiB."""
 
 TICK = 0.025
 """Seconds between two looks at a file that grows: short enough to be immediate, and it gathers lines to a window."""
@@ -36,35 +31,6 @@ QUIET = 1.0
 
 _SCAN = 1 << 20
 """Bytes of a line that does not end that are looked at in one turn."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """Lines of one input: read into windows, and confirmed of these."""
-
-    lines_read: int = 0
-    lines_confirmed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """A window that was handed out: where it ends, the bytes just before that, and its lines."""
-
-    to: int
-    tail: bytes
-    lines: int
-
-
-@dataclass(slots=True)
-class _LongLine:
-    """The part seen so far of a line that is longer than a window."""
-
-    length: int = 0
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-
-    def add(self, content: bytes) -> None:
-        self.length += len(content)
-        self.digest.update(content)
 
 
 class Follower:
@@ -77,7 +43,7 @@ class Follower:
     grown_at: when it was last seen to grow.    due: when to read next, while it is awake.
     awake: whether it takes its turns; it does not while there is nothing new.
     failing: the last look at it failed.
-    rewinds: how often it went back.
+    chain: how far it is read and confirmed.
     holds: a last record waits, for a while, for lines that may belong to it.
     ended: it was rewritten, and what was not confirmed cannot be read again.
     """
@@ -99,27 +65,21 @@ class Follower:
         self.failing = False
         self.source = ""
         self.saved = False
-        self.start = self.position = self.confirmed = self.lines = 0
         self.grown_at = now
         self.left_at: float | None = None
         self.due = now
         self.awake = False
-        self._tally = tally
+        self.chain = Chain(tally)
         self._prefix = Mark()
-        self._tail = self._confirmed_tail = b""
-        self._pending: deque[_Pending] = deque()
-        self._long: _LongLine | None = None
+        self._long: LongLine | None = None
         self._fruitless = -1
         self._state: Saved | None = None
         self.holds = False
-        self.rewinds = 0
 
     def resume(self, saved: Saved) -> None:
         """Go on as the incarnation that it was recognised as."""
         self.source, self.saved, self._prefix = saved.source, True, saved.prefix
-        self.start, self.position, self.confirmed = saved.start, saved.confirmed, saved.confirmed
-        self.lines = saved.lines
-        self._tail = self._confirmed_tail = self._before(saved.confirmed)
+        self.chain.begin(saved.start, saved.confirmed, self._before(saved.confirmed), saved.lines)
 
     def begin_as_set(self) -> None:
         """Begin where `read_from` says: with the first line that begins there, or with an unended one."""
@@ -130,8 +90,7 @@ class Follower:
         offset = max(0, os.fstat(self.fd).st_size - self.origin.settings.read_from)
         if offset:
             offset = self._line_near(offset)
-        self.start = self.position = self.confirmed = offset
-        self._tail = self._confirmed_tail = self._before(offset)
+        self.chain.begin(offset, offset, self._before(offset))
 
     def _line_near(self, offset: int) -> int:
         look = offset - 1
@@ -160,46 +119,41 @@ class Follower:
 
     def state(self) -> Saved:
         """What is to be saved of it: the same object as before while nothing of it has moved."""
-        last = self._state
-        moves = (self.source, self.path, self.start, self.confirmed, self._prefix)
+        chain, last = self.chain, self._state
+        moves = (self.source, self.path, chain.start, chain.confirmed, self._prefix)
         if last is None or moves != (last.source, last.path, last.start, last.confirmed, last.prefix):
             last = self._state = Saved(
                 self.source,
                 self.path,
                 *self.inode,
-                self.start,
-                self.confirmed,
+                chain.start,
+                chain.confirmed,
                 self.origin.glob,
                 self._prefix,
-                Mark.of(self._confirmed_tail),
-                lines=self.lines,
+                Mark.of(chain.confirmed_tail),
+                lines=chain.lines,
             )
         return last
 
     @property
-    def pending(self) -> bool:
-        """Whether windows were handed out and not confirmed."""
-        return bool(self._pending)
-
-    @property
     def reached(self) -> int:
         """Up to where it was read, or looked at in vain for the end of a line."""
-        return max(self.position, self._fruitless)
+        return max(self.chain.position, self._fruitless)
 
     @property
     def exhausted(self) -> bool:
         """Whether there was nothing more to read when last looked, save for a last line without a newline."""
-        return self.size in (self.position, self._fruitless)
+        return self.size in (self.chain.position, self._fruitless)
 
     @property
     def waits(self) -> bool:
         """Whether something is to be read that only time makes whole: a record held, the end of what was unpacked."""
-        return self.holds or self.content.behind or (self.content.ended and self.position < self.size)
+        return self.holds or self.content.behind or (self.content.ended and self.chain.position < self.size)
 
     @property
     def settled(self) -> bool:
         """Whether all that there was has been read and confirmed."""
-        return self.confirmed == self.size and not self._pending
+        return self.chain.confirmed == self.size and not self.chain.pending
 
     def look(self, now: float) -> None:
         """See how large it is; at the first sight of content it gets its identity. Raises Rewritten, OSError."""
@@ -210,8 +164,8 @@ class Follower:
         size = self.content.size(status.st_size)
         if self.segment is not None:
             size = min(size, self.segment.synced)
-        if size < self.position:
-            raise Rewritten(f"{self.path} has {size} bytes, and {self.position} were read")
+        if size < self.chain.position:
+            raise Rewritten(f"{self.path} has {size} bytes, and {self.chain.position} were read")
         if size < self.size:
             self._check_beginning()
             self._lose(size, self.size)
@@ -245,33 +199,25 @@ class Follower:
 
     def restate(self, to: int, lines: int) -> None:
         """The newest window handed out ends at `to`, with so many records: what is behind that comes again."""
-        self._tally.lines_read -= self._pending.pop().lines - lines
-        self.position, self._tail = to, self._before(to)
-        self._pending.append(_Pending(to, self._tail, lines))
+        self.chain.restate(to, self._before(to), lines)
 
     def confirm(self) -> None:
         """The oldest window handed out is safe."""
-        oldest = self._pending.popleft()
+        self.chain.confirm()
         if self.segment is not None:
-            self.segment.confirmed = oldest.to
-        self.confirmed, self._confirmed_tail = oldest.to, oldest.tail
-        self.lines += oldest.lines
-        self._tally.lines_confirmed += oldest.lines
+            self.segment.confirmed = self.chain.confirmed
 
     def rewind(self, due: float) -> bool:
         """Go back to where it is confirmed: all windows handed out since are to be read again, from the time `due`.
 
         False if they cannot be, since the file was rewritten.
         """
-        if self.ended and self._pending:
-            self._lose(self.confirmed, self.position)
-        self._tally.lines_read -= sum(window.lines for window in self._pending)
-        self._pending.clear()
-        self.position, self._tail = self.confirmed, self._confirmed_tail
+        if self.ended and self.chain.pending:
+            self._lose(self.chain.confirmed, self.chain.position)
+        self.chain.rewind()
         self._long = None
         self._fruitless = -1
         self.holds = False
-        self.rewinds += 1
         self.due = due
         return not self.ended
 
@@ -282,7 +228,7 @@ class Follower:
     def end(self) -> None:
         """It was rewritten: whatever it had beyond its position is gone."""
         self.ended = True
-        self._lose(self.position, max(self.position, self.size))
+        self._lose(self.chain.position, max(self.chain.position, self.size))
 
     def _lose(self, begin: int, end: int) -> None:
         """Count bytes that were there and can no longer be read."""
@@ -298,94 +244,56 @@ class Follower:
         self.holds = False
         if self._long is not None:
             return self._scan(self._long, final)
-        if not self.position:
+        if not self.chain.position:
             self._check_beginning()
         content = self._take(WINDOW)
+        is_last = len(content) < WINDOW
         end = content.rfind(b"\n") + 1
-        if not end and len(content) == WINDOW:
-            self._long = _LongLine()
+        if not end and not is_last:
+            self._long = LongLine()
             self._long.add(content)
             return None
         if end or (final and content):
-            is_last = len(content) < WINDOW
-            window = self._cut_off(
-                content[: end or len(content)], hold=is_last and not (final or is_due), more=not is_last
-            )
-            if window is not None:
-                return window
+            settings, hold = self.origin.settings, is_last and not (final or is_due)
+            whole = content[: end or len(content)]
+            piece = piece_of(whole, settings.max_line, settings.joining, hold=hold, more=not is_last)
+            if piece is not None:
+                return self._window(piece)
             self.holds = True
         self._fruitless = self.size
         return None
 
     def _take(self, count: int) -> bytes:
         """The next bytes, if those before them are still what they were."""
-        content = self._bytes(len(self._tail) + count, self.position - len(self._tail))
-        if not content.startswith(self._tail):
-            raise Rewritten(f"{self.path} was rewritten before {self.position}")
-        return content[len(self._tail) :]
+        tail, position = self.chain.tail, self.chain.position
+        content = self._bytes(len(tail) + count, position - len(tail))
+        if not content.startswith(tail):
+            raise Rewritten(f"{self.path} was rewritten before {position}")
+        return content[len(tail) :]
 
-    def _cut_off(self, content: bytes, *, hold: bool, more: bool) -> Window | None:
-        """A window from the beginning of `content`, which is whole lines; None if its only record is to be held.
-
-        more: there is more than this, so that the last record goes into the next window if it is not the only one.
-        """
-        limit = self.origin.settings.max_line
-        if len(content) <= limit and content.count(b"\n") <= MAX_LINES:
-            return self._records(content, hold=hold, more=more)
-        end = following = lines = 0
-        while end < len(content) and lines < MAX_LINES:
-            following = content.find(b"\n", end) + 1 or len(content)
-            if len(content[end:following].removesuffix(b"\n")) > limit:
-                break
-            end = following
-            lines += 1
-        if end:
-            return self._records(content[:end], hold=hold and end == len(content), more=True)
-        digest = hashlib.sha256(content[:following]).hexdigest()
-        return self._window(following, content[:limit], Cut(following, digest))
-
-    def _records(self, content: bytes, *, hold: bool, more: bool) -> Window | None:
-        """A window of whole records."""
-        joining = self.origin.settings.joining
-        if joining is not None and (hold or more):
-            last = last_head(content, joining)
-            if last:
-                content = content[:last]
-            elif hold:
-                return None
-        return self._window(len(content), content)
-
-    def _scan(self, line: _LongLine, final: bool) -> Window | None:
+    def _scan(self, line: LongLine, final: bool) -> Window | None:
         """A further look for the end of a long line."""
-        content = self._bytes(_SCAN, self.position + line.length)
-        end = content.find(b"\n") + 1
-        line.add(content[: end or len(content)])
-        if not end and len(content) == _SCAN:
+        content = self._bytes(_SCAN, self.chain.position + line.length)
+        line.add(content)
+        if not line.ended and len(content) == _SCAN:
             return None
-        if not end and not final:
+        if not line.ended and not final:
             self._fruitless = self.size
             return None
         self._long = None
-        is_cut = line.length - bool(end) > self.origin.settings.max_line
-        kept = self.origin.settings.max_line if is_cut else line.length
-        content = self._take(kept)
-        if len(content) < kept:
-            raise Rewritten(f"{self.path} was truncated after {self.position}")
-        return self._window(line.length, content, Cut(line.length, line.digest.hexdigest()) if is_cut else None)
+        kept = line.kept(self.origin.settings.max_line)
+        data = self._take(kept)
+        if len(data) < kept:
+            raise Rewritten(f"{self.path} was truncated after {self.chain.position}")
+        return self._window(line.piece(data))
 
-    def _window(self, length: int, content: bytes, cut: Cut | None = None) -> Window:
-        place = (self.source, self.start, self.position, self.position + length)
-        window = Window(*place, content, cut, self.container)
-        if cut is None:
-            tail = (self._tail + content[-TAIL:])[-TAIL:]
-            lines = content.count(b"\n") + (not content.endswith(b"\n"))
-        else:
-            LINE_CUT.happened(path=shown(self.path), length=length, position=self.position, kept=len(content))
-            tail = self._before(window.to)
-            lines = 1
+    def _window(self, piece: Piece) -> Window:
+        chain, data = self.chain, piece.data
+        to = chain.position + piece.length
+        window = Window(self.source, chain.start, chain.position, to, data, piece.cut, self.container)
+        if piece.cut:
+            LINE_CUT.happened(path=shown(self.path), length=piece.length, position=window.from_, kept=len(data))
         if self._prefix.length < PREFIX:
             self._prefix = Mark.of(self._from_start(PREFIX))
-        self.position, self._tail = window.to, tail
-        self._pending.append(_Pending(window.to, tail, lines))
-        self._tally.lines_read += lines
+        chain.hand_out(to, self._before(to) if piece.cut else (chain.tail + data[-TAIL:])[-TAIL:], piece.lines)
         return window

@@ -24,7 +24,7 @@ class Gone:
     def add(self, follower: Follower) -> None:
         """Keep the last that is known of a source."""
         if follower.source:
-            self._last[follower.source] = self._standing(follower.state(), follower.position)
+            self._last[follower.source] = self._standing(follower.state(), follower.chain.position)
 
     def forget(self, stated: Mapping[str, SourceStatement]) -> None:
         """These standings are known elsewhere."""
@@ -33,7 +33,7 @@ class Gone:
     def standings(self, followers: Iterable[Follower], known: Iterable[Saved]) -> list[SourceStatement]:
         """Of those that are gone, remembered and followed."""
         remembered = (self._standing(saved, saved.confirmed) for saved in known)
-        followed = (self._standing(each.state(), each.position) for each in followers if each.source)
+        followed = (self._standing(each.state(), each.chain.position) for each in followers if each.source)
         return [*self._last.values(), *remembered, *followed]
 
     def _standing(self, saved: Saved, read: int) -> SourceStatement:

@@ -36,7 +36,7 @@ class Twins:
         directory = os.path.dirname(follower.path)  # noqa: PTH120  # paths are plain strings here
         for other in self._followers.values():
             is_beside = os.path.dirname(other.path) == directory  # noqa: PTH120
-            if is_beside and other.confirmed and other.state().is_all_of(follower.content, size):
+            if is_beside and other.chain.confirmed and other.state().is_all_of(follower.content, size):
                 self._known[follower.inode] = other
                 return other
         return None

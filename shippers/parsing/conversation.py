@@ -30,7 +30,7 @@ _W3C_VALUE = re.compile(rf"{_IS}[0-9a-f]{{2}}-([0-9a-f]{{32}})-[0-9a-f]{{16}}")
 _BEGINNING, _END = 5, 7
 """Names that begin alike are looked for by so many letters, others by their end."""
 
-_NONE = frozenset(("", "-", "null", "nil", "none", "undefined"))
+_NONE = frozenset(("", "-", "null", "nil", "none", "undefined", "true", "false"))
 
 
 @dataclass(frozen=True, slots=True)

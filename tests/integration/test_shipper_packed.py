@@ -248,10 +248,10 @@ def test_what_is_there_of_a_file_without_its_end_is_read(tmp_path: Path) -> None
 def test_a_compressed_file_that_has_just_changed_is_left_for_a_later_look(tmp_path: Path) -> None:
     reader = Reader(tmp_path, glob="*.gz", exclude=())
     reader.turn()
-    reader.files._settling = 3600.0
+    reader.files._finding.settling = 3600.0
     add(reader.logs / "a.gz", gzip.compress(lines(0, 10)))
     assert reader.turn() == []
-    reader.files._settling = 0.0
+    reader.files._finding.settling = 0.0
     reader.turn()
     assert reader.contents == [lines(0, 10)]
 

@@ -15,8 +15,9 @@ from logrouter.record import Record, decode_lines, original
 from shippers import spool as spool_module
 from shippers.input import Input, Stdin
 from shippers.inputs import stdin as stdin_module
+from shippers.inputs.chain import Tally
 from shippers.inputs.discovery import Origin
-from shippers.inputs.follower import Follower, Tally
+from shippers.inputs.follower import Follower
 from shippers.spool import Spool
 
 FEED_FOREVER = """

@@ -210,6 +210,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
         ("dd.trace_id=5", "5"),
         ("parent_trace_id=5 stacktrace_id=6 trace_ids=3", None),
         ("trace_id=null trace_id= trace_id", None),
+        ('{"traceId":false} traceparent=True', None),
         ("trace_id=\nnext", None),
         (f"trace_id={'x' * 200}", "x" * 128),
     ],

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from logrouter.batch import from_message, to_message
 from logrouter.record import Record, decode_lines, original
 from shippers.input import Input
+from shippers.inputs import cutting
 from shippers.inputs import follower as follower_module
+from shippers.inputs.chain import Tally
 from shippers.inputs.discovery import Origin
-from shippers.inputs.follower import Follower, Tally
+from shippers.inputs.follower import Follower
 from shippers.lines import Cut, Window
 from shippers.services import Services
 from shippers.windows import parts
@@ -81,7 +83,7 @@ def test_any_bytes_however_they_arrive_make_the_same_records_and_rebuild_the_fil
     settings = Input("app", (), "web-1", max_line=limit or 1000)
     with pytest.MonkeyPatch.context() as patch, following(settings) as (follower, writer):
         patch.setattr(follower_module, "WINDOW", window_size)
-        patch.setattr(follower_module, "MAX_LINES", window_lines)
+        patch.setattr(cutting, "MAX_LINES", window_lines)
         patch.setattr(follower_module, "_SCAN", 7)
         windows = []
         for now, piece in enumerate(content):
