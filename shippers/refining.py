@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,14 +47,15 @@ class Refined:
     conversations: dict[int, str] = field(default_factory=dict)
     is_redacted: bool = False
 
-    def programs(self, found: Iterable[Program]) -> Iterator[Program]:
+    def programs(self, found: Sequence[Program]) -> Sequence[Program]:
         """Of each text its program, as far as it still stands in it."""
-        for index, (app, pid) in enumerate(found):
-            text = self.changed.get(index)
-            if text is None:
-                yield app, pid
-            else:
-                yield app if app and app in text else None, pid if pid and pid in text else None
+        return [self._left(index, *each) for index, each in enumerate(found)] if self.changed else found
+
+    def _left(self, index: int, app: str | None, pid: str | None) -> Program:
+        text = self.changed.get(index)
+        if text is None:
+            return app, pid
+        return app if app and app in text else None, pid if pid and pid in text else None
 
     def raw(self, raw: Mapping[int, str], originals: Sequence[str], positions: Sequence[int]) -> Mapping[int, str]:
         """The exact bytes (base64) of texts that need them: of a redacted one those of what it is now, if any.

@@ -20,7 +20,7 @@ from shippers.lines import Lines, Window, lines_of
 from shippers.messages import entry, message
 from shippers.parsing.containers import service_of
 from shippers.parsing.glance import glance
-from shippers.parsing.syslog import program
+from shippers.parsing.syslog import programs
 from shippers.parsing.time import DAY, times
 from shippers.refining import Refining, refine, told
 
@@ -87,9 +87,10 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     if window.cut:
         refined.mark_cut(window.cut.length, window.cut.sha256)
     service = settings.service or service_of(window.container or {})
-    programs = () if settings.service else list(refined.programs(map(program, lines.firsts)))
-    apps, pids = zip(*programs, strict=True) if programs else (repeat(None), repeat(None))
-    services = repeat(service) if service else list(map(settings.services.of, apps))
+    said = () if settings.service else refined.programs(programs(lines.firsts))
+    apps, pids = zip(*said, strict=True) if said else (repeat(None), repeat(None))
+    by_app = {} if service else {app: settings.services.of(app) for app in set(apps)}
+    services = repeat(service) if service else [by_app[app] for app in apps]
     received, filed = _filed(moments, now)
     records = list(
         map(

@@ -8,10 +8,12 @@ part of the text is taken for a header that is none.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from logrouter.keys import SEVERITIES
 from shippers.parsing import devices
+from shippers.parsing.clock import MONTHS
 from shippers.parsing.devices import Header
 from shippers.parsing.facilities import FACILITIES
 from shippers.parsing.stamps import STAMP
@@ -54,6 +56,13 @@ _FORWARDED = r"(?:[^\s:]{1,255} )?Message forwarded from (?P<origin>\S{1,254}[^\
 _BEGIN = rf" {{0,8}}(?:\d{{1,3}} (?=\d{{4}}-\d\d-\d\dT))?(?P<time>{STAMP})(?::? |:?$)"
 _RFC3164 = re.compile(rf"{_BEGIN}(?:{_FORWARDED}|{_HOST})?(?:{_LEVEL}{_TAG})? ?", re.ASCII)
 _LOCAL = re.compile(rf"{_BEGIN}(?:{_FORWARDED}|{_HOST}{_TAG_NEXT})?(?:{_TAG})? ?", re.ASCII)
+_PLAIN = re.compile(
+    rf"^(?:(?:(?:{'|'.join(MONTHS)}) [ \d]\d \d\d:\d\d:\d\d"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d))"
+    r" [\w.-]{1,64} ([^\s\[\]:]{1,128})(?:\[([^\]\s]{1,128})\]:|:(?= |$)))?.*",
+    re.ASCII | re.MULTILINE,
+)
+"""The head that nearly every line of a file has: time, host, program."""
 _BARE = re.compile(rf" {{0,8}}{_TAG} ?", re.ASCII)
 
 
@@ -108,6 +117,12 @@ def program(line: str) -> tuple[str | None, str | None]:
         return None, None
     message = parse(line)
     return message.app, message.pid
+
+
+def programs(lines: Sequence[str]) -> list[tuple[str | None, str | None]]:
+    """`program` of each of some lines without their newlines, one at least; those with a plain head at one look."""
+    plain = _PLAIN.findall("\n".join(lines))
+    return [(app, pid or None) if app else program(line) for (app, pid), line in zip(plain, lines, strict=True)]
 
 
 def _rfc5424(text: str, begin: int, severity: str | None, facility: str | None) -> Message | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from string import ascii_letters, punctuation
 
 from shippers.parsing.facilities import FACILITIES
 from shippers.parsing.levels import MYSQL, NAMES, POSTGRES, SHORT
@@ -58,6 +59,9 @@ _OPEN = re.compile(
 )
 """What a level before a colon follows: no word of a sentence."""
 
+_LETTERS = frozenset(ascii_letters + "_")
+_PUNCTUATION = frozenset(punctuation)
+
 _TIMED = re.compile(
     r"(?:^|\d):\d\d(?:[.,]\d{1,9})?(?:Z|UTC| ?[AP]M|[+-]\d\d:?\d\d)?\]?\s+(?:\[?[\dA-F]{4,16} )?$", re.ASCII
 )
@@ -104,10 +108,20 @@ def _standing_of_name(line: str, word: str, before: str, end: int) -> str | None
 
 def _is_negated(line: str, word: str, before: str, end: int) -> bool:
     """Whether a line says that there is nothing of what a grave word names."""
-    negation = _NEGATED.search(before)
+    negation = _negation(before)
     if negation and negation[1] == "0" and word.isupper():  # a level behind the number of a thread, or a count
         return line[end : end + 1] in ("", ",", ".", ";", ")")
     return negation is not None or _NOTHING.match(line, end) is not None
+
+
+def _negation(before: str) -> re.Match[str] | None:
+    """`_NEGATED` in what stands before a word; not searched for behind a sign, which ends none of its words."""
+    return None if before[-2:-1] in _PUNCTUATION else _NEGATED.search(before)
+
+
+def _is_open(before: str) -> bool:
+    """Whether `_OPEN` is at the end; most often no letter is, which tells that without a search."""
+    return before.rstrip()[-1:] not in _LETTERS or _OPEN.search(before) is not None
 
 
 def _is_level_glued(line: str, before: str, end: int) -> bool:
@@ -127,7 +141,7 @@ def _is_set_off(line: str, before: str, end: int) -> bool:
     if before.endswith(("[", "<", "|")) or line.startswith(("]", ">", "|"), end):
         return True
     if line.startswith(":", end):
-        return _OPEN.search(before) is not None
+        return _is_open(before)
     return (before[-2:], line[end : end + 2]) in _BETWEEN or _TIMED.search(before) is not None
 
 

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logrouter.keys import SEVERITIES
+from shippers.parsing import words
 from shippers.parsing.severity import severity
 
 CASES = Path(__file__).parents[3].parent / "shared" / "data" / "severity_cases.json"
@@ -105,6 +106,37 @@ def test_no_line_raises(line: str) -> None:
     assert found in SEVERITIES
     assert origin in ("stated", "guessed", "default")
     assert severity(line, "info") == (found, origin)
+
+
+_BEFORE = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "no ",
+                "NOT ",
+                "(0 ",
+                "without ",
+                "any ",
+                "errors ",
+                "or ",
+                "PHP ",
+                "PHP Fatal",
+                "1PM ",
+                "12Z",
+                "9 UTC",
+                "x",
+            ),
+            *(" ", "\t", "\x0b", "\x1f", "\u2028", ": ", "] ", "-", "_", ".", "é", "\u017f", "7"),
+        ]
+    )
+).map("".join)
+
+
+@given(_BEFORE)
+@settings(max_examples=2000)
+def test_what_is_seen_without_a_search_is_what_a_search_finds(before: str) -> None:
+    assert words._is_open(before) == (words._OPEN.search(before) is not None)
+    assert bool(words._negation(before)) == (words._NEGATED.search(before) is not None)
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the public cases are not here")
