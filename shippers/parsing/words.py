@@ -63,8 +63,10 @@ _LETTERS = frozenset(ascii_letters + "_")
 _PUNCTUATION = frozenset(punctuation)
 
 _TIMED = re.compile(
-    r"(?:^|\d):\d\d(?:[.,]\d{1,9})?(?:Z|UTC| ?[AP]M|[+-]\d\d:?\d\d)?\]?\s+(?:\[?[\dA-F]{4,16} )?$", re.ASCII
+    r":(?<!\D:)\d\d(?:[.,]\d{1,9})?(?:Z|UTC| ?[AP]M|[+-]\d\d:?\d\d)?\]?\s+(?:\[?[\dA-F]{4,16} )?$", re.ASCII
 )
+"""What ends with a clock. A pattern that begins with a character is searched for by that, several times as fast."""
+
 _BETWEEN = frozenset((("- ", " -"), ("| ", " |")))
 
 
@@ -85,7 +87,9 @@ def standing(line: str, word: str, begin: int, end: int) -> tuple[str | None, st
     level = NAMES.get(name)
     if level is None:
         return _standing_of_others(line, word, before, end)
-    if previous and previous in "=\"'.:" and (_FIELD.search(before) or _FACILITY.search(before)):
+    if previous and (
+        (previous in "=\"':" and _FIELD.search(before)) or (previous in ".:" and _FACILITY.search(before))
+    ):
         return STATED, level
     return _standing_of_name(line, word, before, end), level
 
