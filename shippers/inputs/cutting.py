@@ -12,7 +12,7 @@ from shippers.lines import Cut
 from shippers.parsing.joining import Joining, last_head
 
 MAX_LINES = 4096
-"""Lines in a window: of very short ones its bytes would make a message of many MiB."""
+"""Lines in a window: a window full of very short ones would make a message of many MiB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,10 @@ class Follower:
         return self.content.read(count, position - count)
 
     def state(self) -> Saved:
-        """What is to be saved of it: the same object as before while nothing of it has moved."""
+        """What is to be saved of it: the same object as before while nothing of it has moved.
+
+        Lines and the confirmed tail move with `confirmed` alone, for no window is empty.
+        """
         chain, last = self.chain, self._state
         moves = (self.source, self.path, chain.start, chain.confirmed, self._prefix)
         if last is None or moves != (last.source, last.path, last.start, last.confirmed, last.prefix):

@@ -22,7 +22,7 @@ from shippers.inputs.watches import Watches
 class Followers:
     """tallies: lines, by input.   turns: those that are awake.   gone: the last known of those followed no longer.
 
-    changes: how often it changed what is followed.
+    changes: how often it changed what is followed, and where that is; whoever changes it counts.
     """
 
     def __init__(self, inputs: Iterable[Input], origins: Mapping[str, Origin], watches: Watches) -> None:
@@ -67,7 +67,10 @@ class Followers:
         self.gone.add(follower)
 
     def unfinished(self) -> list[Follower]:
-        """Those whose positions are to be kept: not of files without content, nor of deleted ones read to their end."""
+        """Those whose positions are to be kept; of ended ones that are confirmed by now only the last word is.
+
+        Nor are those kept of files without content, and of deleted ones that were read to their end.
+        """
         for follower in [each for each in self._ended if not each.chain.pending]:
             self._ended.remove(follower)
             self.gone.add(follower)

@@ -84,8 +84,8 @@ def _by_forms(lines: Sequence[str], day: int, zone: tzinfo | None) -> tuple[list
     moments: list[Moment | None] = [None] * len(lines)
     begins = "".join([line[:1] or "\n" for line in lines])
     for form, run, read in _FORMS:
-        if any(found.lastindex for found in map(form.match, lines[::_EACH]) if found):
-            runs = [found.span() for found in run.finditer(begins)]
+        runs = [found.span() for found in run.finditer(begins)]
+        if runs and any(found.lastindex for found in map(form.match, lines[::_EACH]) if found):
             told, timed = read(list(chain.from_iterable(lines[start:end] for start, end in runs)), day, zone)
             begin = 0
             for start, end in runs:

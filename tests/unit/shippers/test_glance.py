@@ -74,7 +74,7 @@ def both(line: str) -> tuple[str, str, str, int]:
     return *severity(line, "info"), *times([line], NOW)[0]
 
 
-_TEXT = st.text(st.characters(exclude_characters="\n"), max_size=5)
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=5)
 _LINE = st.lists(_FRAGMENTS | _TEXT, max_size=8).map("".join)
 
 
@@ -98,6 +98,8 @@ _LINE = st.lists(_FRAGMENTS | _TEXT, max_size=8).map("".join)
     ["api.2017-05-16_13:53:08 2026-11-22 12:00:00 DEBUG x", "web 2026-11-22 12:00:00 0 ERROR x", "web 2026-11-22 INFO "]
 )
 @example(["ab12:30:00 2026-11-22 12:00:00 INFO x", "ab2017-05-16T13:53:08 2026-11-22 12:00:00 INFO x"])
+@example(["[2026-11-22 12:00:00] WARNING x", "[2026-11-22 12:00:00] INFO y"])
+@example(["----- INFO start", "[x] y"])
 @example([""])
 def test_at_a_glance_is_as_with_all_forms(lines: list[str]) -> None:
     assert list(zip(*glance(lines, "info", NOW), strict=True)) == [both(line) for line in lines]

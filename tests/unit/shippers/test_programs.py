@@ -16,6 +16,7 @@ _STAMP = st.sampled_from(
 _WORD = st.sampled_from(
     [
         *("web-1", "10.0.0.1", "UTC", "Z", "message", "last", "repeated", "Message forwarded from h2:", "-- MARK --"),
+        *("2026", "2026:", "UTC:", "CET", "-0500:", "+01:00", "--", "MARK:", "-- MARK:", "%SYS-5-CONFIG_I:"),
         *("sshd[4711]:", "sshd:", "sshd", "sshd[4711]", "[1]:", "a[]:", "a[b]c]:", "CRON[1]:x", "error", "err", "é:"),
         *("postfix/smtpd[1]:", "(systemd):", "kernel:", "a\r:", "\x0c", "\u2028:", "<13>", "<13>1 - h a p - -"),
     ]
@@ -23,7 +24,7 @@ _WORD = st.sampled_from(
 _LINE = st.builds(
     lambda stamp, words, gap: gap.join([stamp, *words]),
     _STAMP,
-    st.lists(_WORD | st.text(st.characters(exclude_characters="\n"), max_size=4), max_size=5),
+    st.lists(_WORD | st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=4), max_size=5),
     st.sampled_from([" ", " ", " ", "  "]),
 )
 
@@ -32,6 +33,8 @@ _LINE = st.builds(
 @settings(max_examples=3000, deadline=None)
 @example(["Nov 22 12:00:00 last message repeated: 3 times", "Nov 22 12:00:00 message repeated: x"])
 @example(["Nov 22 12:00:00 h err sshd[1]: x", "Nov 22 12:00:00 h sshd:", "Nov 22 12:00:00 h sshd:x", "<13>a: b"])
+@example(["Nov 22 12:00:00 2026 UTC: %SYS-5-CONFIG_I: x", "Nov 22 12:00:00 CET 2026: sshd[1]: x"])
+@example(["Nov 22 12:00:00 2026 -0500: app: x", "Nov 22 12:00:00 -- MARK: x"])
 @example([""])
 def test_at_one_look_and_one_by_one(lines: list[str]) -> None:
     assert programs(lines) == [program(line) for line in lines]
