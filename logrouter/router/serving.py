@@ -129,6 +129,7 @@ class Serving:
             for each in (delivery, *consumer.drain()):
                 self._in_hand += 1
                 self._take(each)
+                # Each quarter of the prefetch too, so that what is written and confirmed meanwhile has its turn.
                 if self._group.size >= _GROUP_BYTES or not len(self._group.deliveries) % (self._settings.prefetch // 4):
                     await self._give_way()
             self._notice()

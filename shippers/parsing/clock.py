@@ -23,26 +23,26 @@ Moment = tuple[str, int]
 """RFC 3339 in UTC, and the same in milliseconds since 1970."""
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTH = f"(?:{'|'.join(MONTHS)})"
 _NUMBERS = {month: f"{number:02}" for number, month in enumerate(MONTHS, 1)}
-_MONTH = f"(?P<month>{'|'.join(MONTHS)})"
 _FRACTION = r"(?:[.,](?P<fraction>\d{1,9}))?"
 _ZONE = r"(?P<zone>Z\b| ?(?:[+-]\d\d(?::?\d\d\b|(?= ))|UTC\b|GMT\b))?"
 
 _ISO = re.compile(rf"(\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}", re.ASCII)
 _SYSLOG = re.compile(
-    rf"((?:{'|'.join(MONTHS)}) [ \d]?\d \d\d:\d\d:\d\d)(?:[.:](\d{{1,9}}))?"
+    rf"({MONTH} [ \d]?\d \d\d:\d\d:\d\d)(?:[.:](\d{{1,9}}))?"
     r"( (?:(?:UTC|GMT)\b ?)?(?:\d{4}\b)?)?",
     re.ASCII,
 )
 """Also asctime's, as Apache has it, with the year behind it."""
 
 _MONTH_FIRST = re.compile(
-    rf"{_MONTH} (?P<day>[ \d]?\d) (?P<year>\d{{4}}) (?P<clock>\d\d:\d\d:\d\d){_FRACTION}{_ZONE}", re.ASCII
+    rf"(?P<month>{MONTH}) (?P<day>[ \d]?\d) (?P<year>\d{{4}}) (?P<clock>\d\d:\d\d:\d\d){_FRACTION}{_ZONE}", re.ASCII
 )
 """Cisco's syslog."""
 
 _DAY_FIRST = re.compile(
-    rf"(?<!\d)(\d\d(?P<gap>[ /-])(?:{'|'.join(MONTHS)})(?:(?P=gap)\d{{4}})?[ :]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}",
+    rf"(?<!\d)(\d\d(?P<gap>[ /-]){MONTH}(?:(?P=gap)\d{{4}})?[ :]\d\d:\d\d:\d\d){_FRACTION}{_ZONE}",
     re.ASCII,
 )
 """Access logs, HAProxy, Redis, BIND, Tomcat, PHP."""

@@ -14,14 +14,13 @@ from itertools import chain, repeat
 from typing import NamedTuple
 
 from logrouter.record import rfc3339
-from shippers.parsing.clock import DAY, MONTHS, Moment, iso_second, syslog_second, time_of_text, with_fraction
+from shippers.parsing.clock import DAY, MONTH, Moment, iso_second, syslog_second, time_of_text, with_fraction
 from shippers.parsing.heads import UPPER
 from shippers.parsing.sieve import severities
 from shippers.parsing.time import time
 from shippers.parsing.words import BRACKETED, MILD, STATED, WORD
 
 _SPACE = r"[ \t\r\f\v]"
-_MONTH = f"(?:{'|'.join(MONTHS)})"
 _ISO = rf"(\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?(Z|[+-]\d\d:\d\d)?(?=[]]|{_SPACE})"
 _NUMBERS = rf"(?>[][\d:.,/TZ+-]*+{_SPACE}++)(?>(?:[][\d:.,/TZ+-]++{_SPACE}++)*+)"
 
@@ -34,11 +33,11 @@ _NAMED = re.compile(  # api.log 2026-11-22 12:00:00.123 4711 INFO
     re.ASCII | re.MULTILINE,
 )
 _BRACKETED = re.compile(  # [Sun Nov 22 12:00:00.123456 2026] [core:notice]
-    rf"^(?:\[[A-Z][a-z]{{2}} ({_MONTH} [ \d]?\d \d\d:\d\d:\d\d)(?:\.(\d{{1,9}}))?( \d{{4}})\]"
+    rf"^(?:\[[A-Z][a-z]{{2}} ({MONTH} [ \d]?\d \d\d:\d\d:\d\d)(?:\.(\d{{1,9}}))?( \d{{4}})\]"
     r" \[(?:\w{1,32}:)?([a-z]+)\])?.*",
     re.ASCII | re.MULTILINE,
 )
-_BSD = re.compile(rf"({_MONTH} [ \d]?\d \d\d:\d\d:\d\d) (?![UG\d])", re.ASCII)
+_BSD = re.compile(rf"({MONTH} [ \d]?\d \d\d:\d\d:\d\d) (?![UG\d])", re.ASCII)
 """Nov 22 12:00:00 host program: what the message is worth, its words say."""
 
 _BSD_HEAD = len("Nov 22 12:00:00 h")

@@ -11,7 +11,7 @@ import functools
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from shippers.parsing.clock import DAY, MONTHS, Moment
+from shippers.parsing.clock import DAY, MONTH, MONTHS, Moment
 
 _BY_HOURS = (
     *((0.0, "UTC GMT Z WET"), (1.0, "WEST BST CET MET"), (2.0, "CEST MEST SAST EET"), (3.0, "EEST MSK"), (5.5, "IST")),
@@ -22,9 +22,8 @@ _BY_HOURS = (
 _HOURS = {word: hours for hours, words in _BY_HOURS for word in words.split()}
 """East of UTC. Where a word stands for several (BST, CST, IST), the one that most devices mean by it."""
 
-_MONTH = "(?:" + "|".join(MONTHS) + ")"
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )"
-_YEAR = r"(?:19|20)\d\d"
+YEAR = r"(?:19|20)\d\d"
 _CLOCK = r"\d\d:\d\d:\d\d"
 _FRACTION = r"[.,]\d{1,12}"
 ZONE = (
@@ -33,9 +32,9 @@ ZONE = (
     + r")(?![\w.-])"
 )
 
-_DATE = rf"(?:{_MONTH} [ \d]?\d,?(?: {_YEAR})?|\d{{1,2}} {_MONTH}(?: {_YEAR})?)"
+_DATE = rf"(?:{MONTH} [ \d]?\d,?(?: {YEAR})?|\d{{1,2}} {MONTH}(?: {YEAR})?)"
 STAMP = (
-    rf"(?:{_WEEKDAY}?(?:{_YEAR} )?{_DATE} {_CLOCK}(?:{_FRACTION})?(?: {_YEAR}\b)?(?: {ZONE})?(?: {_YEAR}\b)?"
+    rf"(?:{_WEEKDAY}?(?:{YEAR} )?{_DATE} {_CLOCK}(?:{_FRACTION})?(?: {YEAR}\b)?(?: {ZONE})?(?: {YEAR}\b)?"
     rf"|\d{{4}}[-/]\d\d[-/]\d\d[Tt ]{_CLOCK}(?:{_FRACTION})?(?:z| ?{ZONE})?)"
 )
 """A time as it stands in a header: bounded, and without groups."""
@@ -44,10 +43,10 @@ _EPOCH = re.compile(r"\d{10}", re.ASCII)
 _BEHIND_SECOND = re.compile(r"(?:(?<=:\d\d)|(?<=^\d{10}))[.,](\d{1,12})", re.ASCII)
 _READ = re.compile(
     rf"(?:(?P<iso>\d{{4}}[-/]\d\d[-/]\d\d)[Tt ]"
-    rf"|{_WEEKDAY}?(?:(?P<year>{_YEAR}) )?"
-    rf"(?:(?P<month>{_MONTH}) +(?P<day>\d+),?|(?P<day2>\d+) (?P<month2>{_MONTH}))(?: (?P<year2>{_YEAR}))? )"
-    rf"(?P<clock>{_CLOCK})(?: (?P<year3>{_YEAR}\b))?(?: ?(?P<zone>[zZ]|{ZONE}))?"
-    rf"(?: (?P<year4>{_YEAR}))?",
+    rf"|{_WEEKDAY}?(?:(?P<year>{YEAR}) )?"
+    rf"(?:(?P<month>{MONTH}) +(?P<day>\d+),?|(?P<day2>\d+) (?P<month2>{MONTH}))(?: (?P<year2>{YEAR}))? )"
+    rf"(?P<clock>{_CLOCK})(?: (?P<year3>{YEAR}\b))?(?: ?(?P<zone>[zZ]|{ZONE}))?"
+    rf"(?: (?P<year4>{YEAR}))?",
     re.ASCII,
 )
 

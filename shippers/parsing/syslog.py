@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from logrouter.keys import SEVERITIES
 from shippers.parsing import devices
-from shippers.parsing.clock import MONTHS
+from shippers.parsing.clock import MONTH
 from shippers.parsing.devices import Header
 from shippers.parsing.facilities import FACILITIES
-from shippers.parsing.stamps import STAMP, ZONE
+from shippers.parsing.stamps import STAMP, YEAR, ZONE
 
 _MAX_HEADER = 1024
 """Characters within which the header of RFC 3164 stands; its pattern looks no further."""
@@ -57,7 +57,7 @@ _BEGIN = rf" {{0,8}}(?:\d{{1,3}} (?=\d{{4}}-\d\d-\d\dT))?(?P<time>{STAMP})(?::? 
 _RFC3164 = re.compile(rf"{_BEGIN}(?:{_FORWARDED}|{_HOST})?(?:{_LEVEL}{_TAG})? ?", re.ASCII)
 _LOCAL = re.compile(rf"{_BEGIN}(?:{_FORWARDED}|{_HOST}{_TAG_NEXT})?(?:{_TAG})? ?", re.ASCII)
 _PLAIN = re.compile(
-    rf"^(?:(?:(?:{'|'.join(MONTHS)}) [ \d]\d \d\d:\d\d:\d\d(?! (?:(?:19|20)\d\d|{ZONE}) )"
+    rf"^(?:(?:{MONTH} [ \d]\d \d\d:\d\d:\d\d(?! (?:{YEAR}|{ZONE}) )"
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d))"
     r" (?!-)[\w.-]{1,64} ([^\s\[\]:]{1,128})(?:\[([^\]\s]{1,128})\]:|:(?= |$)))?.*",
     re.ASCII | re.MULTILINE,
