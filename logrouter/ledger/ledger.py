@@ -20,6 +20,7 @@ import msgspec
 from logrouter.errors import StateError
 from logrouter.extents import Extents
 from logrouter.faultpoint import reach
+from logrouter.ledger.schema import STEPS, VERSION
 from logrouter.state import Lock
 from logrouter.statement import Statement
 
@@ -32,41 +33,6 @@ INGRESS = ""
 GATHERED_RANGES = 1000
 """Of a source at a destination, the last ones: records are picked, so that their ranges never close up. What comes
 again comes soon."""
-
-_STEPS = (
-    """
-CREATE TABLE sources (stage TEXT, source TEXT, extents TEXT NOT NULL, repeated INT NOT NULL, late INT NOT NULL,
-    PRIMARY KEY (stage, source)) WITHOUT ROWID;
-CREATE TABLE counts (source TEXT, destination TEXT, day TEXT, service TEXT, host TEXT, records INT NOT NULL,
-    PRIMARY KEY (source, destination, day, service, host)) WITHOUT ROWID;
-CREATE TABLE files (destination TEXT, path TEXT, segment INT, state TEXT NOT NULL, day TEXT NOT NULL,
-    length INT NOT NULL, member_crc INT NOT NULL, member_size INT NOT NULL, size INT NOT NULL, records INT NOT NULL,
-    commits INT NOT NULL, PRIMARY KEY (destination, path, segment)) WITHOUT ROWID;
-CREATE TABLE foreign_ids (id TEXT PRIMARY KEY, seen INT NOT NULL) WITHOUT ROWID;
-CREATE INDEX files_by_state ON files (state);
-""",
-    """
-ALTER TABLE foreign_ids RENAME TO seen;
-ALTER TABLE seen RENAME COLUMN seen TO at;
-ALTER TABLE files ADD COLUMN crc INT NOT NULL DEFAULT -1;
-CREATE TABLE notes (destination TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE aside (destination TEXT PRIMARY KEY, length INT NOT NULL, taken INT NOT NULL, records INT NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE statements (reporter TEXT, started REAL, at REAL NOT NULL, statement TEXT NOT NULL,
-    PRIMARY KEY (reporter, started)) WITHOUT ROWID;
-CREATE TABLE stated (source TEXT PRIMARY KEY, reporter TEXT NOT NULL, at REAL NOT NULL, confirmed INT NOT NULL,
-    statement TEXT NOT NULL) WITHOUT ROWID;
-""",
-    """
-CREATE TABLE outgoing (destination TEXT PRIMARY KEY, notifications BLOB NOT NULL) WITHOUT ROWID;
-""",
-    """
-CREATE INDEX seen_by_time ON seen (at);
-""",
-)
-"""What makes a ledger of each version from the one before."""
-
-VERSION = len(_STEPS)
 
 
 class Counted(NamedTuple):
@@ -182,7 +148,7 @@ class Ledger:
             self.close()
             raise StateError(f"{self._path} was written by a newer logrouter (version {version}); upgrade this one")
         if version < VERSION:
-            steps = " ".join(_STEPS[version:])
+            steps = " ".join(STEPS[version:])
             self._writer.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
         self._reader = self._connect()
 

@@ -16,7 +16,8 @@ import msgspec
 
 from logrouter.errors import StateError
 from logrouter.extents import Extents
-from logrouter.ledger.ledger import INGRESS, VERSION, AsideState, Counted, FileState, ledger_path
+from logrouter.ledger.ledger import INGRESS, AsideState, Counted, FileState, ledger_path
+from logrouter.ledger.schema import VERSION
 from logrouter.state import is_locked
 from logrouter.statement import SourceStatement, Statement
 

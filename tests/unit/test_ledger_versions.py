@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from logrouter.ledger.ledger import INGRESS, VERSION, Counted, Entry, FileState, Ledger
+from logrouter.ledger.ledger import INGRESS, Counted, Entry, FileState, Ledger
+from logrouter.ledger.schema import VERSION
 
 VERSION_1 = """
 CREATE TABLE sources (stage TEXT, source TEXT, extents TEXT NOT NULL, repeated INT NOT NULL, late INT NOT NULL,
