@@ -14,18 +14,18 @@ from typing import Any
 import zstandard
 
 from logrouter.errors import WireError
-from logrouter.message import Message
+from logrouter.message import MAX_BODY, Message
 
 TYPE = "logrouter.batch/1"
 CONTENT_TYPE = "application/x-ndjson"
-MAX_BODY = 64 << 20
-"""Bytes that a compressed body may unpack to: far above any batch, far below what would hurt."""
-
 EARLIEST, LATEST = -62_135_510_400_000, 253_402_214_400_000
 """Filing times, in ms since 1970: a day within what every time zone can show of the years 1 to 9999."""
 
 _WORTH_PACKING = 512
 """Bytes; below that zstd saves too little."""
+
+_CHUNK = 1 << 20
+"""Bytes unpacked at a time of a body that does not say how many it holds."""
 
 _PREFIX = "x-logrouter-"
 _FAMILY = "logrouter.batch/"
@@ -123,6 +123,8 @@ def from_message(message: Message) -> Part:
         last=_header(message, "last", int),
         body=unpack(message),
     )
+    if len(part.body) > MAX_BODY:
+        raise WireError(f"the body has {len(part.body)} bytes, and {MAX_BODY} are allowed")
     if part.count < 1 or not EARLIEST <= part.first <= part.last <= LATEST:
         raise WireError(f"impossible records: count {part.count}, first {part.first}, last {part.last}")
     if not part.source or not 0 <= part.start <= part.from_ < part.to < 1 << 63 or not 0 <= part.part < len(part.keys):
@@ -140,9 +142,29 @@ def unpack(message: Message) -> bytes:
     if message.content_encoding != "zstd":
         raise WireError(f"content encoding {message.content_encoding!r} is not known; use zstd or none")
     try:
-        return zstandard.ZstdDecompressor().decompress(message.body, max_output_size=MAX_BODY)
-    except zstandard.ZstdError as error:
+        return _unpack_zstd(message.body)
+    except (zstandard.ZstdError, MemoryError) as error:
         raise WireError(f"the zstd body does not unpack: {error}") from error
+
+
+def _unpack_zstd(packed: bytes) -> bytes:
+    """The first frame, of MAX_BODY bytes at most.
+
+    The library allocates what a frame says that it holds, whatever limit it is given, so that is looked at before.
+    """
+    size = zstandard.frame_content_size(packed)
+    if size > MAX_BODY:
+        raise WireError(f"the zstd body unpacks to {size} bytes, and {MAX_BODY} are allowed")
+    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BODY)
+    if size >= 0:
+        return unpacker.decompress(packed, max_output_size=MAX_BODY)
+    with unpacker.stream_reader(packed) as reader:
+        body = bytearray()
+        while chunk := reader.read(_CHUNK):
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise WireError(f"the zstd body unpacks to more than {MAX_BODY} bytes")
+    return bytes(body)
 
 
 def _header(message: Message, name: str, kind: type[Any]) -> Any:

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+MAX_BODY = 16 << 20
+"""Bytes of a body that every broker takes: RabbitMQ 4 refuses larger ones unless `max_message_size` says otherwise.
+
+No body is unpacked beyond it either, so that what was taken in can be handed on.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

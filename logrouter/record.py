@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -50,6 +51,14 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     lines: list[int] | None = None
 
 
+MAX_DEPTH = 32
+"""Objects and lists within each other in `fields`: more than any log has, less than any later step bears."""
+
+
+MAX_RECORD = 12 << 20
+"""Bytes of a record as JSON: with what it travels in it stays below what every broker takes."""
+
+
 class Place(msgspec.Struct, frozen=True, gc=False):
     """The part of a record that the router needs of every line: a decode of this alone checks the JSON as well.
 
@@ -58,6 +67,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
     pos: int
     end: int
+    fields: msgspec.Raw = msgspec.Raw()
 
 
 _encoder = msgspec.json.Encoder()
@@ -88,15 +98,56 @@ def decode_lines(body: bytes) -> list[Record]:
 
 
 def decode_places(body: bytes) -> list[Place]:
-    """Where each record of an NDJSON body stood in its source. Raises WireError as `decode_lines` does."""
-    return _decode(_places, body)
+    """Where each record of an NDJSON body stood in its source.
+
+    Raises WireError as `decode_lines` does, and for fields that are nested deeper than MAX_DEPTH.
+    """
+    places: list[Place] = _decode(_places, body)
+    fields = [place.fields for place in places]
+    if any(fields) and any(map(_is_too_deep, fields)):
+        raise WireError(f"the fields of a record are nested deeper than {MAX_DEPTH}")
+    return places
+
+
+def _is_too_deep(encoded: msgspec.Raw) -> bool:
+    content = bytes(encoded)
+    if content.count(b"{") + content.count(b"[") <= MAX_DEPTH:
+        return False
+    level = [msgspec.json.decode(content)]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _within(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _within(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> list[Any]:
     try:
         return decoder.decode_lines(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"the body is not NDJSON records: {error}") from error
+
+
+def cut_mark(whole: bytes) -> dict[str, Any]:
+    """What `fields.cut` of a record says that holds only the beginning of `whole`."""
+    return {"length": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
+
+
+def fitted(record: Record, limit: int = MAX_RECORD) -> Record:
+    """The record; where it is larger than `limit` bytes as JSON, the beginning of its message with `fields.cut`."""
+    if len(_encoder.encode(record)) <= limit:
+        return record
+    mark = (record.fields or {}).get("cut") or cut_mark(original(record))
+    kept = msgspec.structs.replace(record, raw=None, sd=None, lines=None, fields={"cut": mark})
+    while (size := len(_encoder.encode(kept))) > limit:
+        if not kept.message:  # then it is a name that a sender has made up
+            return msgspec.structs.replace(kept, app=None, pid=None, msgid=None, conversation=None)
+        kept = msgspec.structs.replace(kept, message=kept.message[: len(kept.message) * limit // size - 1])
+    return kept
 
 
 def original(record: Record) -> bytes:

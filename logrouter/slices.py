@@ -72,7 +72,7 @@ class Slice:
             times = [times.received or times.ts for times in _times.decode_lines(self.body)]
             for time in times:
                 milliseconds(time)
-        except (msgspec.DecodeError, ValueError, OverflowError):
+        except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
             times = [self._filed_at(line) for line in self.lines()]
         return times
 
@@ -97,7 +97,7 @@ class Slice:
         try:
             times = _times.decode(line)
             milliseconds(times.received or times.ts)
-        except (msgspec.DecodeError, ValueError, OverflowError):
+        except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
             return rfc3339(self.first / 1000)
         return times.received or times.ts
 

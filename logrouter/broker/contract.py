@@ -122,8 +122,13 @@ class Session(Protocol):
         this user may not publish there (then, unless apart, the session is of no more use), SessionLost.
         """
 
-    async def consume(self, queue: str, *, prefetch: int) -> Consumer:
-        """Start to receive from a queue. An INGRESS queue delivers to its oldest live consumer alone."""
+    async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> Consumer:
+        """Start to receive from a queue. An INGRESS queue delivers to its oldest live consumer alone.
+
+        budget: bytes of messages that may be unacknowledged, beside the last one to arrive; 0 for no bound. With one,
+        what the consumer holds is bounded whatever the size of messages, so it must be able to acknowledge what it has.
+        Not for TAIL queues, which are bounded themselves.
+        """
 
     async def depth(self, queue: str) -> int:
         """Messages in the queue that are ready for delivery."""

@@ -103,6 +103,14 @@ TEMPLATE_FAILED = Event(
     "notification.template", _error, "destination {destination}: its templates fail ({reason}); using the shipped ones"
 )
 DEAD_LETTER = Event("message.dead", _warning, "a message under {key!r} went to {queue}: {reason}")
+MESSAGE_CUT = Event(
+    "message.cut",
+    _warning,
+    "a message of {length} bytes under {key!r} is too large for a record; {kept} bytes are kept",
+)
+MESSAGE_FAILED = Event(
+    "message.failed", _error, "a message under {key!r} could not be handled ({reason}); it goes to {queue}"
+)
 WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before {position} did not come in time")
 TIDY_FAILED = Event("archive.untidy", _warning, "finished files could not be put away ({reason}); trying again later")
 RELOADED = Event("rules.reloaded", _info, "{count} rules are in force as {path} has them now")

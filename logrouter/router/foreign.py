@@ -1,7 +1,7 @@
-"""Foreign messages: any body under any key becomes one record, with nothing of it lost.
+"""Foreign messages: any body under any key becomes one record.
 
-In comes a message that some other program published, out goes a slice of one record. The body may be any bytes, the key
-any words; what the key does not say is read from the content or defaulted, and marked so.
+The body may be any bytes, the key any words. What the key does not say is read from the content or defaulted, and
+marked so. A body that is too large for a record is cut, marked and counted.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from collections.abc import Callable
 from logrouter.batch import unpack
 from logrouter.keys import read_key
 from logrouter.message import Message
-from logrouter.record import Record, rfc3339
+from logrouter.observe import events
+from logrouter.record import Record, cut_mark, fitted, rfc3339
 from logrouter.slices import FOREIGN, Slice, from_record
+
+MAX_BODY = 4 << 20
+"""Bytes of a foreign body that are kept. As JSON they may take six times as many."""
 
 _DAY = 86400.0
 
@@ -25,30 +29,33 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
     read_severity: (severity, how it was found) from text.  now: seconds since 1970.
     Raises WireError for a content encoding that does not decode.
     """
-    body = unpack(message)
+    whole = unpack(message)
+    body = whole[:MAX_BODY]
     text = body.decode(errors="replace").removesuffix("\n").removesuffix("\r")
     parts = read_key(message.key)
     severity, severity_from = (parts.severity, "stated") if parts.severity else read_severity(text)
     sent = message.timestamp if message.timestamp and 0 < message.timestamp < now + _DAY else now
     rebuilt = text.encode() + b"\n"
-    return from_record(
-        message.key,
-        Record(
-            ts=rfc3339(sent),
-            received=rfc3339(now) if now - sent > _DAY else None,
-            service=parts.service,
-            host=parts.host,
-            severity=severity,
-            severity_from=severity_from,
-            message=text,
-            source=FOREIGN,
-            pos=0,
-            end=len(rebuilt),
-            app=message.app_id or None,
-            conversation=message.correlation_id or None,
-            raw=None if rebuilt == body + b"\n" or rebuilt == body else base64.b64encode(body).decode(),
-        ),
+    record = Record(
+        ts=rfc3339(sent),
+        received=rfc3339(now) if now - sent > _DAY else None,
+        service=parts.service,
+        host=parts.host,
+        severity=severity,
+        severity_from=severity_from,
+        message=text,
+        source=FOREIGN,
+        pos=0,
+        end=len(rebuilt),
+        app=message.app_id or None,
+        conversation=message.correlation_id or None,
+        fields={"cut": cut_mark(whole)} if len(whole) > MAX_BODY else None,
+        raw=None if rebuilt == body + b"\n" or rebuilt == body else base64.b64encode(body).decode(),
     )
+    kept = fitted(record)
+    if kept.fields:
+        events.MESSAGE_CUT.happened(key=message.key, length=len(whole), kept=len(kept.message.encode()))
+    return from_record(message.key, kept)
 
 
 def foreign_identity(message: Message) -> str:

@@ -364,6 +364,23 @@ async def test_no_more_than_prefetch_are_in_hand(session: Session, fresh: Fresh)
     assert await session.depth(queue) == 5
 
 
+async def test_no_more_bytes_than_the_budget_are_in_hand(session: Session, fresh: Fresh, kind: QueueKind) -> None:
+    exchange, queue = await bound(session, fresh, kind)
+    consumer = await session.consume(queue, prefetch=1000, budget=4 << 20)
+    sent = [session.publish(exchange, message(n, size=1 << 20)) for n in range(30)]
+    received: list[int] = []
+    while len(received) < 30:
+        deliveries = await take(consumer, 1)
+        for _ in range(30):  # whatever is on its way has time to arrive
+            await session.depth(queue)
+        deliveries += consumer.drain()
+        assert sum(len(each.message.body) for each in deliveries) < 6 << 20
+        received += numbers(deliveries)
+        await consumer.ack(deliveries)
+    await asyncio.gather(*sent)
+    assert received == list(range(30))
+
+
 async def test_drain_gives_what_has_arrived(session: Session, fresh: Fresh) -> None:
     _, queue = await bound(session, fresh, QueueKind.HANDOFF)
     consumer = await session.consume(queue, prefetch=10)

@@ -324,7 +324,7 @@ def test_entries_go_back_to_their_places() -> None:
     line.join(first)
     line.join(second)
     for place in range(1, 9):
-        line.add(Entry(place))
+        line.add(Entry(place, 1))
     assert ([entry.place for entry in first.entries], [entry.place for entry in second.entries]) in (
         ([1, 3, 5], [2, 4, 6]),
         ([2, 4, 6], [1, 3, 5]),

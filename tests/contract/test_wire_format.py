@@ -1,6 +1,7 @@
 """The wire format, held by golden messages: what version 1 wrote, every later version must read."""
 
 import dataclasses
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import zstandard
 
 from logrouter.batch import TYPE, Part, from_message, is_batch, packed, to_message
 from logrouter.errors import WireError
-from logrouter.message import Message
+from logrouter.message import MAX_BODY, Message
 from logrouter.record import Record, decode_lines
 from logrouter.slices import from_part
 
@@ -81,12 +82,41 @@ def test_a_compressed_body_is_the_same_part() -> None:
     assert from_message(compressed) == PART
 
 
-@pytest.mark.parametrize("size", [100, 100_000, (64 << 20) + 1])
+@pytest.mark.parametrize("size", [100, 100_000])
 def test_a_body_is_packed_where_it_gains_and_comes_back(size: int) -> None:
     part = dataclasses.replace(PART, body=b"x" * size)
     message = to_message(packed(part))
     assert (message.content_encoding, len(message.body) < size) == (("zstd", True) if size == 100_000 else ("", False))
     assert from_message(message) == part
+
+
+@pytest.mark.parametrize("says_its_size", [True, False])
+def test_a_body_that_unpacks_to_more_than_a_broker_takes_is_refused_before_it_takes_memory(
+    says_its_size: bool,
+) -> None:
+    packing = zstandard.ZstdCompressor(write_content_size=says_its_size).compressobj(
+        size=1 << 30 if says_its_size else -1
+    )
+    bomb = b"".join(packing.compress(bytes(1 << 20)) for _ in range(1 << 10)) + packing.flush()
+    tracemalloc.start()
+    with pytest.raises(WireError, match=f"{MAX_BODY} are allowed|more than {MAX_BODY}"):
+        from_message(dataclasses.replace(GOLDEN, body=bomb, content_encoding="zstd"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * MAX_BODY
+
+
+def test_a_body_that_takes_much_memory_to_unpack_is_refused() -> None:
+    parameters = zstandard.ZstdCompressionParameters.from_level(19, window_log=27)
+    packing = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    body = packing.compress(BODY) + packing.flush()
+    with pytest.raises(WireError, match="too much memory"):
+        from_message(dataclasses.replace(GOLDEN, body=body, content_encoding="zstd"))
+
+
+def test_a_body_larger_than_a_broker_takes_is_refused() -> None:
+    with pytest.raises(WireError, match=f"{MAX_BODY} are allowed"):
+        from_message(dataclasses.replace(GOLDEN, body=BODY.ljust(MAX_BODY + 1)))
 
 
 def test_unknown_headers_are_ignored() -> None:

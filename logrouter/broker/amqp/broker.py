@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from logrouter.broker import redacted
 from logrouter.broker.amqp.answers import reason
-from logrouter.broker.amqp.connection import open_connection
+from logrouter.broker.amqp.connection import Connection, open_connection
 from logrouter.broker.amqp.session import AmqpSession
 from logrouter.errors import SessionLost
 
@@ -61,4 +62,10 @@ async def _open(url: str) -> AmqpSession:
     except BaseException:
         connection.cut()
         raise
-    return AmqpSession(connection, publishing, redacted(url))
+    return AmqpSession(connection, publishing, redacted(url), partial(_open_further, url))
+
+
+async def _open_further(url: str) -> Connection:
+    """A further connection to the host of a session, which is given up as the session's own would be."""
+    async with asyncio.timeout(CONNECT_SECONDS):
+        return await open_connection(url)

@@ -19,6 +19,9 @@ from logrouter.broker.amqp.deliveries import Reader
 HEARTBEAT_SECONDS = 10
 """The library gives a silent broker up after 33 seconds of it, RabbitMQ a silent client after 20."""
 
+_SIGN_SECONDS = 2.0
+"""Between two signs of life while nothing is read."""
+
 for _library in ("aio_pika", "aiormq"):  # they log a traceback for each lost connection; we say it in one event
     logging.getLogger(_library).setLevel(logging.CRITICAL)
 
@@ -27,6 +30,8 @@ class Connection(aio_pika.Connection, TransportFactory):
     """aio-pika's connection, which makes its own socket: to cut it when the broker reads no more, and to read it.
 
     Channels are those of the library below: aio-pika's leave callbacks behind on the connection when they close.
+
+    is_left: whether we ended it ourselves.
     """
 
     underlying: AbstractConnection
@@ -36,6 +41,8 @@ class Connection(aio_pika.Connection, TransportFactory):
         self.kwargs["transport_factory"] = self
         self.reader = Reader()
         self._writer: asyncio.StreamWriter | None = None
+        self._paused: asyncio.TimerHandle | None = None
+        self.is_left = False
 
     async def create(self, url: URL, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The streams of a new connection, which the library asks for."""
@@ -58,8 +65,36 @@ class Connection(aio_pika.Connection, TransportFactory):
         assert isinstance(channel, aiormq.Channel)  # the library's only kind
         return channel
 
+    async def leave(self) -> None:
+        """End it with a farewell."""
+        self.is_left = True
+        self.resume_reading()
+        await self.close()
+
+    def pause_reading(self) -> None:
+        """Take nothing more from the socket until `resume_reading`; the broker stops sending when its buffer is full.
+
+        The library is told meanwhile that the broker lives, since it does not see its heartbeats.
+        """
+        if self._paused is None and self._writer is not None:
+            self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport can be read
+            self._paused = asyncio.get_running_loop().call_later(_SIGN_SECONDS, self._stay_alive)
+
+    def resume_reading(self) -> None:
+        """Read on; no effect where it was not paused."""
+        if self._paused is not None and self._writer is not None:
+            self._paused.cancel()
+            self._paused = None
+            self._writer.transport.resume_reading()  # type: ignore[attr-defined]  # likewise
+
+    def _stay_alive(self) -> None:
+        self.reader.sign_of_life()
+        self._paused = asyncio.get_running_loop().call_later(_SIGN_SECONDS, self._stay_alive)
+
     def cut(self) -> None:
         """End it without a farewell, dropping what was not sent."""
+        if self._paused is not None:
+            self._paused.cancel()
         if self._writer is not None:
             self._writer.transport.abort()
 

@@ -12,6 +12,7 @@ import aiormq
 from aiormq.abc import DeliveredMessage
 
 from logrouter.broker.amqp.answers import error_of, reason
+from logrouter.broker.amqp.connection import Connection
 from logrouter.broker.amqp.deliveries import Content, Delivered
 from logrouter.broker.amqp.wire import read_message
 from logrouter.broker.contract import Delivery
@@ -19,6 +20,9 @@ from logrouter.broker.inbox import Inbox
 from logrouter.errors import SessionLost
 
 _T = TypeVar("_T")
+
+
+_NONE: tuple[Delivery | None, int] = None, 0
 
 
 class Host(Protocol):
@@ -39,17 +43,25 @@ class AmqpConsumer:
     """A consumer with a channel of its own, and so with its own prefetch and tags from 1.
 
     On a TAIL queue (`settled`) the broker counts a delivery as acknowledged when it is sent.
+
+    With a `budget` it has `connection` for itself, and stops reading from it while it holds more bytes than that:
+    AMQP's prefetch counts messages, whatever their size.
     """
 
-    def __init__(self, session: Host, channel: aiormq.Channel, contents: dict[int, Content], *, settled: bool) -> None:
-        self._contents = contents
+    def __init__(
+        self, session: Host, connection: Connection, channel: aiormq.Channel, *, settled: bool, budget: int = 0
+    ) -> None:
+        self._connection = connection
+        self._budget = budget
+        self._held = 0
+        self._contents = connection.reader.contents
         self._content = Content(self._receive)
         self._inbox = Inbox(bounded=settled)
         self._session = session
         self._channel = channel
         self._settled = settled
         self._closed = False
-        self._unsettled: dict[int, Delivery] = {}
+        self._unsettled: dict[int, tuple[Delivery, int]] = {}
         self._acknowledging = asyncio.Lock()
 
     async def begin(self, queue: str, prefetch: int) -> None:
@@ -85,18 +97,23 @@ class AmqpConsumer:
         self._closed = True
         self._session.gone.remove_done_callback(self._session_gone)
         self._inbox.end()
+        self._connection.resume_reading()  # or the broker's answers would not be read
         with contextlib.suppress(SessionLost):  # then the broker has taken back what was unacknowledged
             await self._session.answer(self._channel.close())
         if self._contents.get(self._channel.number) is self._content:  # the number may have been given again
             del self._contents[self._channel.number]
+        if self._budget:
+            with contextlib.suppress(SessionLost):
+                await self._session.answer(self._connection.leave())
 
     def _frames(self, deliveries: Sequence[Delivery]) -> list[tuple[int, bool]]:
         """The fewest acknowledgements, as (tag, multiple): one for the run from the oldest on, one each for others."""
-        tags = {each.tag for each in deliveries if self._unsettled.get(each.tag) is each}
+        tags = {each.tag for each in deliveries if self._unsettled.get(each.tag, _NONE)[0] is each}
         run = list(itertools.takewhile(tags.__contains__, self._unsettled))
         rest = sorted(tags.difference(run))
-        for tag in tags:
-            del self._unsettled[tag]
+        self._held -= sum(self._unsettled.pop(tag)[1] for tag in tags)
+        if self._budget and self._held <= self._budget:
+            self._connection.resume_reading()
         return [(tag, True) for tag in run[-1:]] + [(tag, False) for tag in rest]
 
     async def _send(self, frames: list[tuple[int, bool]]) -> None:
@@ -111,7 +128,11 @@ class AmqpConsumer:
             return
         delivery = Delivery(message, delivered.tag, delivered.redelivered)
         if not self._settled:
-            self._unsettled[delivery.tag] = delivery
+            size = len(delivered.body) + len(delivered.properties)
+            self._unsettled[delivery.tag] = delivery, size
+            self._held += size
+            if self._budget and self._held > self._budget:
+                self._connection.pause_reading()
         self._inbox.put(delivery)
 
     async def _missed(self, delivered: DeliveredMessage) -> None:

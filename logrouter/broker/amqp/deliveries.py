@@ -111,6 +111,11 @@ class Reader(asyncio.StreamReader):
             self._signed = now
             self._pass_on(_SIGN_OF_LIFE)
 
+    def sign_of_life(self) -> None:
+        """Let the library know that the broker lives."""
+        if not self.at_eof():
+            self._pass_on(_SIGN_OF_LIFE)
+
     def feed_eof(self) -> None:
         """The end of the stream."""
         self._pass_on(self._rest)

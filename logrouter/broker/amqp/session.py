@@ -45,8 +45,16 @@ _T = TypeVar("_T")
 class AmqpSession:
     """One connection. It ends with the connection or with any channel of it, unless that was a refusal."""
 
-    def __init__(self, connection: Connection, publishing: aiormq.Channel, name: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        publishing: aiormq.Channel,
+        name: str,
+        open_further: Callable[[], Coroutine[Any, Any, Connection]],
+    ) -> None:
         self._connection = connection
+        self._open_further = open_further
+        self._further: set[Connection] = set()
         self._publishing = publishing
         self._lifetime = Lifetime()
         self._questions: aiormq.Channel | None = None
@@ -129,12 +137,26 @@ class AmqpSession:
         self._start(sending).add_done_callback(published)
         return promise
 
-    async def consume(self, queue: str, *, prefetch: int) -> AmqpConsumer:
+    async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> AmqpConsumer:
         """See the contract."""
-        channel = await self.answer(self._connection.open_channel(publisher_confirms=False))
-        consumer = AmqpConsumer(self, channel, self._connection.reader.contents, settled=queue in self._tails)
+        connection = await self._further_connection() if budget else self._connection
+        channel = await self.answer(connection.open_channel(publisher_confirms=False))
+        consumer = AmqpConsumer(self, connection, channel, settled=queue in self._tails, budget=budget)
         await self.answer(consumer.begin(queue, prefetch), f"read on {queue!r}")
         return consumer
+
+    async def _further_connection(self) -> Connection:
+        """Another connection to the same host, which lives and dies with this session."""
+        connection = await self.answer(self._open_further())
+        self._further.add(connection)
+
+        def closed(closing: asyncio.Future[Any]) -> None:
+            self._further.discard(connection)
+            if not connection.is_left:
+                self.lose(reason(error_of(closing)))
+
+        connection.underlying.closing.add_done_callback(closed)
+        return connection
 
     async def depth(self, queue: str) -> int:
         """See the contract."""
@@ -167,17 +189,21 @@ class AmqpSession:
     def lose(self, reason: str) -> None:
         """End the session, and the connection with it; a second reason is dropped, since it follows from the first."""
         if self._lifetime.end(reason):
-            self._closing = self._start(self._connection.close())
+            self._closing = self._start(self._close_connections())
 
     async def close(self) -> None:
         """End the session, if it has not ended, and wait until nothing of it is left."""
         self.lose("the session was closed")
         assert self._closing is not None  # by the line above, or by whoever ended the session before
         await asyncio.wait([self._closing], timeout=CLOSE_SECONDS)
-        self._connection.cut()
+        for connection in (self._connection, *self._further):
+            connection.cut()
         for task in self._tasks:
             task.cancel()
         await asyncio.wait([self._closing, *self._tasks], timeout=CLOSE_SECONDS)
+
+    async def _close_connections(self) -> None:
+        await asyncio.gather(*(each.leave() for each in (self._connection, *self._further)))
 
     async def answer(self, call: Coroutine[Any, Any, _T], needs: str = "") -> _T:
         """What the broker answers to `call`. Raises BrokerError if it refuses, SessionLost if it is lost or silent.

@@ -19,12 +19,26 @@ Load = Callable[[list[Entry]], Awaitable[list[Message]]]
 
 
 class EmbeddedConsumer:
-    """Holds at most `prefetch` entries of `line`; `lose` ends its session. An ingress queue has nothing to load."""
+    """Holds at most `prefetch` entries of `line`; `lose` ends its session. An ingress queue has nothing to load.
 
-    def __init__(self, line: Line, prefetch: int, lose: Callable[[str], None], settle: Settle, load: Load) -> None:
+    budget: bytes of these beyond which it takes no more; 0 for no bound.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        lose: Callable[[str], None],
+        settle: Settle,
+        load: Load,
+        *,
+        prefetch: int,
+        budget: int,
+    ) -> None:
         self.lose = lose
         self._line = line
         self._prefetch = prefetch
+        self._budget = budget
+        self._bytes = 0
         self._settle = settle
         self._load = load
         self._inbox = Inbox(bounded=False)
@@ -48,6 +62,7 @@ class EmbeddedConsumer:
         if self._ended is not None:
             raise SessionLost(self._ended)
         entries = [self._held.pop(each) for each in deliveries if each in self._held]
+        self._bytes -= sum(entry.size for entry in entries)
         self._line.hand_out()
         try:
             await self._settle(entries)
@@ -71,10 +86,12 @@ class EmbeddedConsumer:
     @property
     def free(self) -> bool:
         """Whether there is room for one entry more."""
-        return len(self._held) + len(self._loading) < self._prefetch
+        is_within = not self._budget or self._bytes <= self._budget
+        return is_within and len(self._held) + len(self._loading) < self._prefetch
 
     def take(self, entry: Entry) -> None:
         """Deliver an entry, after those taken before it."""
+        self._bytes += entry.size
         if entry.message is not None:
             self._deliver(entry, entry.message)
             return

@@ -33,9 +33,13 @@ class Ticket:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A message at its place in a queue: here in memory with its ticket, or in the store under `place` alone."""
+    """A message at its place in a queue: here in memory with its ticket, or in the store under `place` alone.
+
+    size: bytes of its body.
+    """
 
     place: int
+    size: int
     message: Message | None = None
     ticket: Ticket | None = None
     redelivered: bool = False

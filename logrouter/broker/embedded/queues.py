@@ -34,7 +34,7 @@ class EmbeddedQueue(Protocol):
     def put(self, message: Message, ticket: Ticket) -> None:
         """Take a message that was routed here, and settle or refuse its ticket then or later."""
 
-    def consume(self, prefetch: int, lose: Callable[[str], None]) -> EmbeddedConsumer | TailConsumer:
+    def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer | TailConsumer:
         """A new consumer; it calls `lose` with a reason where its session must end. Raises BrokerError if it cannot."""
 
     def depth(self) -> int:
@@ -58,11 +58,11 @@ class IngressQueue:
     def put(self, message: Message, ticket: Ticket) -> None:
         """See EmbeddedQueue."""
         self._last_place += 1
-        self._line.add(Entry(self._last_place, message, ticket))
+        self._line.add(Entry(self._last_place, len(message.body), message, ticket))
 
-    def consume(self, prefetch: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
+    def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
         """See EmbeddedQueue."""
-        return EmbeddedConsumer(self._line, prefetch, lose, _settle_tickets, _messages)
+        return EmbeddedConsumer(self._line, lose, _settle_tickets, _messages, prefetch=prefetch, budget=budget)
 
     def depth(self) -> int:
         """See EmbeddedQueue."""
@@ -89,15 +89,17 @@ class StoredQueue:
 
     def put(self, message: Message, ticket: Ticket) -> None:
         """See EmbeddedQueue."""
-        _keep(lambda: self._store.add(self.declared.name, message), ticket, then=self.arrived)
+        size = len(message.body)
+        add = partial(self._store.add, self.declared.name, message)
+        _keep(add, ticket, then=lambda place: self.arrived(place, size))
 
-    def arrived(self, place: int, *, redelivered: bool = False) -> None:
-        """Take a message that is on disk for this queue."""
-        self._line.add(Entry(place, redelivered=redelivered))
+    def arrived(self, place: int, size: int, *, redelivered: bool = False) -> None:
+        """Take a message that is on disk for this queue; `size` is that of its body."""
+        self._line.add(Entry(place, size, redelivered=redelivered))
 
-    def consume(self, prefetch: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
+    def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
         """See EmbeddedQueue."""
-        return EmbeddedConsumer(self._line, prefetch, lose, self._settle, self._load)
+        return EmbeddedConsumer(self._line, lose, self._settle, self._load, prefetch=prefetch, budget=budget)
 
     def depth(self) -> int:
         """See EmbeddedQueue."""
@@ -134,19 +136,20 @@ class DelayQueue:
         self.declared = declared
         self._store = store
         self._find = find
-        self._waiting: deque[tuple[float, int]] = deque()
+        self._waiting: deque[tuple[float, int, int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._moving: asyncio.Task[None] | None = None
         self._ended = False
 
     def put(self, message: Message, ticket: Ticket) -> None:
         """See EmbeddedQueue."""
-        due = time.time() + self.declared.delay
-        _keep(lambda: self._store.add(self.declared.name, message, due), ticket, then=partial(self.arrived, due))
+        due, size = time.time() + self.declared.delay, len(message.body)
+        add = partial(self._store.add, self.declared.name, message, due)
+        _keep(add, ticket, then=lambda place: self.arrived(due, place, size))
 
-    def arrived(self, due: float, place: int) -> None:
+    def arrived(self, due: float, place: int, size: int) -> None:
         """Take a message that is on disk for this queue and is due at that time (seconds since 1970)."""
-        self._waiting.append((due, place))
+        self._waiting.append((due, place, size))
         self.wake()
 
     def wake(self) -> None:
@@ -159,7 +162,7 @@ class DelayQueue:
         elif isinstance(target := self._find(self.declared.target), StoredQueue):
             self._moving = asyncio.create_task(self._move(target))
 
-    def consume(self, prefetch: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
+    def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
         """See EmbeddedQueue."""
         raise BrokerError(f"{self.declared.name!r} is a delay queue: its messages go to {self.declared.target!r}")
 
@@ -171,7 +174,7 @@ class DelayQueue:
         """See EmbeddedQueue."""
         purged, self._waiting = self._waiting, deque()
         try:
-            await self._store.remove([place for _, place in purged])
+            await self._store.remove([place for _, place, _ in purged])
         except BrokerError:
             self._waiting.extendleft(reversed(purged))
             raise
@@ -194,14 +197,15 @@ class DelayQueue:
         for _ in due:
             self._waiting.popleft()
         try:
-            places = await self._store.move([place for _, place in due], target.declared.name)
+            places = await self._store.move([place for _, place, _ in due], target.declared.name)
         except BrokerError as error:
             BROKER_STORE_FAILED.happened(reason=error)
             self._waiting.extendleft(reversed(due))
             await asyncio.sleep(_AGAIN_SECONDS)
         else:
-            for place in places:
-                target.arrived(place)
+            for place, (_, _, size) in zip(places, due, strict=True):
+                if place:
+                    target.arrived(place, size)
         self._moving = None
         self.wake()
 
@@ -222,7 +226,7 @@ class TailQueue:
         self._inbox.put(Delivery(message, self._tag, redelivered=False))
         ticket.settle()
 
-    def consume(self, prefetch: int, lose: Callable[[str], None]) -> TailConsumer:
+    def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> TailConsumer:
         """See EmbeddedQueue."""
         return TailConsumer(self._inbox, self._gone)
 

@@ -80,10 +80,10 @@ class EmbeddedSession:
             keep(promise, Unroutable(f"no queue takes the key {message.key!r}") if mandatory else None)
         return promise
 
-    async def consume(self, queue: str, *, prefetch: int) -> EmbeddedConsumer | TailConsumer:
+    async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> EmbeddedConsumer | TailConsumer:
         """See the contract."""
         self._lifetime.check()
-        consumer = self._switchboard.queue(queue).consume(prefetch, self.lose)
+        consumer = self._switchboard.queue(queue).consume(prefetch, budget, self.lose)
         self._consumers.add(consumer)
         return consumer
 

@@ -67,11 +67,14 @@ class _Properties(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What an earlier process left: queues, bindings as (queue, exchange, pattern), messages as (place, queue, due)."""
+    """What an earlier process left.
+
+    Queues, bindings as (queue, exchange, pattern), messages as (place, queue, due, bytes of body).
+    """
 
     queues: list[Queue]
     bindings: list[tuple[str, str, str]]
-    messages: list[tuple[int, str, float | None]]
+    messages: list[tuple[int, str, float | None, int]]
 
 
 class Store:
@@ -118,12 +121,15 @@ class Store:
         return self._write(lambda database: _nothing(database.executemany(_REMOVE, rows)))
 
     def move(self, places: list[int], target: str) -> asyncio.Future[list[int]]:
-        """Put messages at the end of another queue, under its name as their key; the result is their new places."""
+        """Put messages at the end of another queue, under its name as their key.
+
+        The result is the new place of each, 0 for one that is gone.
+        """
 
         def change(database: sqlite3.Connection) -> list[int]:
             copies = [database.execute(_MOVE, (target, target, place)) for place in places]
             database.executemany(_REMOVE, [(place,) for place in places])
-            return [copy.lastrowid or 0 for copy in copies if copy.rowcount == 1]
+            return [copy.lastrowid or 0 if copy.rowcount == 1 else 0 for copy in copies]
 
         return self._write(change)
 
@@ -215,7 +221,7 @@ class Store:
         return Saved(
             [Queue(name, QueueKind(kind), delay, target) for name, kind, delay, target in queues],
             database.execute("SELECT queue, exchange, pattern FROM bindings").fetchall(),
-            database.execute("SELECT place, queue, due FROM messages ORDER BY place").fetchall(),
+            database.execute("SELECT place, queue, due, length(body) FROM messages ORDER BY place").fetchall(),
         )
 
     def _sync_directory(self) -> None:

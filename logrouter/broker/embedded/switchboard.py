@@ -33,12 +33,14 @@ class Switchboard:
             self._queues[queue.name] = self._new_stored(queue)
         for queue_name, exchange, pattern in saved.bindings:
             self.routes.bind(queue_name, exchange, pattern)
-        for place, queue_name, due in saved.messages:
+        for place, queue_name, due, size in saved.messages:
             stored = self._queues.get(queue_name)
             if isinstance(stored, DelayQueue):
-                stored.arrived(due or 0.0, place)
+                stored.arrived(due or 0.0, place, size)
             elif isinstance(stored, StoredQueue):
-                stored.arrived(place, redelivered=True)  # it may have been: nobody has written down that it was not
+                stored.arrived(
+                    place, size, redelivered=True
+                )  # it may have been: nobody has written down that it was not
 
     async def close(self) -> None:
         """Leave what is on disk to the next `open`."""

@@ -105,10 +105,11 @@ class SocketSession:
             self._send("publish", [exchange, *flags], promise, message)
         return promise
 
-    async def consume(self, queue: str, *, prefetch: int) -> SocketConsumer:
+    async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> SocketConsumer:
         """See the contract."""
         inbox = Inbox(bounded=queue in self._tails)
-        number = await self.call("consume", queue, prefetch, inbox=inbox)
+        bounds = [prefetch, budget] if budget else [prefetch]  # an older server knows the first alone
+        number = await self.call("consume", queue, *bounds, inbox=inbox)
         return SocketConsumer(self, int(number), inbox)
 
     async def depth(self, queue: str) -> int:

@@ -121,8 +121,8 @@ class _Client:
     async def _declare(self, queue: Any) -> None:
         await self._session.declare_queue(msgspec.convert(queue, Queue))
 
-    async def _consume(self, queue: str, prefetch: int) -> int:
-        consumer = await self._session.consume(queue, prefetch=prefetch)
+    async def _consume(self, queue: str, prefetch: int, budget: int = 0) -> int:
+        consumer = await self._session.consume(queue, prefetch=prefetch, budget=budget)
         number = len(self._consumers)
         self._consumers[number] = (consumer, {})
         self._spawn(self._pump(number))
