@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from logrouter.batch import Part
 from shippers.inputs.follower import Follower
 from shippers.lines import Window
+from shippers.plain import safe_parts
 from shippers.publisher import Publisher
-from shippers.windows import parts
 from shippers.workers import Workers
+
+_LONG = 1 << 20
+"""Bytes of a window that is one long line: it may have to be cut, which is counted here."""
 
 _EACH = 3
 """Windows for each worker: one that it makes, one that waits, one on its way."""
@@ -63,8 +66,9 @@ class Making:
     def take(self, follower: Follower, window: Window) -> None:
         """Make a window into parts, here if it is of a spool, and publish them behind those of the same source."""
         settings = follower.origin.settings
-        if self._workers is None or settings.feed is not None:
-            self._publish(follower, window, parts(window, settings, time.time()))
+        is_long = window.to - window.from_ > _LONG
+        if self._workers is None or settings.feed is not None or (is_long and follower not in self._lanes):
+            self._publish(follower, window, safe_parts(window, settings, time.time()))
             return
         made = asyncio.create_task(self._workers.parts(window, settings))
         self._lanes.setdefault(follower, deque()).append(_Made(window, follower.chain.rewinds, made))

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Sequence
 
+from logrouter.observe.events import SCAN_FAILED
 from logrouter.waiting import wait
 from shippers.input import Input
 from shippers.inputs.discovery import discover
@@ -75,7 +76,11 @@ class Rounds:
         self._scanned_at = began = time.monotonic()
         files.scan_due = began + _SCAN_SECONDS
         self.begun += 1
-        found = await asyncio.to_thread(discover, self._inputs, self._excluded)
+        try:
+            found = await asyncio.to_thread(discover, self._inputs, self._excluded)
+        except Exception as error:  # noqa: BLE001  # the files that are followed are read on
+            SCAN_FAILED.happened(reason=f"{type(error).__name__}: {error}")
+            return
         if not await asyncio.to_thread(watches.look_at, found.wanted):
             files.scan_due = min(files.scan_due, began + _LOOK_SECONDS)
         files.apply(found, time.monotonic())

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from logrouter.batch import Part, packed
 from logrouter.keys import routing_key
-from logrouter.record import Record, encode_lines, rfc3339, split_lines
+from logrouter.observe.events import RECORD_CUT
+from logrouter.record import MAX_RECORD, Record, encode_lines, fitted, rfc3339, split_lines
 from shippers.input import Input, Journal, Syslog
 from shippers.lines import Lines, Window, lines_of
 from shippers.messages import entry, message
@@ -65,11 +66,23 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
             count=len(group.records),
             first=min(group.filed),
             last=max(group.filed),
-            body=encode_lines(group.records),
+            body=_encoded(group.records),
         )
         for number, ((service, host, level), group) in enumerate(groups.items())
     )
     return tuple(map(packed, made) if settings.compressed else made)
+
+
+def _encoded(records: Sequence[Record]) -> bytes:
+    """The records as they travel; one that is too large for a message is cut."""
+    body = encode_lines(records)
+    if len(body) <= MAX_RECORD:
+        return body
+    kept = [fitted(record) for record in records]
+    for record, each in zip(records, kept, strict=True):
+        if each is not record:
+            RECORD_CUT.happened(source=record.source, position=record.pos)
+    return encode_lines(kept)
 
 
 def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:

@@ -11,9 +11,14 @@ import struct
 import sys
 from typing import BinaryIO
 
+from logrouter.batch import Part
 from logrouter.garbage import collect_seldom
+from shippers.input import Input
 from shippers.lines import Window
 from shippers.windows import parts
+
+Made = tuple[Part, ...] | None
+"""The parts of a window; None for one that is to be made by whoever asked."""
 
 LENGTH = struct.Struct(">I")
 """Stands before each frame."""
@@ -48,8 +53,15 @@ def _serve() -> None:
     assert isinstance(inputs, list)  # the first frame
     while isinstance(job := _read_frame(sys.stdin.buffer), tuple):
         window, place, now = job
-        sys.stdout.buffer.write(frame(parts(window, inputs[place], now)))
+        sys.stdout.buffer.write(frame(_made(window, inputs[place], now)))
         sys.stdout.buffer.flush()
+
+
+def _made(window: Window, settings: Input, now: float) -> Made:
+    try:
+        return parts(window, settings, now)
+    except Exception:  # noqa: BLE001  # it is tried once more where what goes wrong is said and counted
+        return None
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from logrouter.batch import Part
 from logrouter.observe.events import WORKER_LOST
 from shippers.input import Input
 from shippers.lines import Window
-from shippers.windows import parts
-from shippers.worker import LENGTH, Job, frame
+from shippers.plain import safe_parts
+from shippers.worker import LENGTH, Job, Made, frame
 
 
 class Workers:
@@ -43,7 +43,7 @@ class Workers:
         job = (window, self._places[settings], time.time())
         able = [worker for worker in self._workers if not worker.is_lost]
         made = await min(able, key=_load).make(job) if able else None
-        return made or parts(window, settings, job[2])
+        return made or safe_parts(window, settings, job[2])
 
     async def __aexit__(self, *error: object) -> None:
         """End them."""
@@ -60,7 +60,7 @@ class _Worker:
         self.is_lost = False
         self._process = process
         self._input, self._output = process.stdin, process.stdout
-        self.jobs: deque[asyncio.Future[tuple[Part, ...] | None]] = deque()
+        self.jobs: deque[asyncio.Future[Made]] = deque()
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
@@ -75,9 +75,9 @@ class _Worker:
         worker._input.write(frame(list(inputs)))
         return worker
 
-    async def make(self, job: Job) -> tuple[Part, ...] | None:
+    async def make(self, job: Job) -> Made:
         """The parts; None if the process ends before it has made them."""
-        made: asyncio.Future[tuple[Part, ...] | None] = asyncio.get_running_loop().create_future()
+        made: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
         self.jobs.append(made)
         self._input.write(frame(job))
         return await made

@@ -15,7 +15,7 @@ from secrets import token_hex
 from logrouter.batch import from_message, is_batch
 from logrouter.broker.contract import EXCHANGE, Broker, Consumer, Queue, QueueKind, Session
 from logrouter.cli.selecting import Selection
-from logrouter.errors import SessionLost, WireError
+from logrouter.errors import SessionLost
 from logrouter.message import Message
 from logrouter.observe import events
 from logrouter.record import Record, decode_lines
@@ -121,6 +121,6 @@ def _records(message: Message) -> list[Record]:
         if is_batch(message):
             return decode_lines(from_message(message).body)
         return from_foreign(message, severity, time.time()).records()
-    except WireError as error:
+    except Exception as error:  # noqa: BLE001  # anybody may have written it
         events.TAIL_UNREADABLE.happened(key=message.key, reason=error)
         return []

@@ -20,6 +20,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parents[1]
 
+LEAST_MEMORY = 96 << 20
+"""Bytes: what a router takes beside messages, and the least of these that it can work with."""
+
 LOCAL_BROKER = "amqp://localhost"
 
 
@@ -125,6 +128,19 @@ def workers(function: F) -> F:
     )(function)
 
 
+def memory(function: F) -> F:
+    """--memory."""
+    return click.option(
+        "--memory",
+        envvar="LOGROUTER_MEMORY",
+        default="192 MiB",
+        show_default=True,
+        metavar="SIZE",
+        callback=_check_memory,
+        help="What the router aims to stay within; of it a quarter may be messages in hand.",
+    )(function)
+
+
 def rules(function: F) -> F:
     """--rules."""
     return click.option(
@@ -214,6 +230,18 @@ def _split_files(ctx: click.Context, param: click.Parameter, given: tuple[str, .
             raise click.BadParameter(f"{text!r} is not SERVICE=GLOB, such as web=/var/log/nginx/*.log", ctx, param)
         pairs.append((service, pattern))
     return pairs
+
+
+def _check_memory(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    from logrouter.config.units import parse_size
+
+    try:
+        size = parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error).replace("\n", "; "), ctx, param) from None
+    if size < LEAST_MEMORY:
+        raise click.BadParameter(f"{text!r} is too little; a router takes 96 MiB at least", ctx, param)
+    return size
 
 
 def _check_instance(ctx: click.Context, param: click.Parameter, name: str) -> str:

@@ -27,6 +27,9 @@ from logrouter.rules.ruleset import RuleSet
 from logrouter.waiting import wait_for_any
 from shippers.parsing.severity import severity
 
+_IN_HAND = 4
+"""The part of a router's memory that messages in hand may take, as they come: unpacked and decoded they take more."""
+
 
 def mail_directory(state: Path) -> Path:
     """Where mail is written to that no server is named for."""
@@ -35,12 +38,17 @@ def mail_directory(state: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a router works on. rules: where its rules are.   archives: directory of archives that name none."""
+    """What a router works on.
+
+    rules: where its rules are.   archives: directory of archives that name none.
+    memory: bytes that it aims to stay within.
+    """
 
     rules: Path
     state: Path
     archives: Path
     instance: str
+    memory: int
 
 
 class Router:
@@ -140,7 +148,8 @@ def _open(place: Place, rules: RuleSet) -> Iterator[Routing]:
             )
             for destination in build_notifying(rules.config, instance, mail_directory(state))
         )
+        settings = RouterSettings(instance, budget=place.memory // _IN_HAND)
         commits = Commits(ledger, inline, instance)
-        yield Routing(RouterSettings(instance), ledger, commits, rules, severity, outlets, rules.config.hash)
+        yield Routing(settings, ledger, commits, rules, severity, outlets, rules.config.hash)
     finally:
         ledger.close()

@@ -16,9 +16,17 @@ from logrouter.cli import options
 @options.rules
 @options.state
 @options.instance
+@options.memory
 @options.drain
 def command(
-    *, broker: str, rules: Path | None, state: Path | None, instance: str, drain: bool, drain_timeout: float
+    *,
+    broker: str,
+    rules: Path | None,
+    state: Path | None,
+    instance: str,
+    memory: int,
+    drain: bool,
+    drain_timeout: float,
 ) -> None:
     r"""Run the router: take what shippers and others publish to the exchange `log` where the rules say.
 
@@ -48,6 +56,6 @@ def command(
         if not done:
             raise LogrouterError(f"not drained after {drain_timeout:g} s: the queue of instance {instance} holds more")
 
-    place = Place(options.rules_path(rules), directory, options.archive_directory(directory), instance)
+    place = Place(options.rules_path(rules), directory, options.archive_directory(directory), instance, memory)
     with closing(Router(place, rule_set(place.rules))) as router:
         running.run(lambda stop: main(stop, connect(broker, directory), router), hung_up=reload.set)

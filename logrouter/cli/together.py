@@ -62,6 +62,7 @@ class Plan:
     inputs: Sequence[Input]
     host: str
     workers: int
+    memory: int
     drain: float | None
     demo_logs: Path | None
 
@@ -75,7 +76,7 @@ def run(plan: Plan) -> None:
     """Run until a signal, or drained. Raises what its parts raise."""
     rules = rule_set(plan.rules)
     reload = asyncio.Event()
-    with closing(Router(Place(plan.rules, plan.state, plan.archives, plan.instance), rules)) as router:
+    with closing(Router(Place(plan.rules, plan.state, plan.archives, plan.instance, plan.memory), rules)) as router:
         where = places(rules.config, plan.state, plan.archives, f"{banner.invocation('tail', plan.state)} '#'")
         show, handler = _shown(plan)
         if plan.drain is None:

@@ -16,6 +16,7 @@ from logrouter.cli import options
 @options.instance
 @options.inputs
 @options.workers
+@options.memory
 @options.drain
 @click.option("--demo", is_flag=True, help="Write lively logs of a few made-up services, and follow these alone.")
 @click.pass_context
@@ -30,6 +31,7 @@ def command(
     files: list[tuple[str, str]],
     host: str,
     workers: int,
+    memory: int,
     drain: bool,
     drain_timeout: float,
     demo: bool,
@@ -53,4 +55,4 @@ def command(
     else:
         inputs, chosen = shipping.inputs_of(shipping.configuration(config, files), files), options.rules_path(rules)
     drained = drain_timeout if drain else None
-    together.run(together.Plan(broker, directory, chosen, instance, inputs, host, workers, drained, demo_logs))
+    together.run(together.Plan(broker, directory, chosen, instance, inputs, host, workers, memory, drained, demo_logs))

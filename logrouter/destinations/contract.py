@@ -34,6 +34,9 @@ class Inline(Protocol):
         Raises Retry when it cannot now; nothing of the call then remains, and the same call may be made again.
         """
 
+    def refusal(self, window: Window) -> Exception | None:
+        """Why it can never hold this window, None if it can. To be asked where a write failed; it writes nothing."""
+
     async def committed(self) -> None:
         """The ledger has the states that the last `write` returned."""
 

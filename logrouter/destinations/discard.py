@@ -23,6 +23,9 @@ class Discard:
         """Take the windows and leave no file."""
         return []
 
+    def refusal(self, window: Window) -> None:
+        """It takes all."""
+
     async def committed(self) -> None:
         """There is nothing to remember."""
 

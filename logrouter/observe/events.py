@@ -150,6 +150,15 @@ UP_SUMMARY = Event("up.summary", _info, "{summary}")
 WORKER_LOST = Event(
     "worker.lost", _warning, "the worker {pid} has ended ({reason}); its lines are made into records here"
 )
+WINDOW_UNREAD = Event(
+    "window.unread",
+    _error,
+    "{input}: the lines of source {source} at {position} could not be looked into ({reason}); they go as plain records",
+)
+RECORD_CUT = Event(
+    "record.cut", _warning, "source {source}: the record at {position} is too large for a message; its text is cut"
+)
+SCAN_FAILED = Event("input.scan_failed", _error, "looking for files failed ({reason}); trying again")
 LINE_CUT = Event("line.cut", _warning, "{path}: a line of {length} bytes at {position} was cut to {kept}")
 PUBLISH_REFUSED = Event("publish.refused", _warning, "{broker} does not take messages ({reason}); reading them again")
 PUBLISH_TAKEN = Event("publish.taken", _info, "{broker} takes the messages again")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from logrouter.batch import Part
 from logrouter.extents import Extents
@@ -35,6 +35,7 @@ class Release(Generic[Token]):
 
     slices: its new records.   decided: the ranges to add to the ledger.   repeated: records dropped as known.
     late, hole: released behind or before something that was missing.
+    failed: slices of which nobody can tell what is new, each with what went wrong.
     """
 
     source: str
@@ -44,13 +45,14 @@ class Release(Generic[Token]):
     repeated: int = 0
     late: bool = False
     hole: bool = False
+    failed: tuple[tuple[Slice, Exception], ...] = ()
 
 
 @dataclass(slots=True)
 class _Held(Generic[Token]):
     """A window as far as it has come. `slices` has None for a part that was set aside as broken.
 
-    missing: the parts that are to come to this instance and have not.
+    missing: the parts that are to come to this instance and have not.   size: bytes of its bodies.
     """
 
     from_: int
@@ -58,6 +60,7 @@ class _Held(Generic[Token]):
     keys: tuple[str, ...]
     since: float
     missing: set[int]
+    size: int = 0
     slices: dict[int, Slice | None] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
     repeated: int = 0
@@ -84,20 +87,27 @@ class Assembly(Generic[Token]):
     """All sources of a session.
 
     known: what the ledger has of a source.        is_bound: whether parts under a key come to this instance.
-    hold: seconds that a gap may hold its source.  limit: tokens that may be held in all.
+    hold: seconds that a gap may hold its source.  limit, bytes_limit: tokens and bytes that may be held in all.
     """
 
     def __init__(
-        self, known: Callable[[str], Extents], is_bound: Callable[[str], bool], *, hold: float = 60.0, limit: int = 256
+        self,
+        known: Callable[[str], Extents],
+        is_bound: Callable[[str], bool],
+        *,
+        hold: float = 60.0,
+        limit: int = 256,
+        bytes_limit: int = 64 << 20,
     ) -> None:
         self._known = known
         self._is_bound = is_bound
         self._hold = hold
         self._limit = limit
+        self._bytes_limit = bytes_limit
         self._chains: dict[str, _Chain[Token]] = {}
         self._waiting: dict[str, _Chain[Token]] = {}
         self._forget_at = 0.0
-        self.held = 0
+        self.held = self.held_bytes = 0
 
     def add(self, part: Part, piece: Slice | None, token: Token, now: float) -> list[Release[Token]]:
         """Take a part; `piece` is None for one whose body was set aside. Says what can be released now."""
@@ -112,10 +122,12 @@ class Assembly(Generic[Token]):
         else:
             held.slices[part.part] = piece
             held.missing.discard(part.part)
+            held.size += len(part.body)
+            self.held_bytes += len(part.body)
         held.tokens.append(token)
         self.held += 1
         released = self._advance(chain)
-        while self.held > self._limit:
+        while self._waiting and (self.held > self._limit or self.held_bytes > self._bytes_limit):
             released += self._give_up(min(self._waiting.values(), key=_oldest))
         return released
 
@@ -176,15 +188,25 @@ class Assembly(Generic[Token]):
     def _release(self, chain: _Chain[Token], held: _Held[Token], *, hole: bool) -> Release[Token]:
         del chain.held[held.from_, held.to, held.keys]
         self.held -= len(held.tokens)
+        self.held_bytes -= held.size
         whole = self._is_complete(chain, held)
         missing = tuple(chain.decided.missing(held.from_, held.to))
-        slices, repeated = _new(held.slices.values(), chain.decided, missing == ((held.from_, held.to),))
+        new = _new(held.slices.values(), chain.decided, missing == ((held.from_, held.to),))
         decided = missing if whole else tuple(Extents(held.spans()))
         late = bool(missing) and missing[0][0] < chain.next
         for start, end in decided:
             chain.decided.add(start, end)
         chain.next = max(chain.next, held.to)
-        return Release(chain.source, slices, decided, tuple(held.tokens), held.repeated + repeated, late, hole)
+        return Release(
+            chain.source,
+            new.slices,
+            decided,
+            tuple(held.tokens),
+            held.repeated + new.repeated,
+            late,
+            hole,
+            new.failed,
+        )
 
 
 def _order(held: _Held[Token]) -> tuple[int, int]:
@@ -195,15 +217,26 @@ def _oldest(chain: _Chain[Token]) -> float:
     return min(held.since for held in chain.held.values())
 
 
-def _new(slices: Iterable[Slice | None], decided: Extents, untouched: bool) -> tuple[tuple[Slice, ...], int]:
-    """What is new of these slices, and how many records are not."""
+class _New(NamedTuple):
+    """What is new of a window's slices, how many records are not, and the slices that could not be looked into."""
+
+    slices: tuple[Slice, ...]
+    repeated: int = 0
+    failed: tuple[tuple[Slice, Exception], ...] = ()
+
+
+def _new(slices: Iterable[Slice | None], decided: Extents, untouched: bool) -> _New:
     pieces = [piece for piece in slices if piece is not None]
     if untouched:
-        return tuple(pieces), 0
-    kept, repeated = [], 0
+        return _New(tuple(pieces))
+    kept, repeated, failed = [], 0, []
     for piece in pieces:
-        left, known = undecided(piece, decided)
+        try:
+            left, known = undecided(piece, decided)
+        except Exception as error:  # noqa: BLE001  # whatever a record comes to, it stops no other
+            failed.append((piece, error))
+            continue
         repeated += known
         if left:
             kept.append(left)
-    return tuple(kept), repeated
+    return _New(tuple(kept), repeated, tuple(failed))

@@ -71,6 +71,9 @@ class Commits:
         reach("router.handoff.confirmed")
         pause, began = _FIRST_PAUSE, time.monotonic()
         while failures := await self._place(group):
+            if letters := self._withdraw_refused(group, failures):
+                await asyncio.gather(*(_hand_off(session, message) for message in letters))
+                continue
             reason = next(iter(failures.values()))
             self._failing.begin(reason=reason)
             await wait(abandon, pause)
@@ -83,17 +86,33 @@ class Commits:
         self._failing.end()
         _count(group.entry.counts)
 
+    def _withdraw_refused(self, group: Group, failures: Mapping[str, Exception]) -> list[Message]:
+        """Take the windows out of a group that a destination can never hold, as letters for the dead letters."""
+        return [
+            letter
+            for name in failures.keys() & self._inline.keys()
+            for window in list(group.windows.get(name, ()))
+            if (error := self._inline[name].refusal(window)) is not None
+            for letter in group.withdraw(name, window, error)
+        ]
+
     async def _place(self, group: Group) -> dict[str, Exception]:
         """Try to write a group: to each destination, or to the file of one that is set aside. What failed."""
         async with self._placing:  # none changes from one to the other meanwhile
             inline = {name: windows for name, windows in group.windows.items() if name not in self.aside}
             waiting = {name: windows for name, windows in group.windows.items() if name in self.aside}
+            if refused := {name: error for name, windows in waiting.items() if (error := self._refused(name, windows))}:
+                return refused  # its file is to hold nothing that it can never take
             try:
                 await self._clear_doubt()
                 aside = {name: await self.aside.append(name, windows) for name, windows in waiting.items()}
             except (Retry, sqlite3.Error) as error:
                 return {"": error}
             return await self._try(inline, replace(group.entry, aside=aside))
+
+    def _refused(self, name: str, windows: Sequence[Window]) -> Exception | None:
+        """Why a destination can never hold one of these windows, None if it can hold all."""
+        return next((error for window in windows if (error := self._inline[name].refusal(window))), None)
 
     async def commit_aside(self, name: str) -> None:
         """Write the next windows that wait for a destination. Raises Retry, sqlite3.Error."""
@@ -236,3 +255,5 @@ def _answer(writing: asyncio.Task[list[FileState]]) -> list[FileState] | Retry:
         return writing.result()
     except Retry as error:
         return error
+    except Exception as error:  # noqa: BLE001  # whatever a destination comes to, the others go on
+        return Retry(f"{type(error).__name__}: {error}")

@@ -16,7 +16,8 @@ from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.handoff import ATTEMPTS, Handoff, sent_to
 
-_PREFETCH = 10
+_PREFETCH, _BUDGET = 10, 16 << 20
+"""Notifications, and bytes of them, in hand at most."""
 
 
 class Deliverer:
@@ -32,7 +33,7 @@ class Deliverer:
 
     async def deliver(self) -> None:
         """Deliver until cancelled. Raises BrokerError."""
-        consumer = await self._session.consume(self._handoff.outbox, prefetch=_PREFETCH)
+        consumer = await self._session.consume(self._handoff.outbox, prefetch=_PREFETCH, budget=_BUDGET)
         try:
             async for delivery in consumer:
                 self.idle.clear()

@@ -29,8 +29,8 @@ from logrouter.router.handoff import RULE, Handoff, identity, sent_to
 from logrouter.slices import Slice, from_part
 from logrouter.waiting import raise_first, wait
 
-PREFETCH = 400
-"""Batches in hand at most, each of up to some 256 KiB."""
+PREFETCH, _BUDGET = 400, 16 << 20
+"""Batches, and bytes of them, in hand at most."""
 
 _SETTLE_SECONDS = 1.0
 _LONG = 60.0
@@ -47,6 +47,7 @@ class Gatherer:
         self._ledger = ledger
         self._gathering = destination.resume(ledger.note(destination.name))
         self._deliveries: list[Delivery] = []
+        self._bytes = 0
         self._seen: dict[str, int] = {}
         self._known: dict[str, Extents] = {}
         self._fresh: dict[str, Extents] = {}
@@ -76,7 +77,7 @@ class Gatherer:
     async def gather(self) -> None:
         """Gather until told to end. Raises BrokerError, sqlite3.Error."""
         await self._send_out()
-        consumer = await self._session.consume(self._handoff.records, prefetch=PREFETCH)
+        consumer = await self._session.consume(self._handoff.records, prefetch=PREFETCH, budget=_BUDGET)
         receiving = asyncio.create_task(self._receive(consumer))
         settling = asyncio.create_task(self._settle_when_due(consumer))
         try:
@@ -108,7 +109,8 @@ class Gatherer:
     def _take(self, delivery: Delivery) -> None:
         message, now = delivery.message, time.time()
         self._deliveries.append(delivery)
-        if len(self._deliveries) in (1, PREFETCH // 2):
+        self._bytes += len(message.body)
+        if len(self._deliveries) in (1, PREFETCH // 2) or self._bytes > _BUDGET // 2:
             self._changed.set()
         try:
             piece = from_part(from_message(message))
@@ -149,7 +151,7 @@ class Gatherer:
     async def _settle_when_due(self, consumer: Consumer) -> None:
         while not self._ending:
             self._changed.clear()
-            if self._deliveries and not self._hurried and len(self._deliveries) < PREFETCH // 2:
+            if self._deliveries and not self._hurried and not self._is_large():
                 await wait(self._changed, _SETTLE_SECONDS)
             if self._deliveries or self._is_due():
                 await self._settle(consumer)
@@ -159,13 +161,16 @@ class Gatherer:
         if self._deliveries:
             await self._settle(consumer)
 
+    def _is_large(self) -> bool:
+        return len(self._deliveries) >= PREFETCH // 2 or self._bytes > _BUDGET // 2
+
     def _is_due(self) -> bool:
         # A clock that was set back says nothing of when it is time: the gathering knows better.
         return self._due is not None and not self._composed <= time.time() < self._due
 
     async def _settle(self, consumer: Consumer) -> None:
         self._settling = True
-        deliveries, self._deliveries = self._deliveries, []
+        deliveries, self._deliveries, self._bytes = self._deliveries, [], 0
         aside, self._aside = self._aside, []
         seen, (fresh, self._fresh) = dict(self._seen), (self._fresh, {})
         self._composed, hurried = time.time(), self._hurried

@@ -1,14 +1,15 @@
 """Groups: what the next commit will hold. Pure.
 
-In come releases and foreign records, each is decided once; out go windows by inline destination, messages for the
-others, the ledger's entry, and the deliveries to acknowledge once all that is durable.
+Releases and foreign records are decided once as they are added. A group then has windows by inline destination,
+messages for other destinations and for the dead letters, the ledger's entry, and the deliveries to acknowledge once
+all of that is durable.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -16,18 +17,20 @@ from logrouter.broker.contract import Delivery
 from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry
 from logrouter.message import Message
 from logrouter.router.assembly import Release
-from logrouter.router.handoff import Handoff
-from logrouter.rules.decision import Decide
+from logrouter.router.dead_letters import DeadLetters
+from logrouter.router.handoff import Handoff, carried
+from logrouter.rules.decision import Decide, Decision
 from logrouter.slices import Slice
 
 
 @dataclass(slots=True)
 class Group:
-    """What the next commit will hold. `size` is bytes of records.
+    """What the next commit will hold. `size` is bytes of records and of messages for the dead letters.
 
     handoffs: the destinations that are not inline.   outgoing: messages, each under its queue's name as key.
     """
 
+    dead_letters: DeadLetters
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
     windows: dict[str, list[list[Slice]]] = field(default_factory=dict)
     entry: Entry = field(default_factory=Entry)
@@ -44,6 +47,8 @@ class Group:
         if release.late or release.hole:
             self.entry.late[source] = self.entry.late.get(source, 0) + 1
         self._route(release.slices, decide)
+        for piece, error in release.failed:
+            self._refuse(piece, error)
         self.deliveries.extend(release.tokens)
 
     def add_foreign(self, piece: Slice, delivery: Delivery, decide: Decide) -> None:
@@ -51,25 +56,51 @@ class Group:
         self._route((piece,), decide)
         self.deliveries.append(delivery)
 
+    def lay_aside(self, message: Message, error: Exception, delivery: Delivery | None = None) -> None:
+        """Send a message to the dead letters; `delivery` is acknowledged with the group."""
+        self.size += len(message.body)
+        self.outgoing.append(self.dead_letters.letter(message, error))
+        if delivery is not None:
+            self.deliveries.append(delivery)
+
+    def withdraw(self, name: str, window: Sequence[Slice], error: Exception) -> list[Message]:
+        """Take a window back that its destination cannot hold: the messages that it comes to for the dead letters."""
+        self.windows[name] = [each for each in self.windows[name] if each is not window]
+        for piece in window:
+            self._count(piece, (name,), -1)
+        return [self.dead_letters.letter(carried(piece), error) for piece in window]
+
     def _route(self, slices: tuple[Slice, ...], decide: Decide) -> None:
         windows: dict[str, list[Slice]] = {}
         for whole in slices:
-            for piece, targets in decide(whole):
-                self.size += len(piece.body)
-                self._count(piece, (DECIDED, *(target.destination for target in targets)))
-                for name, rule in targets:
-                    if handoff := self.handoffs.get(name):
-                        self.outgoing.append(handoff.message(piece, rule))
-                    else:
-                        windows.setdefault(name, []).append(piece)
+            try:
+                decisions = decide(whole)
+            except Exception as error:  # noqa: BLE001  # whatever rules come to on one slice, the others are decided
+                self._refuse(whole, error)
+                continue
+            self._take(decisions, windows)
         for name, window in windows.items():
             self.windows.setdefault(name, []).append(window)
 
-    def _count(self, piece: Slice, destinations: tuple[str, ...]) -> None:
+    def _take(self, decisions: Iterable[Decision], windows: dict[str, list[Slice]]) -> None:
+        for piece, targets in decisions:
+            self.size += len(piece.body)
+            self._count(piece, (DECIDED, *(target.destination for target in targets)))
+            for name, rule in targets:
+                if handoff := self.handoffs.get(name):
+                    self.outgoing.append(handoff.message(piece, rule))
+                else:
+                    windows.setdefault(name, []).append(piece)
+
+    def _refuse(self, piece: Slice, error: Exception) -> None:
+        self._count(piece, (DECIDED,))
+        self.lay_aside(carried(piece), error)
+
+    def _count(self, piece: Slice, destinations: tuple[str, ...], sign: int = 1) -> None:
         for day, records in _by_day(piece):
             for name in destinations:
                 counted = Counted(piece.source, name, day, piece.service, piece.host)
-                self.entry.counts[counted] = self.entry.counts.get(counted, 0) + records
+                self.entry.counts[counted] = self.entry.counts.get(counted, 0) + sign * records
 
     def __bool__(self) -> bool:
         return bool(self.deliveries)

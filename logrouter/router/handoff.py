@@ -76,23 +76,28 @@ class Handoff:
 
     def message(self, piece: Slice, rule: str) -> Message:
         """The records of a slice for the destination."""
-        first, last = piece.places[0], piece.places[-1]
-        part = Part(
-            source=piece.source,
-            start=first.pos,
-            from_=first.pos,
-            to=last.end,
-            part=0,
-            keys=(piece.key,),
-            service=piece.service,
-            host=piece.host,
-            severity=piece.severity,
-            count=len(piece),
-            first=piece.first,
-            last=piece.last,
-            body=piece.body,
-        )
-        return replace(to_message(part, {KEY: piece.key, RULE: rule}), key=self.records, message_id=identity(piece))
+        return sent_to(self.records, carried(piece), rule=rule)
+
+
+def carried(piece: Slice) -> Message:
+    """The records of a slice as a message, under their key."""
+    first, last = piece.places[0], piece.places[-1]
+    part = Part(
+        source=piece.source,
+        start=first.pos,
+        from_=first.pos,
+        to=last.end,
+        part=0,
+        keys=(piece.key,),
+        service=piece.service,
+        host=piece.host,
+        severity=piece.severity,
+        count=len(piece),
+        first=piece.first,
+        last=piece.last,
+        body=piece.body,
+    )
+    return replace(to_message(part), message_id=identity(piece))
 
 
 def identity(piece: Slice) -> str:

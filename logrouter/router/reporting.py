@@ -14,18 +14,19 @@ from dataclasses import dataclass, field
 
 from logrouter import __version__
 from logrouter.broker.contract import Delivery, Queue, QueueKind, Session
-from logrouter.errors import WireError
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.observe import events, metrics
+from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.deliveries import some
-from logrouter.router.handoff import sent_to
 from logrouter.statement import EXCHANGE, ROUTER, Statement, from_message, to_message
 from logrouter.waiting import wait_for_any
 
 _EVERY = 60.0
 """Seconds between two statements of the router."""
 
-_PREFETCH = 100
+_PREFETCH, _BUDGET = 100, 8 << 20
+"""Statements, and bytes of them, in hand at most."""
+
 _PATIENCE = 0.2
 """Seconds without a statement after which, when it is to end, none is left."""
 
@@ -44,9 +45,9 @@ class Reporter:
         return Queue(f"logrouter.{self.instance}.reports", QueueKind.HANDOFF)
 
     @property
-    def dead(self) -> str:
+    def dead_letters(self) -> DeadLetters:
         """Where those go that are none."""
-        return f"logrouter.{self.instance}.dead"
+        return DeadLetters(f"logrouter.{self.instance}.dead")
 
     def statement(self, *, final: bool) -> Statement:
         """What there is to say now."""
@@ -71,7 +72,7 @@ async def report(
 
     Raises BrokerError, sqlite3.Error.
     """
-    consumer = await session.consume(reporter.queue.name, prefetch=_PREFETCH)
+    consumer = await session.consume(reporter.queue.name, prefetch=_PREFETCH, budget=_BUDGET)
     coming = aiter(consumer)
     due, last = 0.0, None
     ending = asyncio.create_task(wait_for_any(stop, drain))
@@ -102,10 +103,8 @@ async def _keep(
     for delivery in deliveries:
         try:
             entry.statements.append(from_message(delivery.message))
-        except WireError as error:
-            await session.publish("", sent_to(reporter.dead, delivery.message, reason=str(error)))
-            events.DEAD_LETTER.happened(key=delivery.message.key, queue=reporter.dead, reason=error)
-            metrics.DEAD.labels(reporter.dead).inc()
+        except Exception as error:  # noqa: BLE001  # anybody may have written it
+            await session.publish("", reporter.dead_letters.letter(delivery.message, error))
     if entry.statements:
         await asyncio.to_thread(ledger.commit, entry)
     return entry.statements

@@ -7,6 +7,7 @@ a commit under way is finished first, for a transaction cannot be called back.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +22,10 @@ from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.assembly import Assembly, Release
 from logrouter.router.commit import SEEN_SECONDS, Commits
+from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.foreign import foreign_identity, from_foreign
 from logrouter.router.group import Group
-from logrouter.router.handoff import Handoff, sent_to
+from logrouter.router.handoff import Handoff
 from logrouter.router.notifying import Outlet
 from logrouter.router.topology import ALL, dead, ingress
 from logrouter.rules.decision import Decide
@@ -45,11 +47,15 @@ a look takes the same way through the broker, so what was sent before it is not 
 
 @dataclass(frozen=True, slots=True)
 class RouterSettings:
-    """What a router is: its instance, the patterns it binds, its prefetch (messages), and how long a gap may hold."""
+    """What a router is: its instance, the patterns it binds, and how long a gap may hold.
+
+    prefetch, budget: messages, and bytes of messages, that it has in hand at most.
+    """
 
     instance: str = "main"
     bind: Sequence[str] = ALL
     prefetch: int = 512
+    budget: int = 48 << 20
     hold: float = 60.0
 
 
@@ -89,9 +95,11 @@ class Serving:
             lambda key: any(matches(key) for matches in bound),
             hold=settings.hold,
             limit=settings.prefetch // 2,
+            bytes_limit=settings.budget // 2,
         )
         self._handoffs = {handoff.destination: handoff for handoff in routing.handoffs}
-        self._group = Group(self._handoffs)
+        self._dead_letters = DeadLetters(dead(settings.instance))
+        self._group = Group(self._dead_letters, self._handoffs)
         self._group_since = 0.0
         self._in_hand = 0
         self._changed = asyncio.Event()
@@ -102,7 +110,9 @@ class Serving:
 
     async def serve(self, stop: asyncio.Event, drain: asyncio.Event | None = None) -> None:
         """Route until `stop` is set, or nothing is left once `drain` is. Raises BrokerError, Retry."""
-        consumer = await self._session.consume(self._queue, prefetch=self._settings.prefetch)
+        consumer = await self._session.consume(
+            self._queue, prefetch=self._settings.prefetch, budget=self._settings.budget
+        )
         receiving = asyncio.create_task(self._receive(consumer))
         committing = asyncio.create_task(self._commit_groups(consumer))
         ending = asyncio.create_task(self._ending(stop, drain or asyncio.Event()))
@@ -142,7 +152,11 @@ class Serving:
             self._room.clear()
             await self._room.wait()
 
+    def _new_group(self) -> Group:
+        return Group(self._dead_letters, self._handoffs)
+
     def _take(self, delivery: Delivery) -> None:
+        """Put a delivery where it belongs; whatever it comes to, it stops none of the others."""
         message = delivery.message
         try:
             if is_batch(message):
@@ -150,8 +164,10 @@ class Serving:
                 self._put(self._assembly.add(part, self._read_body(part, message), delivery, time.monotonic()))
             else:
                 self._take_foreign(delivery)
-        except WireError as error:
-            self._set_aside(message, delivery, error)
+        except sqlite3.Error:
+            raise  # the ledger's trouble, not the message's
+        except Exception as error:  # noqa: BLE001  # anybody may have written the message
+            self._group.lay_aside(message, error, delivery)
 
     def _read_body(self, part: Part, message: Message) -> Slice | None:
         """The records of a part; those that do not decode are laid among the dead letters, and the rest is taken."""
@@ -159,7 +175,7 @@ class Serving:
             return from_part(part)
         except WireError as error:
             piece, left = salvage(part)
-            self._set_aside(replace(message, body=left or part.body, content_encoding=""), None, error)
+            self._group.lay_aside(replace(message, body=left or part.body, content_encoding=""), error)
             return piece
 
     def _take_foreign(self, delivery: Delivery) -> None:
@@ -173,15 +189,6 @@ class Serving:
                 return
             self._group.entry.seen[identity] = int(now)
         self._group.add_foreign(from_foreign(message, self._routing.read_severity, now), delivery, self._routing.decide)
-
-    def _set_aside(self, message: Message, delivery: Delivery | None, error: WireError) -> None:
-        """Lay a message among the dead letters; `delivery` is None while something else settles it."""
-        queue = dead(self._settings.instance)
-        events.DEAD_LETTER.happened(key=message.key, queue=queue, reason=error)
-        metrics.DEAD.labels(queue).inc()
-        self._group.outgoing.append(sent_to(queue, message, reason=str(error)))
-        if delivery is not None:
-            self._group.deliveries.append(delivery)
 
     def _put(self, releases: Sequence[Release[Delivery]]) -> None:
         for release in releases:
@@ -224,7 +231,7 @@ class Serving:
         while not self._abandon.is_set():
             waited = time.monotonic() - self._group_since if self._group else 0.0
             if self._group and (self._closing or self._hurried or self._is_large() or waited >= _GROUP_SECONDS):
-                group, self._group, self._group_since = self._group, Group(self._handoffs), 0.0
+                group, self._group, self._group_since = self._group, self._new_group(), 0.0
                 self._room.set()
                 return group
             if self._closing:

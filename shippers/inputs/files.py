@@ -183,6 +183,10 @@ class Files:
             follower.failing, follower.due = True, now + QUIET
             self.notices.failed(follower.path, error.strerror)
             return None
+        except Exception as error:  # noqa: BLE001  # whatever one file comes to, the others are read
+            follower.failing, follower.due = True, now + QUIET
+            self.notices.failed(follower.path, f"{type(error).__name__}: {error}")
+            return None
         follower.failing = False
         if follower.source and not follower.saved:
             self.unsaved.add(follower)

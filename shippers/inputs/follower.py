@@ -23,6 +23,9 @@ from shippers.lines import Window
 WINDOW = 256 << 10
 """Bytes read at a time, and so the most in a window, save for one that is a single longer line."""
 
+MAX_LINE = 8 << 20
+"""Bytes of a line that are kept at most, whatever `max_line` says: a record has to fit into a message."""
+
 TICK = 0.025
 """Seconds between two looks at a file that grows: short enough to be immediate, and it gathers lines to a window."""
 
@@ -259,7 +262,7 @@ class Follower:
         if end or (final and content):
             settings, hold = self.origin.settings, is_last and not (final or is_due)
             whole = content[: end or len(content)]
-            piece = piece_of(whole, settings.max_line, settings.joining, hold=hold, more=not is_last)
+            piece = piece_of(whole, min(settings.max_line, MAX_LINE), settings.joining, hold=hold, more=not is_last)
             if piece is not None:
                 return self._window(piece)
             self.holds = True
@@ -284,7 +287,7 @@ class Follower:
             self._fruitless = self.size
             return None
         self._long = None
-        kept = line.kept(self.origin.settings.max_line)
+        kept = line.kept(min(self.origin.settings.max_line, MAX_LINE))
         data = self._take(kept)
         if len(data) < kept:
             raise Rewritten(f"{self.path} was truncated after {self.chain.position}")

@@ -94,9 +94,8 @@ def test_a_body_is_packed_where_it_gains_and_comes_back(size: int) -> None:
 def test_a_body_that_unpacks_to_more_than_a_broker_takes_is_refused_before_it_takes_memory(
     says_its_size: bool,
 ) -> None:
-    packing = zstandard.ZstdCompressor(write_content_size=says_its_size).compressobj(
-        size=1 << 30 if says_its_size else -1
-    )
+    size = 1 << 30 if says_its_size else -1
+    packing = zstandard.ZstdCompressor(write_content_size=says_its_size).compressobj(size=size)
     bomb = b"".join(packing.compress(bytes(1 << 20)) for _ in range(1 << 10)) + packing.flush()
     tracemalloc.start()
     with pytest.raises(WireError, match=f"{MAX_BODY} are allowed|more than {MAX_BODY}"):

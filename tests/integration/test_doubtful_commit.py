@@ -18,6 +18,7 @@ from logrouter.errors import Retry
 from logrouter.ledger.ledger import INGRESS, Entry, Ledger
 from logrouter.observe import events
 from logrouter.router.commit import Commits
+from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.group import Group
 from logrouter.slices import from_part
 
@@ -53,7 +54,7 @@ async def session(tmp_path: Path) -> AsyncIterator[Session]:
 
 
 def group() -> Group:
-    made = Group(windows={"archive": [[from_part(part(0, 10))]]})
+    made = Group(DeadLetters("dead"), windows={"archive": [[from_part(part(0, 10))]]})
     made.entry.add_decided(INGRESS, "src", [(0, 100)])
     return made
 

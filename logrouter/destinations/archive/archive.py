@@ -133,6 +133,14 @@ class Archive:
             raise Retry(f"archive {self.name}: {failures[0]}") from failures[0]
         return [segment.written for segment in self._touched.values()]
 
+    def refusal(self, window: Window) -> Exception | None:
+        """What goes wrong in filing a window, if anything does."""
+        try:
+            self._filing.file([window])
+        except Exception as error:  # noqa: BLE001  # names and times are whatever somebody sent
+            return error
+        return None
+
     async def _begin(self, filed: Mapping[str, Filed]) -> None:
         """Note new files in the ledger before they are there: what a crash leaves of them must be known as nothing."""
         new = {
