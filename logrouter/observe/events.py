@@ -104,6 +104,9 @@ TEMPLATE_FAILED = Event(
 )
 DEAD_LETTER = Event("message.dead", _warning, "a message under {key!r} went to {queue}: {reason}")
 WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before {position} did not come in time")
+WINDOW_SHORT = Event(
+    "window.short", _warning, "source {source}: a window has no records for {ranges}; that stays missing until it comes"
+)
 TIDY_FAILED = Event("archive.untidy", _warning, "finished files could not be put away ({reason}); trying again later")
 RELOADED = Event("rules.reloaded", _info, "{count} rules are in force as {path} has them now")
 RELOAD_REFUSED = Event("rules.refused", _error, "the rules in force stay: {reason}")

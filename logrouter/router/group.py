@@ -26,6 +26,7 @@ class Group:
     """What the next commit will hold. `size` is bytes of records.
 
     handoffs: the destinations that are not inline.   outgoing: messages, each under its queue's name as key.
+    short: what windows claim and have no records for, by source.
     """
 
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Group:
     entry: Entry = field(default_factory=Entry)
     outgoing: list[Message] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    short: list[tuple[str, tuple[tuple[int, int], ...]]] = field(default_factory=list)
     size: int = 0
 
     def add(self, release: Release[Delivery], decide: Decide) -> None:
@@ -43,6 +45,8 @@ class Group:
             self.entry.repeated[source] = self.entry.repeated.get(source, 0) + release.repeated
         if release.late or release.hole:
             self.entry.late[source] = self.entry.late.get(source, 0) + 1
+        if release.short:
+            self.short.append((release.source, release.short))
         self._route(release.slices, decide)
         self.deliveries.extend(release.tokens)
 
