@@ -60,6 +60,11 @@ class Extents:
         return gaps
 
     @property
+    def start(self) -> int:
+        """The lowest position, 0 for the empty set."""
+        return self._starts[0] if self._starts else 0
+
+    @property
     def end(self) -> int:
         """One past the highest position, 0 for the empty set."""
         return self._ends[-1] if self._ends else 0
@@ -74,9 +79,15 @@ class Extents:
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(list(zip(self._starts, self._ends, strict=True)))
 
-    def __len__(self) -> int:
-        """How many positions are in the set."""
+    @property
+    def size(self) -> int:
+        """How many positions are in the set. No `__len__`: `list` would ask for memory for each of them."""
         return sum(self._ends) - sum(self._starts)
+
+    @property
+    def count(self) -> int:
+        """How many ranges they are."""
+        return len(self._starts)
 
     def __bool__(self) -> bool:
         return bool(self._starts)

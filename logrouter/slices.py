@@ -35,6 +35,7 @@ class Slice:
     """Records of one source that share key, service, host and severity, in the order of their `pos`.
 
     body: NDJSON.   places: the positions of each record, one for one.   first, last: filing times, ms since 1970.
+    gaps: what lies between its records, None where nobody has looked.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Slice:
     last: int
     body: bytes
     places: Sequence[Place]
+    gaps: Sequence[tuple[int, int]] | None = None
 
     @property
     def is_foreign(self) -> bool:
@@ -106,7 +108,9 @@ class Slice:
         if all(keep):
             return self
         lines = list(compress(self.lines(), keep))
-        return replace(self, body=b"".join(lines), places=list(compress(self.places, keep))) if lines else None
+        if not lines:
+            return None
+        return replace(self, body=b"".join(lines), places=list(compress(self.places, keep)), gaps=None)
 
 
 def from_part(part: Part) -> Slice:
@@ -114,13 +118,17 @@ def from_part(part: Part) -> Slice:
     places = decode_places(part.body)
     if len(places) != part.count or part.body.count(b"\n") != part.count:
         raise WireError(f"header count is {part.count}, the body has {len(places)} records")
-    before = part.from_
+    before, gaps = part.from_, []
     for place in places:
         if not before <= place.pos < place.end <= part.to:
             raise WireError(f"record [{place.pos}, {place.end}) is out of order or outside [{part.from_}, {part.to})")
+        if place.pos != before:
+            gaps.append((before, place.pos))
         before = place.end
+    if gaps and gaps[0][1] == places[0].pos:
+        del gaps[0]  # before the first record
     return Slice(
-        part.key, part.source, part.service, part.host, part.severity, part.first, part.last, part.body, places
+        part.key, part.source, part.service, part.host, part.severity, part.first, part.last, part.body, places, gaps
     )
 
 

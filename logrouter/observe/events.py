@@ -112,6 +112,9 @@ MESSAGE_FAILED = Event(
     "message.failed", _error, "a message under {key!r} could not be handled ({reason}); it goes to {queue}"
 )
 WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before {position} did not come in time")
+WINDOW_SHORT = Event(
+    "window.short", _warning, "source {source}: a window has no records for {ranges}; that stays missing until it comes"
+)
 TIDY_FAILED = Event("archive.untidy", _warning, "finished files could not be put away ({reason}); trying again later")
 RELOADED = Event("rules.reloaded", _info, "{count} rules are in force as {path} has them now")
 RELOAD_REFUSED = Event("rules.refused", _error, "the rules in force stay: {reason}")

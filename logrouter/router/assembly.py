@@ -7,26 +7,36 @@ read or written, and the tokens mean nothing here.
 A window is released when all its parts that the instance is bound to are there and nothing before it is missing. A gap
 holds its source alone, for a bounded time; then it is given up and counted as a hole, and what comes for it later is
 still released, counted as late. The extents decided so far, never a high-water mark, tell repeats from late arrivals.
+
+What is decided of a window is what its records cover, not what it claims. Only where other instances take some of its
+parts may it have gaps: these are theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import le
 from typing import Generic, NamedTuple, TypeVar
 
 from logrouter.batch import Part
+from logrouter.errors import WireError
 from logrouter.extents import Extents
 from logrouter.remainder import undecided
 from logrouter.slices import Slice
 
 Token = TypeVar("Token")
 
+_Ranges = tuple[tuple[int, int], ...]
+
 _IDLE = 600.0
 """Seconds after which a source that holds nothing is forgotten here; the ledger remembers."""
 
 _BETWEEN = 60.0
 """Seconds between two looks for such sources, since all are looked at."""
+
+MOST_RANGES = 10_000
+"""Of what is decided of a source: shippers leave no gaps, and each costs memory here and a row in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,7 @@ class Release(Generic[Token]):
     slices: its new records.   decided: the ranges to add to the ledger.   repeated: records dropped as known.
     late, hole: released behind or before something that was missing.
     failed: slices of which nobody can tell what is new, each with what went wrong.
+    short: the ranges that it claims and has no records for.   shared: other instances take some of its parts.
     """
 
     source: str
@@ -46,13 +57,16 @@ class Release(Generic[Token]):
     late: bool = False
     hole: bool = False
     failed: tuple[tuple[Slice, Exception], ...] = ()
+    short: tuple[tuple[int, int], ...] = ()
+    shared: bool = False
 
 
 @dataclass(slots=True)
 class _Held(Generic[Token]):
     """A window as far as it has come. `slices` has None for a part that was set aside as broken.
 
-    missing: the parts that are to come to this instance and have not.   size: bytes of its bodies.
+    missing: the parts that are to come to this instance and have not.   shared: others take some of its parts.
+    size: bytes of its bodies.
     """
 
     from_: int
@@ -60,6 +74,7 @@ class _Held(Generic[Token]):
     keys: tuple[str, ...]
     since: float
     missing: set[int]
+    shared: bool
     size: int = 0
     slices: dict[int, Slice | None] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
@@ -110,15 +125,20 @@ class Assembly(Generic[Token]):
         self.held = self.held_bytes = 0
 
     def add(self, part: Part, piece: Slice | None, token: Token, now: float) -> list[Release[Token]]:
-        """Take a part; `piece` is None for one whose body was set aside. Says what can be released now."""
+        """Take a part; `piece` is None for one whose body was set aside. Says what can be released now.
+
+        Raises WireError for one that would make another gap in a source that has too many.
+        """
         chain = self._chain(part, now)
+        if chain.decided.count >= MOST_RANGES and piece is not None and not _closes_up(piece, chain.decided):
+            raise WireError(f"source {part.source} is decided in {MOST_RANGES} ranges, and this would be another")
         place = (part.from_, part.to, part.keys)
         held = chain.held.get(place)
         if held is None:
             missing = {number for number, key in enumerate(part.keys) if self._is_bound(key)}
-            held = chain.held[place] = _Held(*place, now, missing)
+            held = chain.held[place] = _Held(*place, now, missing, shared=len(missing) < len(part.keys))
         if part.part in held.slices:
-            held.repeated += part.count
+            held.repeated += len(piece) if piece else 0
         else:
             held.slices[part.part] = piece
             held.missing.discard(part.part)
@@ -189,11 +209,16 @@ class Assembly(Generic[Token]):
         del chain.held[held.from_, held.to, held.keys]
         self.held -= len(held.tokens)
         self.held_bytes -= held.size
-        whole = self._is_complete(chain, held)
         missing = tuple(chain.decided.missing(held.from_, held.to))
-        new = _new(held.slices.values(), chain.decided, missing == ((held.from_, held.to),))
-        decided = missing if whole else tuple(Extents(held.spans()))
         late = bool(missing) and missing[0][0] < chain.next
+        pieces = [piece for piece in held.slices.values() if piece is not None]
+        starts, ends = _runs(pieces)
+        covers = starts[:1] == [held.from_] and ends[-1:] == [held.to] and starts[1:] == ends[:-1]
+        if missing == ((held.from_, held.to),) and (covers or all(map(le, ends, starts[1:]))):
+            new = _New(tuple(pieces))
+        else:
+            new = _new(pieces, chain.decided)
+        decided, short = (missing, ()) if covers else _covered(held, missing, Extents(zip(starts, ends, strict=True)))
         for start, end in decided:
             chain.decided.add(start, end)
         chain.next = max(chain.next, held.to)
@@ -206,6 +231,8 @@ class Assembly(Generic[Token]):
             late,
             hole,
             new.failed,
+            short,
+            held.shared,
         )
 
 
@@ -225,18 +252,52 @@ class _New(NamedTuple):
     failed: tuple[tuple[Slice, Exception], ...] = ()
 
 
-def _new(slices: Iterable[Slice | None], decided: Extents, untouched: bool) -> _New:
-    pieces = [piece for piece in slices if piece is not None]
-    if untouched:
-        return _New(tuple(pieces))
-    kept, repeated, failed = [], 0, []
+def _covered(held: _Held[Token], missing: _Ranges, spans: Extents) -> tuple[_Ranges, _Ranges]:
+    """What is decided with a window whose records take these positions, and what it claims beyond them."""
+    left = tuple(gap for each in missing for gap in spans.missing(*each))
+    if not left or (held.shared and not held.missing):
+        return missing, ()
+    return tuple(spans), () if held.missing else left
+
+
+def _runs(pieces: Iterable[Slice]) -> tuple[list[int], list[int]]:
+    """Where runs of records begin and where they end, each sorted.
+
+    A position lies in as many runs, whichever beginning is put to whichever end: put in this order they cover the same.
+    """
+    starts: list[int] = []
+    ends: list[int] = []
+    for piece in pieces:
+        gaps = piece.gaps
+        if gaps is None:
+            starts += [place.pos for place in piece.places]
+            ends += [place.end for place in piece.places]
+        elif piece.places:
+            starts += [piece.places[0].pos, *(end for _, end in gaps)]
+            ends += [*(start for start, _ in gaps), piece.places[-1].end]
+    return sorted(starts), sorted(ends)
+
+
+def _closes_up(piece: Slice, decided: Extents) -> bool:
+    """Whether these records make no further range: all known, or adjoining one another and what is known."""
+    if all(decided.covers(place.pos, place.end) for place in piece.places):
+        return True
+    spans = Extents((place.pos, place.end) for place in piece.places)
+    return spans.count == 1 and decided.touches(spans.start - 1, spans.end + 1)
+
+
+def _new(pieces: Iterable[Slice], decided: Extents) -> _New:
+    """What is new of these slices; of records that overlap the first one is kept."""
+    known, kept, repeated, failed = decided.copy(), [], 0, []
     for piece in pieces:
         try:
-            left, known = undecided(piece, decided)
+            left, count = undecided(piece, known)
         except Exception as error:  # noqa: BLE001  # whatever a record comes to, it stops no other
             failed.append((piece, error))
             continue
-        repeated += known
+        repeated += count
         if left:
             kept.append(left)
+            for place in left.places:
+                known.add(place.pos, place.end)
     return _New(tuple(kept), repeated, tuple(failed))

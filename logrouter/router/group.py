@@ -28,6 +28,7 @@ class Group:
     """What the next commit will hold. `size` is bytes of records and of messages for the dead letters.
 
     handoffs: the destinations that are not inline.   outgoing: messages, each under its queue's name as key.
+    short: what windows claim and have no records for, by source.
     """
 
     dead_letters: DeadLetters
@@ -36,6 +37,7 @@ class Group:
     entry: Entry = field(default_factory=Entry)
     outgoing: list[Message] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    short: list[tuple[str, tuple[tuple[int, int], ...]]] = field(default_factory=list)
     size: int = 0
 
     def add(self, release: Release[Delivery], decide: Decide) -> None:
@@ -46,6 +48,8 @@ class Group:
             self.entry.repeated[source] = self.entry.repeated.get(source, 0) + release.repeated
         if release.late or release.hole:
             self.entry.late[source] = self.entry.late.get(source, 0) + 1
+        if release.short:
+            self.short.append((release.source, release.short))
         self._route(release.slices, decide)
         for piece, error in release.failed:
             self._refuse(piece, error)

@@ -20,7 +20,7 @@ from logrouter.batch import TYPE, Part, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.config.rules import load_rules
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
-from logrouter.ledger.ledger import Ledger
+from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.message import Message
 from logrouter.observe import events
 from logrouter.record import original
@@ -182,6 +182,19 @@ async def test_a_broken_body_does_not_hold_the_rest_of_its_window(bench: Bench) 
             await asyncio.sleep(0.01)
         await session.purge(f"logrouter.{bench.instance}.dead")
     assert bench.archived() == [line for n, line in enumerate(lines(0, 10)) if n % 2] + lines(10, 12)
+
+
+async def test_a_window_that_claims_what_it_has_no_records_for_hides_nothing(bench: Bench) -> None:
+    before = events.WINDOW_SHORT.count()
+    forged = dataclasses.replace(part(0, 1), to=1 << 62)
+    async with bench.routing() as session:
+        await send(session, to_message(forged))
+        await send(session, to_message(part(0, 10)))
+    assert bench.archived() == lines(0, 10)
+    assert events.WINDOW_SHORT.count() == before + 1
+    ledger = Ledger(bench.directory / "state", bench.instance)
+    assert list(ledger.extents(INGRESS, "src")) == [(0, 100)]
+    ledger.close()
 
 
 async def test_a_zstd_body_is_archived_like_any_other(bench: Bench) -> None:

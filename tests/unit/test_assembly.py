@@ -1,15 +1,18 @@
 """Windows from parts: in order, each position once, whatever the order and however often parts come."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.batch import Part
+from logrouter.errors import WireError
 from logrouter.extents import Extents
 from logrouter.record import Record, encode_lines
-from logrouter.router.assembly import Assembly, Release
+from logrouter.router.assembly import MOST_RANGES, Assembly, Release
 from logrouter.slices import Slice, from_part
 
 SEVERITIES = ("info", "error", "debug")
@@ -139,7 +142,11 @@ def test_a_part_that_was_set_aside_does_not_hold_the_rest() -> None:
     assert target.add(first, None, "broken", 0.0) == []
     (release,) = feed(target, [second])
     assert lines([release]) == [1, 3]
-    assert release.decided == ((0, 40),)
+    assert release.decided == ((10, 20), (30, 40))  # what is mended and published again is new
+    assert release.short == ((0, 10), (20, 30))
+    assert lines(feed(target, window(4, 5))) == [4]
+    (mended,) = feed(target, window(0, 4))
+    assert (lines([mended]), mended.decided) == ([0, 2], ((0, 10), (20, 30)))
 
 
 def test_what_the_ledger_has_is_not_released_again() -> None:
@@ -158,6 +165,73 @@ def test_a_reread_cut_and_keyed_otherwise_replaces_a_window_that_never_came_whol
     assert lines(releases) == [0, 1, 2, 3, 4, 5]
     assert {token for release in releases for token in release.tokens} == {"0-40/0", "0-60/0"}
     assert target.held == 0
+
+
+def without(part: Part, *numbers: int) -> Part:
+    """The part with these lines left out."""
+    kept = [pos for pos in range(part.from_, part.to, 10) if pos // 10 not in numbers]
+    return replace(part, count=len(kept), body=encode_lines(map(line, kept)))
+
+
+def test_a_window_that_claims_more_than_its_records_hides_nothing() -> None:
+    (whole,) = window(0, 4)
+    forged = replace(without(whole, 1, 2, 3), to=1 << 62)
+    target = assembly()
+    (release,) = feed(target, [forged])
+    assert (release.decided, release.short) == (((0, 10),), ((10, 1 << 62),))
+    (true,) = feed(target, [whole])
+    assert (lines([true]), true.repeated, true.decided) == ([1, 2, 3], 1, ((10, 40),))
+    assert true.short == ()
+
+
+def test_a_gap_within_a_window_stays_missing() -> None:
+    (part,) = window(0, 4)
+    target = assembly()
+    (release,) = feed(target, [without(part, 1)])
+    assert (lines([release]), release.decided, release.short) == ([0, 2, 3], ((0, 10), (20, 40)), ((10, 20),))
+    assert lines(feed(target, window(4, 5))) == [4]
+    assert lines(feed(target, [part])) == [1]
+
+
+def test_records_of_two_parts_that_overlap_are_taken_once() -> None:
+    first, second = window(0, 4, keys=2)
+    forged = replace(second, count=4, body=encode_lines(map(line, (0, 10, 20, 30))))
+    (release,) = feed(assembly(), [first, forged])
+    assert lines([release]) == [0, 1, 2, 3]
+    assert (release.repeated, release.decided, release.short) == (2, ((0, 40),), ())
+
+
+def test_gaps_of_a_window_that_others_have_a_share_in_are_theirs() -> None:
+    first, _ = window(0, 4, keys=2)
+    (release,) = feed(assembly(bound=["s.h.info"]), [first])
+    assert (release.decided, release.short, release.shared) == (((0, 40),), (), True)
+
+
+def test_a_source_in_too_many_ranges_takes_only_what_closes_up() -> None:
+    known = [(20 * number, 20 * number + 10) for number in range(MOST_RANGES)]
+    target, end = assembly(known=known), 2 * MOST_RANGES
+    with pytest.raises(WireError, match=f"is decided in {MOST_RANGES} ranges"):
+        feed(target, window(end + 1, end + 2))
+    with pytest.raises(WireError):
+        feed(target, [without(window(end - 1, end + 2)[0], end)])
+    assert target.held == 0
+    assert lines(feed(target, window(end - 1, end + 2))) == [end - 1, end, end + 1]
+    (repeat,) = feed(target, [without(window(4, 9)[0], 5, 7)])
+    assert (repeat.slices, repeat.repeated) == ((), 3)
+    assert lines(feed(target, window(0, 3))) == [1]
+    assert (
+        lines(feed(target, window(end + 11, end + 12))) == []
+    )  # there is room for one: it waits for what is before it
+    assert target.held == 1
+
+
+def test_a_broken_part_that_comes_twice_repeats_what_it_has_not_what_it_claims() -> None:
+    part = replace(window(0, 4, keys=2)[0], count=1 << 62)
+    target = assembly()
+    target.add(part, None, "broken", 0.0)
+    target.add(part, None, "again", 0.0)
+    (release,) = target.expire(60.0)
+    assert release.repeated == 0
 
 
 cuts = st.lists(st.integers(1, 19), max_size=6).map(lambda inner: sorted({0, *inner, 20}))
@@ -188,6 +262,25 @@ def test_every_line_once_and_every_token_once(parts: list[Part], limit: int) -> 
     assert sum(release.repeated for release in releases) >= 20
     in_order = [release for release in releases if not release.late and not release.hole]
     assert lines(in_order) == sorted(lines(in_order))
+
+
+@given(st.sets(st.integers(0, 19)), st.integers(1, 3), st.integers(1, 3))
+def test_what_is_decided_is_what_there_are_records_of(gone: set[int], keys: int, again: int) -> None:
+    target = assembly()
+    parts = [without_own(part, gone) for part in window(0, 20, keys=keys)]
+    releases = feed(target, parts)
+    decided = Extents(span for release in releases for span in release.decided)
+    assert sorted(lines(releases)) == [
+        number for number in range(20) if not decided.missing(number * 10, number * 10 + 10)
+    ]
+    assert decided.missing(0, 200) == sorted(gap for release in releases for gap in release.short)
+    assert sorted(lines(releases) + lines(feed(target, window(0, 20, keys=again)))) == list(range(20))
+
+
+def without_own(part: Part, gone: set[int]) -> Part:
+    """The part without those of its own lines that are gone."""
+    kept = [place.pos for place in from_part(part).places if place.pos // 10 not in gone]
+    return replace(part, count=len(kept), body=encode_lines(map(line, kept)))
 
 
 @given(readings(), st.integers(0, 40))

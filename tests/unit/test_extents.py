@@ -21,10 +21,11 @@ def test_answers_like_a_set_of_positions(pairs: list[tuple[int, int]], asked: tu
     start, end = asked
     span = set(range(start, end))
     assert positions(list(extents)) == model
-    assert len(extents) == len(model)
+    assert extents.size == len(model)
     assert extents.covers(start, end) == (span <= model)
     assert extents.touches(start, end) == bool(span & model)
     assert positions(extents.missing(start, end)) == span - model
+    assert extents.start == min(model, default=0)
     assert extents.end == max(model, default=-1) + 1
 
 
@@ -34,6 +35,7 @@ def test_is_the_smallest_sorted_list_of_ranges(pairs: list[tuple[int, int]]) -> 
     assert all(start < end for start, end in found)
     assert all(before[1] < after[0] for before, after in pairwise(found))
     assert Extents(found) == Extents(pairs)
+    assert Extents(pairs).count == len(found)
 
 
 @given(ranges, probe)
@@ -42,3 +44,11 @@ def test_a_copy_is_independent(pairs: list[tuple[int, int]], added: tuple[int, i
     before = list(extents)
     extents.copy().add(*added)
     assert list(extents) == before
+
+
+def test_it_costs_by_ranges_and_not_by_positions() -> None:
+    far = Extents([(0, 1 << 62), ((1 << 62) + 1, (1 << 63) - 1)])
+    assert list(far) == [(0, 1 << 62), ((1 << 62) + 1, (1 << 63) - 1)]
+    assert tuple(far) == (*far,)
+    assert far.missing(0, (1 << 63) - 1) == [(1 << 62, (1 << 62) + 1)]
+    assert far.size == (1 << 63) - 2
