@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 from rabbitmq_node import RabbitNode
 
 from logrouter.broker import connect
@@ -15,6 +16,9 @@ from logrouter.broker.contract import Broker, Session
 from logrouter.broker.socket.server import serve
 
 _ABSENT = "RABBITMQ IS NOT INSTALLED: the tests that need it were skipped (apt install rabbitmq-server)"
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")  # a machine that is busy with something else is no failure
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,10 +7,12 @@ import subprocess
 from collections import defaultdict
 from pathlib import Path
 
+from shared import SHARED
+
 from logrouter.destinations.archive.naming import segment_of
 from logrouter.record import Record, decode_lines, original
 
-SAMPLES = Path(__file__).parents[2] / "shared" / "data" / "loghub"
+SAMPLES = SHARED / "data" / "loghub"
 
 
 def write_corpus(directory: Path, lines: int, files: int = 4) -> list[Path]:

@@ -86,6 +86,7 @@ class FileState:
 
 
 _FILE_COLUMNS = ", ".join(column.name for column in fields(FileState))
+_FILES = "files INDEXED BY files_by_day"  # else SQLite looks through all files of a destination for those in one state
 _FILE_MARKS = ", ".join("?" for _ in fields(FileState))
 
 
@@ -238,10 +239,19 @@ class Ledger:
         """The files of an archive that are in one of `states`."""
         marks = ", ".join("?" for _ in states)
         rows = self._reader.execute(
-            f"SELECT {_FILE_COLUMNS} FROM files WHERE destination = ? AND state IN ({marks})",  # noqa: S608  # only marks
+            f"SELECT {_FILE_COLUMNS} FROM {_FILES} WHERE destination = ? AND state IN ({marks})",  # noqa: S608  # only marks
             (destination, *states),
         )
         return (FileState(*row) for row in rows.fetchall())
+
+    def finished_before(self, destination: str, day: str, most: int) -> list[FileState]:
+        """The finished files of days before that one, the oldest first, and so many at most."""
+        rows = self._reader.execute(
+            f"SELECT {_FILE_COLUMNS} FROM {_FILES} WHERE destination = ? AND state = 'finished'"  # noqa: S608  # our own columns
+            " AND day > '' AND day < ? ORDER BY day LIMIT ?",
+            (destination, day, most),
+        )
+        return [FileState(*row) for row in rows.fetchall()]
 
     def last_segment(self, destination: str, path: str) -> int:
         """The highest segment that a path has had, 0 for none."""

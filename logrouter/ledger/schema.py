@@ -36,6 +36,10 @@ CREATE TABLE outgoing (destination TEXT PRIMARY KEY, notifications BLOB NOT NULL
     """
 CREATE INDEX seen_by_time ON seen (at);
 """,
+    """
+CREATE INDEX files_by_day ON files (destination, state, day);
+DROP INDEX files_by_state;
+""",
 )
 """What makes a ledger of each version from the one before."""
 

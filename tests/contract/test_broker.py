@@ -7,10 +7,10 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from shared import SHARED, needs_shared
 
 from logrouter.broker.contract import TAIL_BYTES, Broker, Consumer, Delivery, Queue, QueueKind, Session
 from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
@@ -18,7 +18,7 @@ from logrouter.message import Message
 
 Fresh = Callable[[str], str]
 
-_VECTORS = Path(__file__).parents[2] / "../shared/data/topic_vectors.json"
+_VECTORS = SHARED / "data" / "topic_vectors.json"
 _BY_HAND = [
     {"bindings": bindings, "key": key, "expected": expected}
     for bindings, keys in [
@@ -120,9 +120,8 @@ async def test_a_key_goes_to_each_queue_whose_pattern_matches_once(session: Sess
     await check_routing(session, fresh, grouped(_BY_HAND)[place])
 
 
+@needs_shared
 async def test_published_topic_vectors(session: Session, fresh: Fresh) -> None:
-    if not _VECTORS.exists():
-        pytest.skip("the shared topic vectors are not here")
     for place, vectors in enumerate(grouped(json.loads(_VECTORS.read_text()))):
         await check_routing(session, lambda name, place=place: fresh(f"{place}.{name}"), vectors)  # type: ignore[misc]
 

@@ -261,6 +261,51 @@ async def test_retention_removes_old_days_alone(make: Callable[..., Station], mo
     assert len(list(station.ledger.files("archive", "removed"))) == 1
 
 
+async def test_retention_looks_at_no_file_that_is_kept_and_removes_some_at_a_time(
+    make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "_EXPIRING_AT_ONCE", 2)
+    station = make(keep_days=30)
+    today = datetime.now(UTC).date()
+    days = {age: (today - timedelta(days=age)).isoformat() for age in (10, 30, 31, 40, 50)}
+    kept = [FileState("archive", f"{number}.gz", 1, "finished", days[10]) for number in range(1000)]
+    old = [FileState("archive", f"{age}.gz", 1, "finished", day) for age, day in days.items()]
+    station.ledger.commit(Entry(files=[*kept, *old, FileState("archive", "undated.gz", 1, "finished")]))
+    made = 0
+    real = FileState.__init__
+
+    def count(*arguments: Any, **fields: Any) -> None:
+        nonlocal made
+        made += 1
+        real(*arguments, **fields)
+
+    monkeypatch.setattr(FileState, "__init__", count)
+    turns = []
+    while files := await station.archive.tidy():
+        turns.append([(file.path, file.state) for file in files])
+        station.ledger.commit(Entry(files=files))
+    assert turns == [
+        [("50.gz", "expiring"), ("40.gz", "expiring")],
+        [("50.gz", "removed"), ("40.gz", "removed")],
+        [("31.gz", "expiring")],
+        [("31.gz", "removed")],
+    ]
+    assert made < 20
+
+
+async def test_files_that_are_due_are_finished_some_at_a_time(
+    make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "_TURN_SECONDS", 0.0)
+    station = make(rotate_size=1)
+    await station.write(*([piece([0], host=f"h{host}")] for host in range(3)))
+    turns = []
+    while files := await station.archive.tidy():
+        turns.append([file.state for file in files])
+        station.ledger.commit(Entry(files=files))
+    assert turns == [["finishing"], ["finished"]] * 3
+
+
 async def test_a_full_disk_is_tried_again_and_leaves_no_half_member(
     make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,14 +15,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TypeVar
 
 from logrouter.destinations.archive.codec import Damaged
 from logrouter.destinations.archive.directory import Directory
 from logrouter.destinations.archive.filing import Filed, Filing
-from logrouter.destinations.archive.finishing import is_due, is_expired, make_final
+from logrouter.destinations.archive.finishing import is_due, make_final
 from logrouter.destinations.archive.naming import final_name, open_name
 from logrouter.destinations.archive.segment import Segment, SyncFailed, repair
 from logrouter.destinations.contract import Window
@@ -38,6 +38,12 @@ _MAX_OPEN = 256
 
 _GRACE = 600.0
 """Seconds after its last write before a file of a past day is finished: late lines come in bunches."""
+
+_TURN_SECONDS = 1.0
+"""After which no further file is finished in one turn: a write waits for the turn to end."""
+
+_EXPIRING_AT_ONCE = 100
+"""Files that are removed in one turn, each with a sync of its directory."""
 
 _FREE_SHARE = 0.1
 """Of the disk; below that the archive warns."""
@@ -143,15 +149,17 @@ class Archive:
 
     async def _begin(self, filed: Mapping[str, Filed]) -> None:
         """Note new files in the ledger before they are there: what a crash leaves of them must be known as nothing."""
-        new = {
-            path: self._new_state(path, target.day)
-            for path, target in filed.items()
-            if path not in self._open and path not in self._begun
+        days = {
+            path: target.day for path, target in filed.items() if path not in self._open and path not in self._begun
         }
-        if new:
+        if days:
+            new = await self._in_pool(self._new_states, days)
             noted = [replace(state, state="new") for state in new.values()]
             await asyncio.to_thread(self._ledger.commit, Entry(files=noted))
             self._begun |= new
+
+    def _new_states(self, days: Mapping[str, str]) -> dict[str, FileState]:
+        return {path: self._new_state(path, day) for path, day in days.items()}
 
     def _new_state(self, path: str, day: str) -> FileState:
         segment = self._ledger.last_segment(self.name, path) + 1
@@ -198,27 +206,51 @@ class Archive:
         self._touched.clear()
 
     async def tidy(self) -> list[FileState]:
-        """Move files on: open -> finishing -> finished -> expiring -> removed, one commit for each step."""
+        """Move files on: open -> finishing -> finished -> expiring -> removed, one commit for each step.
+
+        A bounded number at each call. What is between two names, or to be removed, is so for one call only.
+        """
         await self._in_pool(self._watch_disk)
         today = datetime.now(self.settings.zone).date()
         moved, self._damaged = self._damaged, []
-        for path in self._due(today.isoformat()):
-            self._written_at.pop(path, None)
-            if segment := self._segments.pop(path, None):
-                segment.close()
-            self._ending.append(self._open.pop(path))
-        ending, self._ending = self._ending, []
-        for state in ending:
-            moved += await self._finish(state)
-        for state in self._ledger.files(self.name, "finishing"):
-            moved += await self._remove(open_name(state.path, state.segment), replace(state, state="finished"))
-        if self.settings.keep_days:
-            for state in self._ledger.files(self.name, "expiring"):
-                moved += await self._remove(final_name(state.path, state.segment), replace(state, state="removed"))
-            finished = self._ledger.files(self.name, "finished")
-            expired = (state for state in finished if is_expired(state, today, self.settings.keep_days))
-            moved += [replace(state, state="expiring") for state in expired]
+        return moved + (await self._complete() or [*await self._finish_due(today), *await self._expire(today)])
+
+    async def _complete(self) -> list[FileState]:
+        """Remove the open names of files that have their final ones, and the files that are kept no longer."""
+        moved = []
+        for state in await self._in_pool(self._ledger.files, self.name, "finishing", "expiring"):
+            if state.state == "finishing":
+                name, after = open_name(state.path, state.segment), "finished"
+            else:
+                name, after = final_name(state.path, state.segment), "removed"
+            moved += await self._remove(name, replace(state, state=after))
         return moved
+
+    async def _finish_due(self, today: date) -> list[FileState]:
+        moved, began = list[FileState](), time.monotonic()
+        ending, self._ending = self._ending, []
+        due = self._due(today.isoformat())
+        while ending or due:
+            moved += await self._finish(ending.pop(0) if ending else self._end(due.pop()))
+            if time.monotonic() - began > _TURN_SECONDS:
+                break
+        self._ending += ending
+        return moved
+
+    def _end(self, path: str) -> FileState:
+        """Write to this file no longer."""
+        self._written_at.pop(path, None)
+        if segment := self._segments.pop(path, None):
+            segment.close()
+        return self._open.pop(path)
+
+    async def _expire(self, today: date) -> list[FileState]:
+        """The next files that are kept no longer; those without a day in their path are kept for ever."""
+        if not self.settings.keep_days:
+            return []
+        first_kept = (today - timedelta(days=self.settings.keep_days)).isoformat()
+        expired = await self._in_pool(self._ledger.finished_before, self.name, first_kept, _EXPIRING_AT_ONCE)
+        return [replace(state, state="expiring") for state in expired]
 
     def _watch_disk(self) -> None:
         total, _, free = shutil.disk_usage(self.settings.directory)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import date, timedelta
 from typing import BinaryIO
 
 from isal import isal_zlib
@@ -30,11 +29,6 @@ _CHUNK = 1 << 20
 def is_due(state: FileState, today: str, rotate_size: int) -> bool:
     """Whether an open file is to be finished: its day is over, or it holds `rotate_size` uncompressed bytes."""
     return bool(state.day and state.day < today) or state.size >= rotate_size
-
-
-def is_expired(state: FileState, today: date, keep_days: int | None) -> bool:
-    """Whether a finished file is older than is kept; files without a day in their path are kept for ever."""
-    return bool(keep_days and state.day and date.fromisoformat(state.day) < today - timedelta(days=keep_days))
 
 
 def make_final(directory: Directory, state: FileState) -> FileState:

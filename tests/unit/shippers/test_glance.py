@@ -1,12 +1,11 @@
 """What lines tell at a glance is what severity and time find with all their forms."""
 
 import json
-from pathlib import Path
 
-import pytest
 from corpus import pool
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from shared import SHARED, needs_shared
 
 from shippers.parsing.glance import glance
 from shippers.parsing.levels import MYSQL, NAMES, POSTGRES, SHORT
@@ -15,7 +14,7 @@ from shippers.parsing.sieve import severities
 from shippers.parsing.time import times
 
 NOW = 1_795_352_400.0
-CASES = Path(__file__).parents[4] / "shared" / "data" / "severity_cases.json"
+CASES = SHARED / "data" / "severity_cases.json"
 
 _DATES = ["2026-11-22 12:00:00", "2026/02-30T25:00:00", "Nov 22 12:00:00", "Nov  2 12:00:00", "Feb 30 12:00:00"]
 _FRAGMENTS = st.sampled_from(
@@ -149,7 +148,7 @@ def test_real_lines_at_a_glance() -> None:
         assert list(zip(*glance(some, "info", NOW), strict=True)) == [both(line) for line in some]
 
 
-@pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")
+@needs_shared
 def test_shared_cases_at_a_glance() -> None:
     lines = [case["line"].partition("\n")[0] for case in json.loads(CASES.read_text())]
     assert list(zip(*glance(lines, "info", NOW), strict=True)) == [both(line) for line in lines]

@@ -3,6 +3,7 @@
 from corpus import pool
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from shared import needs_shared
 
 from shippers.parsing.syslog import program, programs
 
@@ -40,6 +41,7 @@ def test_at_one_look_and_one_by_one(lines: list[str]) -> None:
     assert programs(lines) == [program(line) for line in lines]
 
 
+@needs_shared
 def test_of_real_lines() -> None:
     lines = [line.decode(errors="replace").rstrip("\r\n") for line in pool()]
     found = programs(lines)

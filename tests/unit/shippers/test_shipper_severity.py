@@ -1,17 +1,17 @@
 """Severities: where levels stand they are stated, grave words in running text are guessed, the rest is the input's."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import SHARED, needs_shared
 
 from logrouter.keys import SEVERITIES
 from shippers.parsing import words
 from shippers.parsing.severity import severity
 
-CASES = Path(__file__).parents[3].parent / "shared" / "data" / "severity_cases.json"
+CASES = SHARED / "data" / "severity_cases.json"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_what_is_seen_without_a_search_is_what_a_search_finds(before: str) -> No
     assert bool(words._negation(before)) == (words._NEGATED.search(before) is not None)
 
 
-@pytest.mark.skipif(not CASES.exists(), reason="the public cases are not here")
+@needs_shared
 def test_nearly_all_public_cases_are_read_as_their_formats_say() -> None:
     names = {"err": ("error",), "crit-or-above": ("emerg", "alert", "crit")}
     cases = json.loads(CASES.read_text())

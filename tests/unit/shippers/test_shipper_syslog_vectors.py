@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-import pytest
+from shared import SHARED, needs_shared
 
 from logrouter.keys import SEVERITIES
 from logrouter.record import Record, decode_lines, original
@@ -19,11 +18,11 @@ from shippers.parsing.stamps import moment
 from shippers.windows import parts
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
-VECTORS = Path(__file__).parents[4] / "shared" / "data" / "syslog_vectors.json"
+VECTORS = SHARED / "data" / "syslog_vectors.json"
 
 OUT_OF_RANGE = "<409>1 2016-01-15T00:00:00Z host2 prg - - - message"
 
-pytestmark = pytest.mark.skipif(not VECTORS.exists(), reason="the public vectors are not here")
+pytestmark = needs_shared
 
 
 def cases() -> list[dict[str, Any]]:
