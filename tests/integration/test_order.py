@@ -22,6 +22,7 @@ from logrouter.errors import PublishRefused
 from logrouter.ledger.ledger import INGRESS, Entry, Ledger
 from logrouter.message import Message
 from logrouter.router.commit import Commits
+from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.group import Group
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.decision import Decision, Target
@@ -113,7 +114,11 @@ class Refusing:
 
 async def test_nothing_is_decided_before_what_it_hands_on_is_confirmed(tmp_path: Path, ledger: Ledger) -> None:
     commits = Commits(ledger, {"archive": Archive("archive", ArchiveSettings(tmp_path / "archive"), ledger)})
-    group = Group(windows={"archive": [[from_part(part(0, 10))]]}, outgoing=[Message("logrouter.main.mail", b"{}")])
+    group = Group(
+        DeadLetters("dead"),
+        windows={"archive": [[from_part(part(0, 10))]]},
+        outgoing=[Message("logrouter.main.mail", b"{}")],
+    )
     group.entry.add_decided(INGRESS, "src", [(0, 100)])
     with pytest.raises(PublishRefused):
         await commits.commit(group, Refusing(), asyncio.Event())  # type: ignore[arg-type]  # all that is asked of it
