@@ -15,6 +15,7 @@ import zstandard
 
 from logrouter.errors import WireError
 from logrouter.message import MAX_BODY, Message
+from logrouter.session import Session, decoded
 
 TYPE = "logrouter.batch/1"
 CONTENT_TYPE = "application/x-ndjson"
@@ -40,6 +41,8 @@ class Part:
     keys: the routing keys of all parts of the window.      count: records in the body.
     first, last: the earliest and latest filing time in the body, milliseconds since 1970 UTC (`ts`, or `received`
     where the record has one).                             encoding: of the body, '' or 'zstd' (`packed`).
+    session: in which it was published, None where a shipper does not say.
+    again: it was asked for, since the broker lost what was published before.
     """
 
     source: str
@@ -56,6 +59,8 @@ class Part:
     last: int
     body: bytes
     encoding: str = ""
+    session: Session | None = None
+    again: bool = False
 
     @property
     def key(self) -> str:
@@ -79,6 +84,10 @@ def to_message(part: Part, headers: Mapping[str, Any] | None = None) -> Message:
         "first": part.first,
         "last": part.last,
     }
+    if part.session is not None:
+        own["session"] = part.session.encoded()
+    if part.again:
+        own["again"] = True
     return Message(
         key=part.key,
         body=part.body,
@@ -122,6 +131,8 @@ def from_message(message: Message) -> Part:
         first=_header(message, "first", int),
         last=_header(message, "last", int),
         body=unpack(message),
+        session=_session(message),
+        again=message.headers.get(_PREFIX + "again") is True,
     )
     if len(part.body) > MAX_BODY:
         raise WireError(f"the body has {len(part.body)} bytes, and {MAX_BODY} are allowed")
@@ -165,6 +176,11 @@ def _unpack_zstd(packed: bytes) -> bytes:
             if len(body) > MAX_BODY:
                 raise WireError(f"the zstd body unpacks to more than {MAX_BODY} bytes")
     return bytes(body)
+
+
+def _session(message: Message) -> Session | None:
+    points = message.headers.get(_PREFIX + "session")
+    return decoded(points) if isinstance(points, list | tuple) else None
 
 
 def _header(message: Message, name: str, kind: type[Any]) -> Any:

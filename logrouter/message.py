@@ -18,7 +18,8 @@ class Message:
     """A body under a routing key, with the AMQP properties that logrouter reads or writes; '' stands for unset.
 
     Messages are always published persistent. `headers` hold str, int, bool, float, bytes, None and lists of
-    them; those of foreign messages also nested tables, times and decimals.
+    them; those of foreign messages also nested tables, times and decimals. `user_id` is set on what was delivered: the
+    user that the broker vouches for.
     """
 
     key: str
@@ -30,4 +31,5 @@ class Message:
     correlation_id: str = ""
     app_id: str = ""
     timestamp: float | None = None
+    user_id: str = field(default="", compare=False)
     headers: Mapping[str, Any] = field(default_factory=dict)

@@ -40,12 +40,20 @@ class SourceStatement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     lines: Position
 
 
+class Gone(msgspec.Struct, frozen=True):
+    """Ranges `[start, end)` of a source that a router asked for and that cannot be read any more."""
+
+    source: str
+    ranges: list[tuple[Position, Position]]
+
+
 class Statement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a process says of itself.
 
     reporter: the same for one state directory for ever.   started, at: Unix times of the process and the statement.
     config: a hash of what it was told to do.              final: whether it is the last of the process.
     counted: named events and other counts since it started.
+    session: a shipper's session, encoded.                 gone: what it was asked for and does not have.
     """
 
     kind: str
@@ -58,6 +66,8 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     final: bool = False
     sources: list[SourceStatement] = msgspec.field(default_factory=list)
     counted: dict[str, float] = msgspec.field(default_factory=dict)
+    session: list[str] = msgspec.field(default_factory=list)
+    gone: list[Gone] = msgspec.field(default_factory=list)
 
 
 _encoder = msgspec.json.Encoder()

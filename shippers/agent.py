@@ -23,6 +23,8 @@ from logrouter.observe.events import (
     BROKER_LOST,
     PUBLISH_REFUSED,
     PUBLISH_TAKEN,
+    RESENDING_ALLOWED,
+    RESENDING_FORBIDDEN,
     ROUTER_ABSENT,
     ROUTER_HERE,
     STATEMENT_REFUSED,
@@ -37,9 +39,11 @@ from shippers.inputs.files import GRACE, Files
 from shippers.inputs.follower import TICK
 from shippers.inputs.spooled import Spools
 from shippers.inputs.watches import Watches
+from shippers.lease import Lease
 from shippers.making import Making
 from shippers.positions import Positions
 from shippers.publisher import IN_FLIGHT, Publisher
+from shippers.retransmission import Retransmission
 from shippers.rounds import Rounds
 from shippers.statements import Reporter, Statements, config_hash
 from shippers.workers import Workers
@@ -113,6 +117,7 @@ class Agent:
         self._unreachable = Condition(BROKER_LOST, BROKER_FOUND)
         self._refused = Condition(PUBLISH_REFUSED, PUBLISH_TAKEN)
         self._unstated = Condition(STATEMENT_REFUSED, STATEMENT_TAKEN)
+        self._unasked = Condition(RESENDING_FORBIDDEN, RESENDING_ALLOWED)
         self._absent = {instance: Condition(ROUTER_ABSENT, ROUTER_HERE) for instance in instances}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -135,6 +140,7 @@ class Agent:
         checkpoint = Checkpoint(files, positions)
         config = config_hash([*self._inputs, *self._spooled])
         self._reporter = Reporter(positions.reporter, self._host, config)
+        self._lease = Lease(self._state)
         try:
             async with contextlib.AsyncExitStack() as stack:
                 if self._workers is not None:
@@ -142,6 +148,7 @@ class Agent:
                 await self._work(files, spools, checkpoint, watches, stop)
         finally:
             spools.turn(files, time.monotonic())
+            await self._lease.close()
             await checkpoint.save()
             files.close()
             watches.close()
@@ -234,10 +241,15 @@ class Agent:
             absent.end(instance=instance, broker=self._broker.name)
 
     async def _publish(self, session: Session, files: Files, stop: asyncio.Event) -> None:
-        publisher = Publisher(session, self._broker.name, self._changed, self._refused, self._in_flight)
+        await self._lease.begin()
+        publisher = Publisher(
+            session, self._broker.name, self._lease, self._changed, self._refused, limit=self._in_flight
+        )
         making = Making(publisher, self._workers, self._changed)
-        statements = Statements(session, files, self._reporter, self._unstated)
+        statements = Statements(session, files, self._reporter, self._lease, self._unstated)
         stating = asyncio.create_task(statements.keep(stop))
+        retransmission = Retransmission(session, files, self._lease, statements, self._unasked)
+        answering = asyncio.create_task(retransmission.answer())
         try:
             while not stop.is_set():
                 making.check()
@@ -247,6 +259,7 @@ class Agent:
             await making.finish(_STOP_SECONDS)
             await statements.last()
         finally:
+            answering.cancel()
             stating.cancel()
             making.abandon()
 
@@ -261,6 +274,11 @@ class Agent:
             if making.awaits(follower):
                 continue
             window = files.read(follower, time.monotonic())
+            if window is not None and self._lease.is_over:
+                rewinds = follower.chain.rewinds
+                await self._lease.renew()
+                if follower.chain.rewinds != rewinds:
+                    continue  # it went back meanwhile, and this window comes again
             if window is not None:
                 making.take(follower, window)
                 any_had = True

@@ -12,7 +12,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from logrouter.batch import Part, to_message
@@ -21,6 +21,7 @@ from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutabl
 from logrouter.faultpoint import reach
 from logrouter.observe.events import Condition
 from logrouter.observe.metrics import SHIPPED
+from shippers.lease import Lease
 
 IN_FLIGHT = 4 << 20
 """Bytes published and not confirmed; a window is admitted whole while there are less.
@@ -66,13 +67,15 @@ class _Lane:
 class Publisher:
     """Publishes on `session`, and sets `changed` whenever a window was answered or the session is lost.
 
-    refused: whether the broker `name` takes no messages, over all sessions.
+    lease: under which windows go out.   refused: whether the broker `name` takes no messages, over all sessions.
+    limit: bytes published and not confirmed; a window is admitted whole while there are less.
     """
 
     def __init__(
-        self, session: Session, name: str, changed: asyncio.Event, refused: Condition, limit: int = IN_FLIGHT
+        self, session: Session, name: str, lease: Lease, changed: asyncio.Event, refused: Condition, *, limit: int
     ) -> None:
         self._session = session
+        self._lease = lease
         self._name = name
         self._changed = changed
         self._limit = limit
@@ -104,7 +107,12 @@ class Publisher:
         lane.sent.append(sent)
         self._in_flight += sent.size
         reach("ship.publish.before")
-        answers = [asyncio.ensure_future(self._session.publish(EXCHANGE, to_message(part))) for part in parts]
+        answers = [
+            asyncio.ensure_future(
+                self._session.publish(EXCHANGE, to_message(replace(part, session=self._lease.session)))
+            )
+            for part in parts
+        ]
         reach("ship.publish.after")
         task = asyncio.create_task(self._settle(lane, sent, answers))
         self._answers.add(task)

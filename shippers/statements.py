@@ -7,6 +7,7 @@ each minute those that have changed, and a last one at the end. One that is refu
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Sequence
@@ -17,10 +18,11 @@ from logrouter.broker.contract import Session
 from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
 from logrouter.keys import word
 from logrouter.observe import events, metrics
-from logrouter.statement import EXCHANGE, SHIPPER, SourceStatement, Statement, to_message
-from logrouter.waiting import wait
+from logrouter.statement import EXCHANGE, SHIPPER, Gone, SourceStatement, Statement, to_message
+from logrouter.waiting import wait_for_any
 from shippers.input import Input
 from shippers.inputs.files import Files
+from shippers.lease import Lease
 
 _EVERY = 60.0
 """Seconds between two statements."""
@@ -53,19 +55,32 @@ def _amounts() -> dict[str, float]:
 
 
 class Statements:
-    """The statements of one session. refused: whether the broker refuses them, over all sessions."""
+    """The statements of one session. reporter: who makes them."""
 
-    def __init__(self, session: Session, files: Files, reporter: Reporter, refused: events.Condition) -> None:
+    def __init__(
+        self, session: Session, files: Files, reporter: Reporter, lease: Lease, refused: events.Condition
+    ) -> None:
+        self._lease = lease
+        self._gone: list[Gone] = []
+        self._said = asyncio.Event()
         self._session = session
         self._files = files
-        self._reporter = reporter
+        self.reporter = reporter
         self._refused = refused
         self._stated: dict[str, SourceStatement] = {}
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Make statements until `stop` is set, or the session is lost."""
         while not stop.is_set() and await self._publish(final=False):
-            await wait(stop, _EVERY)
+            self._said.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_EVERY):
+                    await wait_for_any(stop, self._said)
+
+    async def lost(self, gone: Gone) -> None:
+        """Say with the next statement, made at once, that this cannot be read any more."""
+        self._gone.append(gone)
+        self._said.set()
 
     async def last(self) -> None:
         """Make the last one."""
@@ -78,23 +93,26 @@ class Statements:
     async def _publish(self, *, final: bool) -> bool:
         """Whether there may be another."""
         standings = {each.source: each for each in self._files.standings()}
+        gone = self._gone[:]
         changed = [each for each in standings.values() if self._stated.get(each.source) != each]
         statement = Statement(
             kind=SHIPPER,
-            reporter=self._reporter.identity,
-            host=self._reporter.host,
+            reporter=self.reporter.identity,
+            host=self.reporter.host,
             version=__version__,
-            config=self._reporter.config,
-            started=self._reporter.started,
+            config=self.reporter.config,
+            started=self.reporter.started,
             at=time.time(),
             final=final,
             sources=changed,
             counted=events.counts() | _amounts(),
+            session=self._lease.session.encoded(),
+            gone=gone,
         )
         try:
             if not await self._session.exchange_exists(EXCHANGE):  # to ask takes no right, to declare does
                 await self._session.declare_exchange(EXCHANGE)
-            message = to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}")
+            message = to_message(statement, f"{SHIPPER}.{word(self.reporter.host)}")
             await self._session.publish(EXCHANGE, message, apart=True)
         except (Unroutable, PublishRefused):
             return True  # nobody listens now: the next one says all of it again
@@ -105,5 +123,6 @@ class Statements:
             return True
         self._refused.end()
         self._stated = standings
+        del self._gone[: len(gone)]
         self._files.gone.forget(standings)
         return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +21,9 @@ import msgspec
 from logrouter.errors import StateError
 from logrouter.extents import Extents
 from logrouter.faultpoint import reach
+from logrouter.ledger import lives, owners, requests
+from logrouter.ledger.lives import Life
+from logrouter.ledger.requests import Missing
 from logrouter.ledger.schema import STEPS, VERSION
 from logrouter.state import Lock
 from logrouter.statement import Statement
@@ -97,7 +101,8 @@ class Entry:
     seen: ids of messages that come in no windows, and the Unix time.   notes: what a destination must not forget.
     outgoing: notifications made of what it has forgotten with this entry, b"" once the broker has them.
     statements: what processes said of themselves.   aside: what is added to the files of destinations set aside.
-    inline_again: destinations whose file is to be forgotten.
+    inline_again: destinations whose file is to be forgotten.   lives, owners: of state directories and sources.
+    missing: what the broker lost.   whole: sources of which all that has come.   healed: records that came with it.
     """
 
     decided: dict[tuple[str, str], Extents] = field(default_factory=dict)
@@ -111,6 +116,11 @@ class Entry:
     statements: list[Statement] = field(default_factory=list)
     aside: dict[str, AsideState] = field(default_factory=dict)
     inline_again: list[str] = field(default_factory=list)
+    lives: dict[str, Life] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    missing: list[Missing] = field(default_factory=list)
+    whole: set[str] = field(default_factory=set)
+    healed: int = 0
 
     def add_decided(self, stage: str, source: str, ranges: Iterable[tuple[int, int]]) -> None:
         """These ranges of `source` are decided with this entry."""
@@ -192,6 +202,10 @@ class Ledger:
             cursor.executemany("INSERT OR REPLACE INTO outgoing VALUES (?, ?)", entry.outgoing.items())
             _write_statements(cursor, entry.statements)
             _write_aside(cursor, entry)
+            lives.write(cursor, entry.lives, int(time.time() // 86_400))
+            owners.write(cursor, entry.owners)
+            requests.write(cursor, entry.missing)
+            requests.heal(cursor, entry.whole, entry.healed)
             reach("ledger.commit.within")
             cursor.execute("COMMIT")
         except BaseException:
@@ -274,6 +288,23 @@ class Ledger:
         """What a destination last asked to be kept, '' for nothing."""
         row = self._reader.execute("SELECT note FROM notes WHERE destination = ?", (destination,)).fetchone()
         return str(row[0]) if row else ""
+
+    def life(self, name: str) -> Life | None:
+        """The life of a state directory, by its name."""
+        return lives.read(self._reader.cursor(), name)
+
+    def owner(self, source: str) -> str:
+        """The user that a source belongs to, '' for none."""
+        return owners.read(self._reader.cursor(), source)
+
+    def missing(self) -> list[Missing]:
+        """What the broker lost and what became of it."""
+        return requests.read(self._reader.cursor())
+
+    @property
+    def born(self) -> float:
+        """When this ledger began (Unix time), 0 where that is not known."""
+        return float(self._reader.execute("SELECT at FROM born").fetchone()[0])
 
     def outgoing(self, destination: str) -> bytes:
         """The notifications of a destination that the broker may not have yet, b"" for none."""

@@ -37,6 +37,16 @@ CREATE TABLE outgoing (destination TEXT PRIMARY KEY, notifications BLOB NOT NULL
 CREATE INDEX seen_by_time ON seen (at);
 """,
     """
+CREATE TABLE lives (name TEXT PRIMARY KEY, branch TEXT NOT NULL, lease INT NOT NULL, succeeded INT NOT NULL,
+    day INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE owners (source TEXT PRIMARY KEY, owner TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE missing (source TEXT, start INT, stop INT NOT NULL, outcome TEXT NOT NULL, asked INT NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (source, start)) WITHOUT ROWID;
+CREATE TABLE healed (id INTEGER PRIMARY KEY, records INT NOT NULL);
+CREATE TABLE born (at REAL NOT NULL);
+INSERT INTO born SELECT CASE WHEN EXISTS (SELECT 1 FROM sources) THEN 0 ELSE strftime('%s', 'now') END;
+""",
+    """
 CREATE INDEX files_by_day ON files (destination, state, day);
 DROP INDEX files_by_state;
 """,

@@ -111,6 +111,31 @@ MESSAGE_CUT = Event(
 MESSAGE_FAILED = Event(
     "message.failed", _error, "a message under {key!r} could not be handled ({reason}); it goes to {queue}"
 )
+STATE_FORKED = Event(
+    "state.forked",
+    _warning,
+    "the state directory of a shipper of {host} was copied or set back: what it ships in session {session} counts as "
+    "sources of its own, and nothing of it is dropped",
+)
+LINES_MISSING = Event(
+    "lines.missing",
+    _warning,
+    "lines of {count} sources did not come, of {source} at {position} among them; their shippers are asked again",
+)
+LINES_GONE = Event(
+    "lines.gone",
+    _error,
+    "source {source}: {size} bytes that the broker lost cannot be read any more; see logrouter audit",
+)
+LINES_HEALED = Event("lines.healed", _info, "source {source}: what the broker had lost has come again")
+REQUESTS_REFUSED = Event(
+    "requests.refused", _warning, "shippers cannot be asked for what is missing ({reason}). {remedy}"
+)
+TOPOLOGY_RESTORED = Event("topology.restored", _warning, "{what} was gone from the broker, and is made anew")
+LEASE_HELD = Event(
+    "instance.taken", _warning, "another router serves instance {instance} on {broker}; waiting until it ends. {remedy}"
+)
+LEASE_FREE = Event("instance.free", _info, "this router serves instance {instance} now")
 WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before {position} did not come in time")
 WINDOW_SHORT = Event(
     "window.short", _warning, "source {source}: a window has no records for {ranges}; that stays missing until it comes"
@@ -180,7 +205,23 @@ STATE_BROKEN = Event(
 STATE_CLONED = Event("state.cloned", _warning, "{path} is another machine's; going on from it under new sources")
 STATE_UNSAVED = Event("state.unsaved", _error, "{path} cannot be saved ({reason}); new files wait, trying again")
 STATE_SAVED = Event("state.saved", _info, "{path} can be saved again")
+SESSION_UNSAVED = Event(
+    "session.unsaved",
+    _warning,
+    "{path} cannot be saved ({reason}); shipping goes on, only a copy of this state could not be told from it",
+)
+SESSION_SAVED = Event("session.saved", _info, "{path} can be saved again")
 DRAIN_LEFT = Event("drain.left", _warning, "left behind: {what}")
+RESENDING = Event(
+    "source.resent", _info, "{path}: a router asks again for bytes {start} to {end} of source {source}; sending them"
+)
+RESENDING_FORBIDDEN = Event(
+    "requests.forbidden",
+    _warning,
+    "routers cannot ask this shipper for lines that the broker lost ({reason}); it ships all the same. {remedy}",
+)
+RESENDING_ALLOWED = Event("requests.allowed", _info, "routers can ask this shipper for lines that the broker lost")
+RESENDING_REFUSED = Event("requests.unreadable", _warning, "a request of a router does not decode: {reason}")
 LISTENING_BEGUN = Event("listening.begun", _info, "listening for {patterns} on {broker}; Ctrl-C ends it")
 LISTENING_LOST = Event(
     "listening.lost", _warning, "{broker} is out of reach ({reason}); trying again, lines are missed"

@@ -47,6 +47,7 @@ class Release(Generic[Token]):
     late, hole: released behind or before something that was missing.
     failed: slices of which nobody can tell what is new, each with what went wrong.
     short: the ranges that it claims and has no records for.   shared: other instances take some of its parts.
+    again: it was asked for.
     """
 
     source: str
@@ -59,6 +60,7 @@ class Release(Generic[Token]):
     failed: tuple[tuple[Slice, Exception], ...] = ()
     short: tuple[tuple[int, int], ...] = ()
     shared: bool = False
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class _Held(Generic[Token]):
     """A window as far as it has come. `slices` has None for a part that was set aside as broken.
 
     missing: the parts that are to come to this instance and have not.   shared: others take some of its parts.
-    size: bytes of its bodies.
+    size: bytes of its bodies.   again: it was asked for.
     """
 
     from_: int
@@ -76,6 +78,7 @@ class _Held(Generic[Token]):
     missing: set[int]
     shared: bool
     size: int = 0
+    again: bool = False
     slices: dict[int, Slice | None] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
     repeated: int = 0
@@ -144,6 +147,7 @@ class Assembly(Generic[Token]):
             held.missing.discard(part.part)
             held.size += len(part.body)
             self.held_bytes += len(part.body)
+        held.again |= part.again
         held.tokens.append(token)
         self.held += 1
         released = self._advance(chain)
@@ -163,6 +167,27 @@ class Assembly(Generic[Token]):
             for source in idle:
                 del self._chains[source]
         return released
+
+    def decided(self, source: str) -> Extents:
+        """What is decided of a source, be it committed yet or not."""
+        chain = self._chains.get(source)
+        return chain.decided if chain else self._known(source)
+
+    def held_of(self, source: str) -> list[tuple[int, int]]:
+        """The windows of a source that wait."""
+        chain = self._chains.get(source)
+        return [(held.from_, held.to) for held in chain.held.values()] if chain else []
+
+    def gaps(self, before: float) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+        """What has held a source up since before that time: ranges that did not come, and windows without a part."""
+        for chain in self._waiting.values():
+            waiting = [held for held in chain.held.values() if held.since <= before]
+            if not waiting:
+                continue
+            first = min(held.from_ for held in waiting)
+            is_new = not chain.decided  # then its shipper's statement tells from where on it is ours
+            ranges = [] if is_new else chain.decided.missing(chain.next, first)
+            yield chain.source, ranges + [(held.from_, held.to) for held in waiting if held.missing]
 
     def _chain(self, part: Part, now: float) -> _Chain[Token]:
         chain = self._chains.get(part.source)
@@ -233,6 +258,7 @@ class Assembly(Generic[Token]):
             new.failed,
             short,
             held.shared,
+            held.again,
         )
 
 

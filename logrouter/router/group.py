@@ -50,6 +50,8 @@ class Group:
             self.entry.late[source] = self.entry.late.get(source, 0) + 1
         if release.short:
             self.short.append((release.source, release.short))
+        if release.again:
+            self.entry.healed += sum(map(len, release.slices))
         self._route(release.slices, decide)
         for piece, error in release.failed:
             self._refuse(piece, error)

@@ -12,13 +12,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from logrouter import __version__
 from logrouter.broker.contract import Delivery, Queue, QueueKind, Session
-from logrouter.ledger.ledger import Entry, Ledger
+from logrouter.ledger.ledger import INGRESS, Entry, Ledger
+from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.deliveries import some
-from logrouter.statement import EXCHANGE, ROUTER, Statement, from_message, to_message
+from logrouter.router.lineage import MAIN, Lineage
+from logrouter.router.ownership import of_branch
+from logrouter.router.retransmission import BARRIER, Retransmission, Shipper
+from logrouter.session import decoded
+from logrouter.statement import EXCHANGE, ROUTER, SHIPPER, SourceStatement, Statement, from_message, to_message
 from logrouter.waiting import wait_for_any
 
 _EVERY = 60.0
@@ -45,6 +52,11 @@ class Reporter:
         return Queue(f"logrouter.{self.instance}.reports", QueueKind.HANDOFF)
 
     @property
+    def ingress(self) -> str:
+        """The queue that everything for the instance comes through."""
+        return f"logrouter.{self.instance}"
+
+    @property
     def dead_letters(self) -> DeadLetters:
         """Where those go that are none."""
         return DeadLetters(f"logrouter.{self.instance}.dead")
@@ -66,7 +78,13 @@ class Reporter:
 
 
 async def report(
-    session: Session, reporter: Reporter, ledger: Ledger, stop: asyncio.Event, drain: asyncio.Event
+    session: Session,
+    reporter: Reporter,
+    ledger: Ledger,
+    retransmission: Retransmission,
+    *,
+    stop: asyncio.Event,
+    drain: asyncio.Event,
 ) -> None:
     """Keep and make statements until `stop` is set, or once `drain` is, none is left.
 
@@ -86,6 +104,8 @@ async def report(
             deliveries = await some(coming, consumer, patience, *(() if last else (ending,)))
             kept = await _keep(session, reporter, ledger, deliveries)
             await consumer.ack(deliveries)
+            for each in (each for each in kept if each.kind == SHIPPER):
+                await _compare(session, reporter, ledger, retransmission, each)
             # Its own last one comes behind all that were in the queue.
             is_all = last is not None and (last in kept or not deliveries)
             if is_all and (stop.is_set() or not await session.depth(reporter.queue.name)):
@@ -95,6 +115,43 @@ async def report(
         await consumer.close()
 
 
+async def _compare(
+    session: Session, reporter: Reporter, ledger: Ledger, retransmission: Retransmission, statement: Statement
+) -> None:
+    """Find what a shipper says to be confirmed and that has not come."""
+    for gone in statement.gone:
+        for start, end in retransmission.is_gone(gone.source, gone.ranges, time.time()):
+            events.LINES_GONE.happened(source=gone.source, size=end - start)
+    for each in statement.sources:
+        retransmission.belongs(each.source, Shipper(statement.host, statement.reporter))
+    lagging = await asyncio.to_thread(_lagging, ledger, statement.sources)
+    if lagging:
+        barrier = retransmission.stated(statement, lagging)
+        await session.publish("", Message(key=reporter.ingress, body=b"", type=BARRIER, message_id=barrier))
+
+
+def _lagging(ledger: Ledger, sources: Sequence[SourceStatement]) -> list[SourceStatement]:
+    """The sources of which something confirmed is not in the ledger."""
+    return [each for each in sources if not ledger.extents(INGRESS, each.source).covers(each.start, each.confirmed)]
+
+
+def _of_its_life(statement: Statement, ledger: Ledger) -> Statement:
+    """A statement with the names that its sources have here.
+
+    Where its state directory was copied or set back, nothing is known of what its sources had before that: such a
+    source is held against its own gaps alone.
+    """
+    branch = Lineage(ledger.life).branch(decoded(statement.session)) if statement.session else MAIN
+    if branch == MAIN:
+        return statement
+    named = [msgspec.structs.replace(each, source=of_branch(each.source, branch)) for each in statement.sources]
+    return msgspec.structs.replace(
+        statement,
+        sources=[each for each in named if ledger.extents(INGRESS, each.source).covers(each.start, each.start + 1)],
+        gone=[msgspec.structs.replace(each, source=of_branch(each.source, branch)) for each in statement.gone],
+    )
+
+
 async def _keep(
     session: Session, reporter: Reporter, ledger: Ledger, deliveries: Sequence[Delivery]
 ) -> list[Statement]:
@@ -102,7 +159,7 @@ async def _keep(
     entry = Entry()
     for delivery in deliveries:
         try:
-            entry.statements.append(from_message(delivery.message))
+            entry.statements.append(_of_its_life(from_message(delivery.message), ledger))
         except Exception as error:  # noqa: BLE001  # anybody may have written it
             await session.publish("", reporter.dead_letters.letter(delivery.message, error))
     if entry.statements:

@@ -6,10 +6,12 @@ import asyncio
 from functools import partial
 
 from logrouter.broker.contract import Broker, Session
+from logrouter.ledger.ledger import INGRESS
 from logrouter.observe import events
 from logrouter.router.catching_up import catch_up
 from logrouter.router.notifying import notify
 from logrouter.router.reporting import Reporter, report
+from logrouter.router.retransmission import Retransmission
 from logrouter.router.serving import Routing, Serving
 from logrouter.router.sessions import Work, on_sessions
 from logrouter.router.topology import declare
@@ -24,7 +26,7 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
     async def serve(session: Session) -> None:
         await declare(session, routing.settings.instance, routing.settings.bind, routing.handoffs)
         declared.set()
-        await Serving(session, routing).serve(stop, drain)
+        await Serving(session, routing, retransmission).serve(stop, drain)
 
     async def serve_ingress() -> None:
         try:
@@ -45,9 +47,13 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
             if stuck.is_set():
                 await catch_up(name, routing.commits, stop)
 
+    ledger = routing.ledger
+    retransmission = Retransmission(
+        routing.settings.instance, partial(ledger.extents, INGRESS), ledger.born, ledger.missing()
+    )
     await routing.commits.recover()
     reporter = Reporter(routing.settings.instance, routing.config)
-    reports = partial(report, reporter=reporter, ledger=routing.ledger, stop=stop, drain=drained)
+    reports = partial(report, reporter=reporter, ledger=ledger, retransmission=retransmission, stop=stop, drain=drained)
     outlets = [
         partial(notify, outlet=outlet, ledger=routing.ledger, stop=stop, drain=drained) for outlet in routing.outlets
     ]

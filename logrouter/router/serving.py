@@ -20,6 +20,7 @@ from logrouter.keys import matcher
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
+from logrouter.router.asking import ask
 from logrouter.router.assembly import Assembly, Release
 from logrouter.router.commit import SEEN_SECONDS, Commits
 from logrouter.router.dead_letters import DeadLetters
@@ -27,6 +28,8 @@ from logrouter.router.foreign import foreign_identity, from_foreign
 from logrouter.router.group import Group
 from logrouter.router.handoff import Handoff
 from logrouter.router.notifying import Outlet
+from logrouter.router.ownership import Ownership
+from logrouter.router.retransmission import BARRIER, Retransmission
 from logrouter.router.topology import ALL, dead, ingress
 from logrouter.rules.decision import Decide
 from logrouter.slices import Slice, from_part, salvage
@@ -83,7 +86,7 @@ class Routing:
 class Serving:
     """The router on one session."""
 
-    def __init__(self, session: Session, routing: Routing) -> None:
+    def __init__(self, session: Session, routing: Routing, retransmission: Retransmission) -> None:
         settings, ledger = routing.settings, routing.ledger
         bound = [matcher(pattern) for pattern in settings.bind]
         self._session = session
@@ -101,6 +104,9 @@ class Serving:
         self._dead_letters = DeadLetters(dead(settings.instance))
         self._group = Group(self._dead_letters, self._handoffs)
         self._group_since = 0.0
+        self._ownership = Ownership(ledger)
+        self._retransmission = retransmission
+        retransmission.decided = self._assembly.decided
         self._in_hand = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -116,8 +122,11 @@ class Serving:
         receiving = asyncio.create_task(self._receive(consumer))
         committing = asyncio.create_task(self._commit_groups(consumer))
         ending = asyncio.create_task(self._ending(stop, drain or asyncio.Event()))
+        asking = asyncio.create_task(
+            ask(self._session, self._retransmission, self._assembly, ledger=self._routing.ledger)
+        )
         try:
-            await asyncio.wait({receiving, committing, ending}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({receiving, committing, ending, asking}, return_when=asyncio.FIRST_COMPLETED)
             receiving.cancel()
             self._closing = True
             self._changed.set()
@@ -129,8 +138,9 @@ class Serving:
             self._changed.set()
             receiving.cancel()
             ending.cancel()
+            asking.cancel()
             # The commit is never cancelled: its transaction may be under way in a thread.
-            results = await asyncio.gather(receiving, committing, ending, return_exceptions=True)
+            results = await asyncio.gather(receiving, committing, ending, asking, return_exceptions=True)
             await consumer.close()
         raise_first(results)
 
@@ -160,8 +170,11 @@ class Serving:
         message = delivery.message
         try:
             if is_batch(message):
-                part = from_message(message)
+                part = self._ownership.attribute(from_message(message), message.user_id, self._group.entry)
                 self._put(self._assembly.add(part, self._read_body(part, message), delivery, time.monotonic()))
+            elif message.type == BARRIER:
+                self._retransmission.passed(message.message_id, self._assembly.held_of, time.monotonic(), time.time())
+                self._group.deliveries.append(delivery)
             else:
                 self._take_foreign(delivery)
         except sqlite3.Error:
@@ -192,6 +205,7 @@ class Serving:
 
     def _put(self, releases: Sequence[Release[Delivery]]) -> None:
         for release in releases:
+            self._retransmission.came(release.source)
             if release.repeated:
                 metrics.SUPPRESSED.inc(release.repeated)
             if release.hole:

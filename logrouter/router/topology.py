@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
 from logrouter.keys import marker
+from logrouter.request import EXCHANGE as REQUESTS
 from logrouter.router.deliveries import depth
 from logrouter.router.handoff import Handoff
 from logrouter.router.reporting import Reporter
@@ -32,6 +33,7 @@ async def declare(session: Session, instance: str, bind: Sequence[str] = ALL, ha
     """Declare everything; harmless when it is there already. The marker comes last: it promises the rest."""
     await session.declare_exchange(EXCHANGE)
     await session.declare_exchange(REPORTS)
+    await session.declare_exchange(REQUESTS)
     reports = Reporter(instance).queue
     queues = [
         *(queue for handoff in handoffs for queue in handoff.queues()),

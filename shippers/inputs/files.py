@@ -7,6 +7,7 @@ inode and what it still holds.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,14 +16,16 @@ from typing import TypeVar
 
 from logrouter.statement import SourceStatement
 from shippers.input import Input
-from shippers.inputs.content import Rewritten
-from shippers.inputs.discovery import Discovery, Origin
+from shippers.inputs.content import Rewritten, content_of
+from shippers.inputs.discovery import Discovery, Listing, Origin
 from shippers.inputs.finding import SETTLING, Finding
 from shippers.inputs.follower import QUIET, Follower
 from shippers.inputs.followers import Followers
+from shippers.inputs.identity import Saved
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
 from shippers.inputs.places import Places
+from shippers.inputs.reread import Reread
 from shippers.inputs.tree import Inode
 from shippers.inputs.watches import Watches
 from shippers.lines import Window
@@ -54,6 +57,7 @@ class Files:
         watches: Watches | None = None,
     ) -> None:
         origins = {glob: Origin(settings, glob) for settings in reversed(inputs) for glob in settings.globs}
+        self._origins = origins
         saved = positions.state
         self.scan_due = 0.0
         self.unsaved: set[Follower] = set()
@@ -155,6 +159,28 @@ class Files:
     def standings(self) -> list[SourceStatement]:
         """How far each source is, also of those that are gone and not yet forgotten."""
         return self._followers.standings(self._known)
+
+    def reread(self, source: str) -> Reread | None:
+        """A source that is to be read once more; None for one that is not known, or whose content is gone."""
+        for follower in self:
+            if follower.source == source:
+                fd = os.open(f"/proc/self/fd/{follower.fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                return self._reread(fd, follower.path, follower.origin, follower.state())
+        saved = next((each for each in self._known if each.source == source), None)
+        origin = self._origins.get(saved.glob) if saved else None
+        if saved is None or origin is None:
+            return None
+        listing = Listing()
+        for path in dict.fromkeys([saved.path, *(path for path, _ in listing.beside(saved.path))]):
+            with contextlib.suppress(OSError):
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                if saved.recognises(content_of(fd, path)):
+                    return self._reread(fd, path, origin, saved)
+                os.close(fd)
+        return None
+
+    def _reread(self, fd: int, path: str, origin: Origin, saved: Saved) -> Reread:
+        return Reread(fd, path, origin.settings, saved.source, saved.start)
 
     def close(self) -> None:
         """Let go of all."""

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+from yarl import URL
+
 from logrouter.broker import redacted
 from logrouter.broker.amqp.answers import reason
 from logrouter.broker.amqp.connection import Connection, open_connection
@@ -62,7 +64,13 @@ async def _open(url: str) -> AmqpSession:
     except BaseException:
         connection.cut()
         raise
-    return AmqpSession(connection, publishing, redacted(url), partial(_open_further, url))
+    return AmqpSession(connection, publishing, redacted(url), partial(_open_further, url), user_of(url))
+
+
+def user_of(url: str) -> str:
+    """The user that the broker knows a connection to this address by, '' where the address does not tell."""
+    parts = URL(url)
+    return "" if "auth" in parts.query else parts.user or "guest"
 
 
 async def _open_further(url: str) -> Connection:

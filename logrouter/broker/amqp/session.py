@@ -51,7 +51,9 @@ class AmqpSession:
         publishing: aiormq.Channel,
         name: str,
         open_further: Callable[[], Coroutine[Any, Any, Connection]],
+        user: str = "",
     ) -> None:
+        self._user = user
         self._connection = connection
         self._open_further = open_further
         self._further: set[Connection] = set()
@@ -116,7 +118,7 @@ class AmqpSession:
         if not message_id or message_id in self._ids:
             message_id = marked(message_id, next(self._unique))
         try:
-            properties = write_properties(message, message_id, self._publishing.max_content_size)
+            properties = write_properties(message, message_id, self._publishing.max_content_size, self._user)
         except PublishRefused as refused:
             keep(promise, refused)
             return promise

@@ -77,7 +77,7 @@ def read_message(key: str, encoded: bytes, body: bytes) -> Message:
     return Message(key, body, *(_same_again(encoded) if len(encoded) <= _REMEMBERED else _read_properties(encoded)))
 
 
-def _read_properties(encoded: bytes) -> tuple[str, str, str, str, str, str, float | None, Mapping[str, Any]]:
+def _read_properties(encoded: bytes) -> tuple[str, str, str, str, str, str, float | None, str, Mapping[str, Any]]:
     """The fields of a Message behind its body, in their order."""
     found = read_plain(encoded) or read_odd(encoded)
     return (
@@ -88,6 +88,7 @@ def _read_properties(encoded: bytes) -> tuple[str, str, str, str, str, str, floa
         found.get("correlation_id", ""),
         found.get("app_id", ""),
         found.get("timestamp"),
+        found.get("user_id", ""),
         found.get("headers", {}),
     )
 
@@ -109,9 +110,10 @@ _same_again = functools.lru_cache(maxsize=256)(_read_properties)
 """A publisher of single lines gives most of them the same few properties."""
 
 
-def write_properties(message: Message, message_id: str, frame_max: int) -> Properties:
+def write_properties(message: Message, message_id: str, frame_max: int, user: str = "") -> Properties:
     """The properties to publish `message` with. Raises PublishRefused where AMQP has no room or type for it.
 
+    user: the name that this connection is known by, which the broker vouches for; '' for none.
     A property over 255 bytes is cut. A timestamp is kept in whole seconds, and only between 1970 and 2106.
     """
     check_key(message.key)
@@ -129,6 +131,7 @@ def write_properties(message: Message, message_id: str, frame_max: int) -> Prope
         message_id=_short(message_id),
         message_type=_short(message.type),
         app_id=_short(message.app_id),
+        user_id=user,
     )
     properties.headers = headers
     if message.timestamp is not None and 0 <= message.timestamp <= _LATEST:

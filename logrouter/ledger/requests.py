@@ -1,0 +1,55 @@
+"""What the broker lost: ranges of sources that were published and never came, and what has become of each.
+
+A row begins when a range is found missing, and ends as healed when its lines have come, or as gone when its shipper
+cannot read them any more.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ASKED, GONE, BEFORE = "asked", "gone", "before"
+"""Outcomes: not had yet; not to be had any more; of a time before this instance, which never asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Bytes `[start, end)` of a source that did not come. at: Unix time of the last change.   asked: how often."""
+
+    source: str
+    start: int
+    end: int
+    outcome: str = ASKED
+    asked: int = 0
+    at: float = 0.0
+
+
+def write(cursor: sqlite3.Cursor, missing: Iterable[Missing]) -> None:
+    """Keep these; one of the same source and start is replaced."""
+    rows = [(each.source, each.start, each.end, each.outcome, each.asked, each.at) for each in missing]
+    cursor.executemany("INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def read(cursor: sqlite3.Cursor) -> list[Missing]:
+    """All that there are."""
+    rows = cursor.execute("SELECT source, start, stop, outcome, asked, at FROM missing").fetchall()
+    return [Missing(*row) for row in rows]
+
+
+def heal(cursor: sqlite3.Cursor, sources: Iterable[str], records: int) -> None:
+    """Drop the ranges of these sources that have come, wholly; count the records that came with them."""
+    for source in sources:
+        cursor.execute("DELETE FROM missing WHERE source = ? AND outcome = ?", (source, ASKED))
+    if records:
+        cursor.execute(
+            "INSERT INTO healed VALUES (0, ?) ON CONFLICT DO UPDATE SET records = records + excluded.records",
+            (records,),
+        )
+
+
+def healed(cursor: sqlite3.Cursor) -> int:
+    """Records that the broker had lost and that came again."""
+    row = cursor.execute("SELECT records FROM healed").fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,59 @@
+"""Asking shippers for what is missing: gaps that hold sources up, and what statements say that did not come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from logrouter.broker.contract import Delivery, Session
+from logrouter.errors import BrokerError, SessionLost
+from logrouter.ledger.ledger import Entry, Ledger
+from logrouter.ledger.requests import ASKED, Missing
+from logrouter.observe import events
+from logrouter.request import EXCHANGE, to_message
+from logrouter.router.assembly import Assembly
+from logrouter.router.retransmission import PATIENCE, Retransmission
+
+_EVERY = 1.0
+"""Seconds between two looks at what is missing."""
+
+
+async def ask(
+    session: Session, retransmission: Retransmission, assembly: Assembly[Delivery], *, ledger: Ledger
+) -> None:
+    """Ask until cancelled. Raises SessionLost, sqlite3.Error."""
+    while True:
+        await asyncio.sleep(_EVERY)
+        now, at = time.monotonic(), time.time()
+        for source, ranges in assembly.gaps(now - PATIENCE):
+            retransmission.misses(source, ranges, now, at)
+        requests = list(retransmission.due(now, at))
+        await _note(retransmission, ledger)
+        try:
+            for host, request in requests:
+                await session.publish(EXCHANGE, to_message(request, host), mandatory=False, apart=True)
+        except SessionLost:
+            raise
+        except BrokerError as error:
+            remedy = error.remedy or "look at that exchange"
+            events.REQUESTS_REFUSED.happened(reason=error, remedy=remedy)
+
+
+async def _note(retransmission: Retransmission, ledger: Ledger) -> None:
+    """Put what is new into the ledger, and say it."""
+    changed, whole = retransmission.changed[:], set(retransmission.whole)
+    if not (changed or whole):
+        return
+    await asyncio.to_thread(ledger.commit, Entry(missing=changed, whole=whole))
+    del retransmission.changed[: len(changed)]
+    retransmission.whole -= whole
+    _say(changed)
+    for source in whole:
+        events.LINES_HEALED.happened(source=source)
+
+
+def _say(changed: list[Missing]) -> None:
+    new = [each for each in changed if each.outcome == ASKED]
+    if new:
+        sources = {each.source for each in new}
+        events.LINES_MISSING.happened(count=len(sources), source=new[0].source, position=new[0].start)

@@ -1,0 +1,86 @@
+"""Forks: which of a state directory's lives a window belongs to. Pure.
+
+A state directory has one life as long as each session goes on where the one before it ended. Where two go on from the
+same point, or one goes on that has a successor, the directory was copied or set back: the one that is met first keeps
+the names of its sources, and the windows of the other count as sources of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from logrouter.ledger.lives import Life
+from logrouter.session import Point, Session
+
+MAIN = ""
+"""The branch whose sources keep their names."""
+
+
+class Lineage:
+    """The lives of all state directories that an instance has met.
+
+    known: a life by its name, from the ledger.   changed: what is to be put into it, by name.
+    """
+
+    def __init__(self, known: Callable[[str], Life | None]) -> None:
+        self._known = known
+        self._lives: dict[str, Life] = {}
+        self.changed: dict[str, Life] = {}
+
+    def branch(self, session: Session) -> str:
+        """The branch that a window of this session belongs to."""
+        name, life = self._place(session.point)
+        if life is None:
+            return self._begin(session)
+        if not life.is_tip and session.point.lease > life.succeeded:
+            return self._continue(session.point)
+        if session.point.lease > life.lease:
+            self._keep(name, replace(life, lease=session.point.lease))
+        return life.branch
+
+    def _begin(self, session: Session) -> str:
+        """A session that was not met before, perhaps behind ancestors that were not either."""
+        branch, unmet = MAIN, []
+        for point in session.ancestors:
+            name, life = self._place(point)
+            if life is None:
+                unmet.append(point)
+            elif life.is_tip and point.lease >= life.lease:
+                branch = life.branch
+                self._keep(name, replace(life, succeeded=point.lease))
+                break
+            else:
+                branch = session.point.session
+                break
+        for point in unmet:
+            self._keep(point.session, Life(branch, point.lease, succeeded=point.lease))
+        self._keep(session.point.session, Life(branch, session.point.lease))
+        return branch
+
+    def _continue(self, point: Point) -> str:
+        """A session that went on although it has a successor: from here on it is a life of its own."""
+        name = _continued(point.session)
+        self._keep(name, Life(name, point.lease))
+        return name
+
+    def _place(self, point: Point) -> tuple[str, Life | None]:
+        """The life that a point lies in."""
+        life = self._life(point.session)
+        if life is not None and not life.is_tip and point.lease > life.succeeded:
+            continued = _continued(point.session)
+            if further := self._life(continued):
+                return continued, further
+        return point.session, life
+
+    def _life(self, name: str) -> Life | None:
+        if name not in self._lives and (life := self._known(name)) is not None:
+            self._lives[name] = life
+        return self._lives.get(name)
+
+    def _keep(self, name: str, life: Life) -> None:
+        self._lives[name] = self.changed[name] = life
+
+
+def _continued(session: str) -> str:
+    return f"{session}+"

@@ -1,0 +1,86 @@
+"""Whose window this is: the user that a source belongs to, and the life of the state directory that published it.
+
+A source belongs to the first user that the broker vouches for as its publisher. Where a state directory was copied or
+set back, the windows of its second life count as sources of their own, so that nothing of them is taken for a repeat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from logrouter.batch import Part
+from logrouter.errors import WireError
+from logrouter.ledger.ledger import Entry, Ledger
+from logrouter.observe import events
+from logrouter.record import decode_lines, encode_lines
+from logrouter.router.lineage import MAIN, Lineage
+
+MARK = "~"
+"""Between a source and the life that it is of."""
+
+_REMEMBERED = 100_000
+"""Sources whose owner is kept in memory."""
+
+
+def stated_source(source: str) -> str:
+    """The source as its shipper knows it."""
+    return source.partition(MARK)[0]
+
+
+def of_branch(source: str, branch: str) -> str:
+    """The source in one life of its state directory."""
+    return f"{source}{MARK}{branch}" if branch != MAIN else source
+
+
+class Ownership:
+    """Of the sources that a router meets in one session of its own."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._lineage = Lineage(ledger.life)
+        self._owners: dict[str, str] = {}
+        self._forks: set[str] = set()
+
+    def attribute(self, part: Part, user: str, entry: Entry) -> Part:
+        """The part under the source that it belongs to; what is learned by it goes into the entry.
+
+        Raises WireError for one of a source that belongs to another user.
+        """
+        self._check_owner(part, user, entry)
+        if part.session is None:
+            return part
+        branch = self._lineage.branch(part.session)
+        entry.lives |= self._lineage.changed
+        self._lineage.changed.clear()
+        if branch == MAIN:
+            return part
+        if branch not in self._forks:
+            self._forks.add(branch)
+            events.STATE_FORKED.happened(host=part.host, session=branch)
+        return _renamed(part, of_branch(part.source, branch))
+
+    def _check_owner(self, part: Part, user: str, entry: Entry) -> None:
+        owner = self._owner(part.source)
+        if not owner and user:
+            self._owners[part.source] = entry.owners[part.source] = user
+        elif owner and user != owner:
+            by = f"user {user!r}" if user else "nobody that the broker vouches for"
+            raise WireError(f"source {part.source} belongs to user {owner!r}, and this was published by {by}")
+
+    def _owner(self, source: str) -> str:
+        owner = self._owners.get(source)
+        if owner is None:
+            if len(self._owners) >= _REMEMBERED:
+                self._owners.clear()
+            owner = self._owners[source] = self._ledger.owner(source)
+        return owner
+
+
+def _renamed(part: Part, source: str) -> Part:
+    try:
+        records = [msgspec.structs.replace(record, source=source) for record in decode_lines(part.body)]
+    except WireError:
+        return replace(part, source=source, start=part.from_)  # it is laid aside where it is read
+    return replace(part, source=source, start=part.from_, body=encode_lines(records))

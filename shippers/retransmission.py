@@ -1,0 +1,109 @@
+"""What routers ask for again: requests from the broker, ranges of sources read once more and published.
+
+It stands beside the usual way of lines: it moves no position, and what fails here is asked for again. What cannot be
+read any more is stated as gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from secrets import token_hex
+
+from logrouter.batch import Part, to_message
+from logrouter.broker.contract import EXCHANGE as LOG
+from logrouter.broker.contract import Consumer, Queue, QueueKind, Session
+from logrouter.errors import BrokerError, Forbidden, SessionLost
+from logrouter.keys import word
+from logrouter.message import Message
+from logrouter.observe.events import RESENDING, RESENDING_REFUSED, Condition
+from logrouter.request import EVERYBODY, EXCHANGE, Request, from_message
+from logrouter.statement import Gone
+from shippers.inputs.files import Files
+from shippers.inputs.reread import Reread
+from shippers.lease import Lease
+from shippers.plain import safe_parts
+from shippers.statements import Statements
+
+_AGAIN_SECONDS = 60.0
+"""Until another try to listen where there is no such exchange: no router has been here that asks."""
+
+
+class Retransmission:
+    """On one session. statements: where what is gone is said."""
+
+    def __init__(
+        self, session: Session, files: Files, lease: Lease, statements: Statements, forbidden: Condition
+    ) -> None:
+        self._session = session
+        self._files = files
+        self._lease = lease
+        self._statements = statements
+        self._forbidden = forbidden
+        self._host = word(statements.reporter.host)
+        self._queue = Queue(f"{EXCHANGE}.{self._host}.{token_hex(8)}", QueueKind.TAIL)
+
+    async def answer(self) -> None:
+        """Answer requests until cancelled, or the session is lost."""
+        while True:
+            try:
+                await self._listen()
+            except SessionLost:
+                return
+            except Forbidden as error:
+                self._forbidden.begin(reason=error, remedy=error.remedy)
+                return
+            except BrokerError:
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _listen(self) -> None:
+        consumer = await self._consume()
+        self._forbidden.end()
+        async for delivery in consumer:
+            try:
+                await self._answer(from_message(delivery.message))
+            except BrokerError:
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever a request comes to, the next one is answered
+                RESENDING_REFUSED.happened(reason=f"{type(error).__name__}: {error}")
+
+    async def _consume(self) -> Consumer:
+        await self._session.declare_queue(self._queue)
+        for key in (self._host, EVERYBODY):
+            await self._session.bind(self._queue.name, EXCHANGE, key)
+        return await self._session.consume(self._queue.name, prefetch=0)
+
+    async def _answer(self, request: Request) -> None:
+        is_meant = request.reporter == self._statements.reporter.identity
+        for wanted in request.wanted:
+            source = await asyncio.to_thread(self._files.reread, wanted.source)
+            if source is None and not is_meant:
+                continue  # some other shipper's
+            gone = await self._resend(source, wanted.ranges) if source else wanted.ranges
+            if gone:
+                await self._statements.lost(Gone(wanted.source, list(gone)))
+
+    async def _resend(self, source: Reread, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Publish ranges of a source once more; those that cannot be read."""
+        gone = []
+        with contextlib.closing(source):
+            for start, end in ranges:
+                RESENDING.happened(path=source.path, source=source.source, start=start, end=end)
+                reached = start
+                while reached < end and (window := await asyncio.to_thread(source.window, reached, end)):
+                    if self._lease.is_over:
+                        await self._lease.renew()
+                    parts = safe_parts(window, source.settings, time.time())
+                    reached = parts[0].to
+                    for message in self._messages(parts):
+                        await self._session.publish(LOG, message)
+                if reached < end:
+                    gone.append((reached, end))
+        return gone
+
+    def _messages(self, parts: tuple[Part, ...]) -> Iterator[Message]:
+        for part in parts:
+            yield to_message(replace(part, session=self._lease.session, again=True))
