@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from logrouter import __version__
 from logrouter.broker.contract import Session
-from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
+from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Unroutable
 from logrouter.keys import word
+from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.statement import EXCHANGE, SHIPPER, SourceStatement, Statement, to_message
 from logrouter.waiting import wait
@@ -92,10 +93,7 @@ class Statements:
             counted=events.counts() | _amounts(),
         )
         try:
-            if not await self._session.exchange_exists(EXCHANGE):  # to ask takes no right, to declare does
-                await self._session.declare_exchange(EXCHANGE)
-            message = to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}")
-            await self._session.publish(EXCHANGE, message, apart=True)
+            await self._send(to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}"))
         except (Unroutable, PublishRefused):
             return True  # nobody listens now: the next one says all of it again
         except SessionLost:
@@ -107,3 +105,10 @@ class Statements:
         self._stated = standings
         self._files.gone.forget(standings)
         return True
+
+    async def _send(self, message: Message) -> None:
+        try:
+            await self._session.publish(EXCHANGE, message, apart=True)
+        except Missing:
+            await self._session.declare_exchange(EXCHANGE)
+            await self._session.publish(EXCHANGE, message, apart=True)

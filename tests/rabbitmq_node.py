@@ -80,6 +80,16 @@ class RabbitNode:
         return Server.find(VERSION) is not None
 
     @property
+    def version(self) -> tuple[int, ...]:
+        """Of the server, such as (3, 10, 8)."""
+        return tuple(map(int, self._found.scripts.parent.name.partition("-")[2].split(".")))
+
+    @property
+    def log(self) -> str:
+        """What the node has logged, of warnings and worse."""
+        return "".join(path.read_text(errors="replace") for path in sorted((self._directory / "log").glob("*.log")))
+
+    @property
     def port(self) -> int:
         """The AMQP port on 127.0.0.1."""
         return self._port

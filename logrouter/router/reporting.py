@@ -17,6 +17,7 @@ from logrouter.broker.contract import Delivery, Queue, QueueKind, Session
 from logrouter.errors import WireError
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.observe import events, metrics
+from logrouter.probe import is_probe
 from logrouter.router.deliveries import some
 from logrouter.router.handoff import sent_to
 from logrouter.statement import EXCHANGE, ROUTER, Statement, from_message, to_message
@@ -100,6 +101,8 @@ async def _keep(
     """Make the statements among these durable, and say which they are."""
     entry = Entry()
     for delivery in deliveries:
+        if is_probe(delivery.message):
+            continue  # it came by the binding of an older router, which took everything
         try:
             entry.statements.append(from_message(delivery.message))
         except WireError as error:

@@ -19,6 +19,8 @@ from logrouter.keys import matcher
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
+from logrouter.probe import is_probe
+from logrouter.probe import key as probe_key
 from logrouter.router.assembly import Assembly, Release
 from logrouter.router.commit import SEEN_SECONDS, Commits
 from logrouter.router.foreign import foreign_identity, from_foreign
@@ -148,6 +150,8 @@ class Serving:
             if is_batch(message):
                 part = from_message(message)
                 self._put(self._assembly.add(part, self._read_body(part, message), delivery, time.monotonic()))
+            elif is_probe(message) and message.key == probe_key(self._settings.instance):
+                self._take_probe(delivery)
             else:
                 self._take_foreign(delivery)
         except WireError as error:
@@ -161,6 +165,12 @@ class Serving:
             piece, left = salvage(part)
             self._set_aside(replace(message, body=left or part.body, content_encoding=""), None, error)
             return piece
+
+    def _take_probe(self, delivery: Delivery) -> None:
+        """Nothing is to be done but to acknowledge it, at once: a shipper waits for that on the embedded broker."""
+        self._group.deliveries.append(delivery)
+        self._group_since = time.monotonic() - _GROUP_SECONDS
+        self._changed.set()
 
     def _take_foreign(self, delivery: Delivery) -> None:
         message, now = delivery.message, time.time()
