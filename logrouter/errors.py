@@ -40,7 +40,11 @@ class Unroutable(BrokerError):
 
 
 class PublishRefused(BrokerError):
-    """The broker answered a publish with a nack (a full queue, a failing node)."""
+    """The broker does not take a message: a nack (a full queue, a failing node), or one that it cannot carry."""
+
+
+class Missing(BrokerError):
+    """The queue or exchange that was named is not there."""
 
 
 class Forbidden(BrokerError):

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from logrouter.broker.contract import Broker, Session
 from logrouter.errors import BrokerError, Forbidden
-from logrouter.keys import marker
 from logrouter.observe.events import (
     BROKER_FOUND,
     BROKER_LOST,
@@ -43,6 +42,7 @@ from shippers.lease import Lease
 from shippers.making import Making
 from shippers.positions import Positions
 from shippers.publisher import IN_FLIGHT, Publisher
+from shippers.readiness import has_been_here
 from shippers.retransmission import Retransmission
 from shippers.rounds import Rounds
 from shippers.statements import Reporter, Statements, config_hash
@@ -231,12 +231,12 @@ class Agent:
         """Hold until each router has been here: before that a message may go to listeners alone, and be lost."""
         for instance, absent in self._absent.items():
             pause, since = _FIRST_LOOK, time.monotonic()
-            while not await session.exchange_exists(marker(instance)):
+            while not await has_been_here(session, instance, stop):
+                if stop.is_set():
+                    return
                 if time.monotonic() - since >= _ABSENT_SECONDS:
                     absent.begin(instance=instance, broker=self._broker.name)
                 await wait(stop, pause)
-                if stop.is_set():
-                    return
                 pause = min(pause * 2, _LONGEST_PAUSE)
             absent.end(instance=instance, broker=self._broker.name)
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from logrouter import __version__
 from logrouter.broker.contract import Session
-from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
+from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Unroutable
 from logrouter.keys import word
+from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.statement import EXCHANGE, SHIPPER, Gone, SourceStatement, Statement, to_message
 from logrouter.waiting import wait_for_any
@@ -110,10 +111,7 @@ class Statements:
             gone=gone,
         )
         try:
-            if not await self._session.exchange_exists(EXCHANGE):  # to ask takes no right, to declare does
-                await self._session.declare_exchange(EXCHANGE)
-            message = to_message(statement, f"{SHIPPER}.{word(self.reporter.host)}")
-            await self._session.publish(EXCHANGE, message, apart=True)
+            await self._send(to_message(statement, f"{SHIPPER}.{word(self.reporter.host)}"))
         except (Unroutable, PublishRefused):
             return True  # nobody listens now: the next one says all of it again
         except SessionLost:
@@ -126,3 +124,10 @@ class Statements:
         del self._gone[: len(gone)]
         self._files.gone.forget(standings)
         return True
+
+    async def _send(self, message: Message) -> None:
+        try:
+            await self._session.publish(EXCHANGE, message, apart=True)
+        except Missing:
+            await self._session.declare_exchange(EXCHANGE)
+            await self._session.publish(EXCHANGE, message, apart=True)

@@ -5,6 +5,8 @@ wrapper changes the user, so the server script behind it is run. It works outsid
 
     with RabbitNode(Path(directory)) as node:
         print(node.url)
+
+RABBITMQ=4 (or 4.3) in the environment takes the server that scripts/rabbitmq-4.sh has unpacked.
 """
 
 from __future__ import annotations
@@ -15,11 +17,17 @@ import signal
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ports import free_ports
+
+VERSION = os.environ.get("RABBITMQ", "")
+"""Of the server that the tests run on; '' for the one that is installed."""
+
+UNPACKED = Path(__file__).parents[1] / ".rabbitmq"
 
 USER, PASSWORD = "router", "s3cret-pass"
 START_SECONDS = 60
@@ -40,20 +48,46 @@ _ADVANCED = "[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 1000}]}].
 """After which a delayed message whose target did not answer is tried again: 3 minutes in a server as it comes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A RabbitMQ on this machine. scripts: where its own are.   path: where its Erlang is found."""
+
+    scripts: Path
+    path: str
+
+    @classmethod
+    def find(cls, version: str) -> Self | None:
+        """The installed server (''), or one that was unpacked into .rabbitmq/VERSION; None if it is not there."""
+        root = UNPACKED / version if version else Path("/")
+        found = sorted((root / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
+        path = f"{root / 'usr/lib/erlang/bin'}:{os.environ['PATH']}" if version else os.environ["PATH"]
+        return cls(found[-1], path) if found and shutil.which("epmd", path=path) else None
+
+
 class RabbitNode:
     """A node with its data in `directory`; `start` after `stop` or `kill` is a restart on the same data and ports."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._port, self._distribution, self._mapper_port = free_ports(3)
-        self._scripts = _scripts()
+        self._installed = Server.find(VERSION)
         self._server: subprocess.Popen[bytes] | None = None
         self._mapper: subprocess.Popen[bytes] | None = None
 
     @staticmethod
     def installed() -> bool:
         """Whether there is a RabbitMQ server on this machine."""
-        return _scripts() is not None and shutil.which("epmd") is not None
+        return Server.find(VERSION) is not None
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Of the server, such as (3, 10, 8)."""
+        return tuple(map(int, self._found.scripts.parent.name.partition("-")[2].split(".")))
+
+    @property
+    def log(self) -> str:
+        """What the node has logged, of warnings and worse."""
+        return "".join(path.read_text(errors="replace") for path in sorted((self._directory / "log").glob("*.log")))
 
     @property
     def port(self) -> int:
@@ -68,7 +102,9 @@ class RabbitNode:
     def start(self) -> None:
         """Start, and return when the node takes connections. Raises RuntimeError with its log when it does not."""
         self._write_files()
-        self._mapper = self._run(["epmd", "-port", str(self._mapper_port), "-address", "127.0.0.1"])
+        mapper = shutil.which("epmd", path=self._found.path)
+        assert mapper is not None  # the server was found with it
+        self._mapper = self._run([mapper, "-port", str(self._mapper_port), "-address", "127.0.0.1"])
         self._server = self._run([str(self._script("rabbitmq-server"))])
         deadline = time.monotonic() + START_SECONDS
         while not self._listens():
@@ -116,9 +152,13 @@ class RabbitNode:
         return self._server
 
     def _script(self, name: str) -> Path:
-        if self._scripts is None:
-            raise RuntimeError("RabbitMQ is not installed")
-        return self._scripts / name
+        return self._found.scripts / name
+
+    @property
+    def _found(self) -> Server:
+        if self._installed is None:
+            raise RuntimeError(f"RabbitMQ {VERSION} is not installed")
+        return self._installed
 
     def _write_files(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -131,7 +171,7 @@ class RabbitNode:
         directory = self._directory
         loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": self._found.path,
             "LANG": "C.UTF-8",
             "HOME": str(directory),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -183,8 +223,3 @@ class RabbitNode:
     def _output(self) -> str:
         logs = [self._directory / "output", *sorted((self._directory / "log").glob("*.log"))]
         return "\n".join(path.read_text(errors="replace")[-4000:] for path in logs if path.exists())
-
-
-def _scripts() -> Path | None:
-    found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
-    return found[-1] if found else None

@@ -9,11 +9,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from logrouter import statement
+from logrouter import probe, statement
 from logrouter.batch import Part, from_message
 from logrouter.broker.contract import EXCHANGE, Broker, Queue, QueueKind
-from logrouter.errors import SessionLost
-from logrouter.keys import marker
+from logrouter.errors import SessionLost, Unroutable
 from logrouter.message import Message
 from logrouter.record import Record, decode_lines, original
 from shippers.agent import Agent
@@ -38,12 +37,14 @@ async def routing(broker: Broker, instance: str = "main", pattern: str = "#") ->
         await session.declare_exchange(EXCHANGE)
         await session.declare_queue(queue)
         await session.bind(queue.name, EXCHANGE, pattern)
-        await session.declare_exchange(marker(instance))
+        await session.declare_exchange(statement.EXCHANGE)
+        await session.bind(queue.name, statement.EXCHANGE, probe.key(instance))
         consumer = await session.consume(queue.name, prefetch=512)
 
         async def take() -> None:
             async for delivery in consumer:
-                taken.append(from_message(delivery.message))
+                if not probe.is_probe(delivery.message):
+                    taken.append(from_message(delivery.message))
                 await consumer.ack([delivery])
 
         taking = asyncio.create_task(take())
@@ -184,7 +185,7 @@ class FaultyBroker:
         self.answer = answer
         self.published: list[Message] = []
         self.statements: list[statement.Statement] = []
-        self.exchanges = {marker("main")}
+        self.routers = {"main"}
         self.sessions = 0
         self._lost: asyncio.Future[str] | None = None
 
@@ -204,21 +205,17 @@ class FaultyBroker:
         if not self._lost.done():
             self._lost.set_result(reason)
 
-    async def exchange_exists(self, name: str) -> bool:
-        return name in self.exchanges
-
     async def lost(self) -> str:
         assert self._lost is not None
         return await asyncio.shield(self._lost)
-
-    async def declare_exchange(self, name: str) -> None:
-        self.exchanges.add(name)
 
     def publish(
         self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False
     ) -> Awaitable[None]:
         if exchange == statement.EXCHANGE:
             assert apart
+            if message.type == probe.TYPE:
+                return self._probed(message.key)
             self.statements.append(statement.from_message(message))
             return asyncio.sleep(0)
         assert exchange == EXCHANGE
@@ -234,3 +231,7 @@ class FaultyBroker:
         else:
             promise.set_exception(answer)
         return promise
+
+    async def _probed(self, key: str) -> None:
+        if key not in map(probe.key, self.routers):
+            raise Unroutable(key)

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from logrouter.audit.contents import Contents, Held
+from logrouter.audit.queues import Queued
 from logrouter.audit.selection import Selection
 from logrouter.destinations.email.pacing import gathered
+from logrouter.errors import BrokerError
 from logrouter.extents import Extents
 from logrouter.ledger.ledger import DECIDED
 from logrouter.ledger.snapshot import Snapshot, SourceDecided
@@ -69,7 +71,7 @@ class Report:
     """The outcome. decided: records, each once.   destinations: by destination.   queued: messages by queue.
 
     archived: records found in each archive.   removed: records that its `keep` removed.   files: how many were read.
-    exceptions: what shippers counted, by name.   queues_known: whether the broker was asked.
+    exceptions: what shippers counted, by name.   queues_known: whether the broker has told of all.
     gathered: records that a destination keeps in the ledger until it tells of them.
     """
 
@@ -104,7 +106,7 @@ class Report:
 def audit(
     snapshot: Snapshot,
     archives: Mapping[str, Contents],
-    queued: Mapping[str, int] | None,
+    queued: Queued | None,
     selection: Selection,
 ) -> Report:
     """Hold it all against each other. queued: None if the broker could not be asked."""
@@ -118,7 +120,7 @@ def audit(
     sources = tuple(_source(source, snapshot, archives, counts, names) for source in known)
     findings = (
         *_waiting(queued, snapshot),
-        *_undecided(sources, snapshot, can_wait=queued is None or bool(queued)),
+        *_undecided(sources, snapshot, can_wait=queued is None or bool(queued.waiting or queued.unknown)),
         *(finding for each in archives.values() for finding in _archive(each, snapshot, counts, selection)),
     )
     return Report(
@@ -128,8 +130,8 @@ def audit(
         archived={name: contents.records + contents.odd + contents.unread for name, contents in archives.items()},
         removed={name: contents.removed for name, contents in archives.items()},
         files={name: contents.files for name, contents in archives.items()},
-        queued=queued or {},
-        queues_known=queued is not None,
+        queued=queued.waiting if queued else {},
+        queues_known=queued is not None and not queued.unknown,
         exceptions=_exceptions(snapshot),
         gathered={name: records for name, note in snapshot.notes.items() if (records := gathered(note))},
         findings=findings,
@@ -170,15 +172,26 @@ def _gaps(stated: SourceStatement | None, decided: Extents) -> list[tuple[int, i
     return decided.missing(begin, end)
 
 
-def _waiting(queued: Mapping[str, int] | None, snapshot: Snapshot) -> Iterator[Finding]:
+def _waiting(queued: Queued | None, snapshot: Snapshot) -> Iterator[Finding]:
     if queued is None:
         yield Finding(UNRESOLVED, 0, "the broker could not be asked what waits in its queues")
-    for name, messages in (queued or {}).items():
-        yield Finding(UNRESOLVED, 0, f"{messages} messages wait in the queue {name}")
+    else:
+        for name, messages in queued.waiting.items():
+            yield Finding(UNRESOLVED, 0, f"{messages} messages wait in the queue {name}")
+        if queued.unknown:
+            yield Finding(UNRESOLVED, 0, _untold(queued.unknown))
     for name in sorted(snapshot.outgoing):
         yield Finding(UNRESOLVED, 0, f"notifications of destination {name} wait in the ledger for the broker")
     for name, state in snapshot.aside.items():
         yield Finding(UNRESOLVED, 0, f"{state.records} records wait for destination {name}, which is set aside")
+
+
+def _untold(unknown: Mapping[str, BrokerError]) -> str:
+    """What the broker did not tell, why, and what to do about it."""
+    (first, error), *others = unknown.items()
+    text = f"the broker does not tell what waits in the queue {first} ({error})"
+    remedy = f"; {error.remedy}" if error.remedy else ""
+    return f"{text}{remedy}" + (f"; likewise of {', '.join(name for name, _ in others)}" if others else "")
 
 
 def _undecided(sources: tuple[SourceReport, ...], snapshot: Snapshot, *, can_wait: bool) -> Iterator[Finding]:

@@ -1,30 +1,53 @@
 """What still waits on the broker for an instance: while there is any, nobody can say that all is whole.
 
-In comes a session, out go the depths of the instance's queues by name.
+In comes a session, out go the depths of the instance's queues, and those that it may not be asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from logrouter.broker.contract import Session
-from logrouter.router.deliveries import depth
+from logrouter.errors import BrokerError, Missing, SessionLost
 from logrouter.router.handoff import Handoff
 from logrouter.router.reporting import Reporter
-from logrouter.router.topology import dead, ingress
+from logrouter.router.topology import dead, ingress, noted
 
 
-async def queue_depths(session: Session, instance: str, destinations: Iterable[str]) -> dict[str, int]:
-    """Messages that wait, by queue; queues that are not there hold none.
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Messages that wait, by queue; those that hold none are left out.   unknown: queues not told of, and why."""
 
-    destinations: the names of all that the instance has or had. Raises SessionLost.
+    waiting: Mapping[str, int]
+    unknown: Mapping[str, BrokerError]
+
+
+async def look_into(session: Session, queues: Iterable[str]) -> Queued:
+    """What waits in these. A queue that is not there holds nothing. Raises SessionLost."""
+    waiting: dict[str, int] = {}
+    unknown: dict[str, BrokerError] = {}
+    for name in queues:
+        try:
+            messages = await session.depth(name)
+        except SessionLost:
+            raise
+        except Missing:
+            continue
+        except BrokerError as error:
+            unknown[name] = error
+        else:
+            if messages:
+                waiting[name] = messages
+    return Queued(waiting, unknown)
+
+
+def queues_of(instance: str, destinations: Iterable[str], inline: Collection[str], note: str) -> list[str]:
+    """The names of all queues that an instance has or had, and of few others: to ask for one is an error in a log.
+
+    destinations: all that it has or had.   inline: those of them that have no queues now.
+    note: of the router, of the queues that it has declared; '' if it has made none.
     """
-    return {name: waiting for name in _queues(instance, destinations) if (waiting := await depth(session, name) or 0)}
-
-
-def _queues(instance: str, destinations: Iterable[str]) -> Iterable[str]:
-    yield ingress(instance)
-    yield dead(instance)
-    yield Reporter(instance).queue.name
-    for name in destinations:
-        yield from (queue.name for queue in Handoff(instance, name).queues())
+    handoffs = (Handoff(instance, name) for name in destinations if not note or name not in inline)
+    own = [ingress(instance), dead(instance), Reporter(instance).queue.name]
+    return list(dict.fromkeys([*own, *(queue.name for each in handoffs for queue in each.queues()), *noted(note)]))

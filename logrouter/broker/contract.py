@@ -83,14 +83,17 @@ class Session(Protocol):
 
     Every call raises SessionLost where the session is gone, or goes meanwhile. The calls that name a queue or an
     exchange raise BrokerError, and leave the session as it was, where the broker refuses: what they name is not
-    there, is there with other settings, or is not for this user (Forbidden).
+    there (Missing), is there with other settings, or is not for this user (Forbidden).
     """
 
     async def declare_exchange(self, name: str) -> None:
         """A durable topic exchange; no effect where it is there already."""
 
     async def exchange_exists(self, name: str) -> bool:
-        """Whether an exchange is there (a router's marker tells shippers that it has been here)."""
+        """Whether an exchange is there. RabbitMQ 4.2.6 and newer want a right on it, or raise Forbidden.
+
+        Where it is not, the broker logs an error; so in normal running nothing is asked this way.
+        """
 
     async def declare_queue(self, queue: Queue) -> None:
         """A queue of that kind; no effect where it is there already with the same settings."""
@@ -118,8 +121,9 @@ class Session(Protocol):
         raises BrokerError and leaves the session as it was, like a question.
 
         Raises (when awaited): Unroutable if `mandatory` and no queue matched, PublishRefused for a nack or for what
-        the broker cannot carry (a key over 255 bytes, a header of no AMQP type, too many headers), Forbidden where
-        this user may not publish there (then, unless apart, the session is of no more use), SessionLost.
+        the broker cannot carry (a body over MAX_MESSAGE, a key over 255 bytes, a header of no AMQP type, too many
+        headers), Missing for an exchange that nobody declared (apart alone), Forbidden where this user may not publish
+        there (then, unless apart, the session is of no more use), SessionLost.
         """
 
     async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> Consumer:
@@ -131,7 +135,7 @@ class Session(Protocol):
         """
 
     async def depth(self, queue: str) -> int:
-        """Messages in the queue that are ready for delivery."""
+        """Messages in the queue that are ready for delivery. RabbitMQ 4.2.6 and newer want a right on it."""
 
     async def purge(self, queue: str) -> int:
         """Drop the ready messages of a queue and say how many; those in a consumer's hands stay."""
@@ -139,7 +143,8 @@ class Session(Protocol):
     async def settle(self) -> None:
         """Wait until queues that were declared just now would keep what they confirm over the broker's death.
 
-        RabbitMQ 3.10 loses a quorum queue's first messages when it is killed within a second of the queue's birth.
+        RabbitMQ 3.10 loses a quorum queue's first messages when it is killed within a second of the queue's birth;
+        from 3.13 on, and on the embedded broker, there is nothing to wait for.
         """
 
     async def lost(self) -> str:

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from logrouter.errors import PublishRefused
 from logrouter.keys import MAX_KEY
+from logrouter.message import Message
+
+MAX_MESSAGE = 16 << 20
+"""Bytes in a body: as many as RabbitMQ 4 takes by default. It closes the channel on a larger one."""
+
+
+def check_message(message: Message, most: int = MAX_MESSAGE) -> None:
+    """Raise PublishRefused for a key that no broker carries, or a body of over `most` bytes."""
+    check_key(message.key)
+    if len(message.body) > most:
+        raise too_large(len(message.body), most)
+
+
+def too_large(size: int, most: int) -> PublishRefused:
+    """What is said of a body of `size` bytes."""
+    return PublishRefused(f"the message has {size} bytes, and the broker takes messages of at most {most} bytes")
 
 
 def check_key(key: str) -> None:

@@ -10,18 +10,19 @@ import msgspec
 
 from logrouter.audit.accounts import ALTERED, DISORDERED, MISSING, TWICE, UNRESOLVED, Report, audit
 from logrouter.audit.contents import Contents, read_contents
-from logrouter.audit.queues import queue_depths
+from logrouter.audit.queues import Queued, look_into, queues_of
 from logrouter.audit.selection import Selection
 from logrouter.broker import connect
 from logrouter.broker.contract import Broker
 from logrouter.broker.embedded.broker import FILE as EMBEDDED_FILE
 from logrouter.cli import options
 from logrouter.cli.finding import find_broker, socket_path
-from logrouter.config.destinations import ArchiveModel
+from logrouter.config.destinations import ArchiveModel, DiscardModel
 from logrouter.config.rules import load_rules
 from logrouter.errors import BrokerError
 from logrouter.ledger.ledger import DECIDED
 from logrouter.ledger.snapshot import Snapshot, read_snapshot
+from logrouter.router.topology import NOTE
 
 _BROKER_SECONDS = 10.0
 _TRIES = 3
@@ -43,7 +44,9 @@ def report(url: str | None, rules: Path, state: Path, instance: str, selection: 
         if not is_wrong or read_snapshot(state, instance).files == snapshot.files:
             break  # else a file that is not what it should be may have been put away meanwhile
     names = {*config.destinations, *(counted.destination for counted in snapshot.counts)} - {DECIDED}
-    queued = asyncio.run(_queued(_broker(url, state), instance, sorted(names)))
+    inline = [name for name, model in config.destinations.items() if isinstance(model, ArchiveModel | DiscardModel)]
+    queues = queues_of(instance, sorted(names), inline, snapshot.notes.get(NOTE, ""))
+    queued = asyncio.run(_queued(_broker(url, state), queues))
     return audit(snapshot, archives, queued, selection)
 
 
@@ -54,10 +57,10 @@ def _broker(url: str | None, state: Path) -> Broker:
     return find_broker(url, state)
 
 
-async def _queued(broker: Broker, instance: str, destinations: Sequence[str]) -> dict[str, int] | None:
+async def _queued(broker: Broker, queues: Sequence[str]) -> Queued | None:
     try:
         async with asyncio.timeout(_BROKER_SECONDS), broker.session() as session:
-            return await queue_depths(session, instance, destinations)
+            return await look_into(session, queues)
     except (BrokerError, TimeoutError):
         return None
 

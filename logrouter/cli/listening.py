@@ -15,7 +15,7 @@ from secrets import token_hex
 from logrouter.batch import from_message, is_batch
 from logrouter.broker.contract import EXCHANGE, Broker, Consumer, Queue, QueueKind, Session
 from logrouter.cli.selecting import Selection
-from logrouter.errors import SessionLost
+from logrouter.errors import Missing, SessionLost
 from logrouter.message import Message
 from logrouter.observe import events
 from logrouter.record import Record, decode_lines
@@ -66,12 +66,18 @@ async def listen(
 
 async def _open(session: Session, patterns: Sequence[str]) -> Consumer:
     queue = Queue(f"logrouter.tail.{token_hex(8)}", QueueKind.TAIL)
-    if not await session.exchange_exists(EXCHANGE):  # to ask takes no right, to declare does
-        await session.declare_exchange(EXCHANGE)
     await session.declare_queue(queue)
+    try:
+        await _bind(session, queue, patterns)
+    except Missing:  # no router has been here yet
+        await session.declare_exchange(EXCHANGE)
+        await _bind(session, queue, patterns)
+    return await session.consume(queue.name, prefetch=0)
+
+
+async def _bind(session: Session, queue: Queue, patterns: Sequence[str]) -> None:
     for pattern in patterns:
         await session.bind(queue.name, EXCHANGE, pattern)
-    return await session.consume(queue.name, prefetch=0)
 
 
 async def _receive(

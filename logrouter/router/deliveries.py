@@ -1,4 +1,4 @@
-"""What work on queues has in common: deliveries by the handful, and depths of queues that may not be there."""
+"""What work on queues has in common: deliveries by the handful."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from logrouter.broker.contract import Consumer, Delivery, Session
-from logrouter.errors import BrokerError, SessionLost
+from logrouter.broker.contract import Consumer, Delivery
 
 
 async def some(
@@ -24,13 +23,3 @@ async def some(
         return [first.result(), *consumer.drain()] if first.done() else []
     finally:
         first.cancel()
-
-
-async def depth(session: Session, queue: str) -> int | None:
-    """Messages that are ready in a queue, None if it is not there. Raises SessionLost."""
-    try:
-        return await session.depth(queue)
-    except SessionLost:
-        raise
-    except BrokerError:
-        return None

@@ -19,6 +19,7 @@ from logrouter.broker.contract import Delivery, Queue, QueueKind, Session
 from logrouter.ledger.ledger import INGRESS, Entry, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
+from logrouter.probe import is_probe
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.deliveries import some
 from logrouter.router.lineage import MAIN, Lineage
@@ -158,6 +159,8 @@ async def _keep(
     """Make the statements among these durable, and say which they are."""
     entry = Entry()
     for delivery in deliveries:
+        if is_probe(delivery.message):
+            continue  # it came by the binding of an older router, which took everything
         try:
             entry.statements.append(_of_its_life(from_message(delivery.message), ledger))
         except Exception as error:  # noqa: BLE001  # anybody may have written it

@@ -24,7 +24,8 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
     declared, drained = asyncio.Event(), asyncio.Event()
 
     async def serve(session: Session) -> None:
-        await declare(session, routing.settings.instance, routing.settings.bind, routing.handoffs)
+        settings = routing.settings
+        await declare(session, routing.ledger, settings.instance, settings.bind, routing.handoffs)
         declared.set()
         await Serving(session, routing, retransmission).serve(stop, drain)
 

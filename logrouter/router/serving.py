@@ -20,6 +20,8 @@ from logrouter.keys import matcher
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
+from logrouter.probe import is_probe
+from logrouter.probe import key as probe_key
 from logrouter.router.asking import ask
 from logrouter.router.assembly import Assembly, Release
 from logrouter.router.commit import SEEN_SECONDS, Commits
@@ -175,6 +177,8 @@ class Serving:
             elif message.type == BARRIER:
                 self._retransmission.passed(message.message_id, self._assembly.held_of, time.monotonic(), time.time())
                 self._group.deliveries.append(delivery)
+            elif is_probe(message) and message.key == probe_key(self._settings.instance):
+                self._take_probe(delivery)
             else:
                 self._take_foreign(delivery)
         except sqlite3.Error:
@@ -190,6 +194,12 @@ class Serving:
             piece, left = salvage(part)
             self._group.lay_aside(replace(message, body=left or part.body, content_encoding=""), error)
             return piece
+
+    def _take_probe(self, delivery: Delivery) -> None:
+        """Nothing is to be done but to acknowledge it, at once: a shipper waits for that on the embedded broker."""
+        self._group.deliveries.append(delivery)
+        self._group_since = time.monotonic() - _GROUP_SECONDS
+        self._changed.set()
 
     def _take_foreign(self, delivery: Delivery) -> None:
         message, now = delivery.message, time.time()

@@ -1,22 +1,40 @@
 """What a router declares on the broker, so that nobody sets it up by hand; and the names of it all.
 
-In comes an instance's name and what it binds; out go an exchange, a bound ingress queue, the dead letters and, last of
-all, the marker exchange that tells shippers that a router has been here.
+In comes an instance's name and what it binds; out go exchanges, queues, the bindings between them and, last of all, the
+binding that tells shippers that a router has been here.
+
+What it cannot declare: on a cluster of RabbitMQ 4.3 a queue waits 60 s for the consumer of a node that has died. The
+argument of a queue that shortens it would differ from what queues have that are there already, so that is for a policy
+(docs/operations.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Sequence
 
+import msgspec
+
+from logrouter import probe
 from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
 from logrouter.keys import marker
+from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.request import EXCHANGE as REQUESTS
-from logrouter.router.deliveries import depth
 from logrouter.router.handoff import Handoff
 from logrouter.router.reporting import Reporter
 from logrouter.statement import EXCHANGE as REPORTS
+from logrouter.statement import ROUTER, SHIPPER
 
 ALL = ("#",)
+
+NOTE = ".queues"
+"""The ledger's note of the queues that were declared; no destination can have that name."""
+
+
+class _Declared(msgspec.Struct, frozen=True):
+    """That note."""
+
+    queues: list[str] = []  # msgspec copies it
 
 
 def ingress(instance: str) -> str:
@@ -29,8 +47,13 @@ def dead(instance: str) -> str:
     return f"logrouter.{instance}.dead"
 
 
-async def declare(session: Session, instance: str, bind: Sequence[str] = ALL, handoffs: Sequence[Handoff] = ()) -> None:
-    """Declare everything; harmless when it is there already. The marker comes last: it promises the rest."""
+async def declare(
+    session: Session, ledger: Ledger, instance: str, bind: Sequence[str] = ALL, handoffs: Sequence[Handoff] = ()
+) -> None:
+    """Declare everything; harmless when it is there already. What shippers look for comes last: it promises the rest.
+
+    Raises BrokerError, sqlite3.Error.
+    """
     await session.declare_exchange(EXCHANGE)
     await session.declare_exchange(REPORTS)
     await session.declare_exchange(REQUESTS)
@@ -41,12 +64,30 @@ async def declare(session: Session, instance: str, bind: Sequence[str] = ALL, ha
         Queue(dead(instance), QueueKind.DEAD),
         Queue(ingress(instance), QueueKind.INGRESS),
     ]
-    is_new = None in [await depth(session, queue.name) for queue in queues]
     for queue in queues:
         await session.declare_queue(queue)
-    await session.bind(reports.name, REPORTS, "#")
+    for kind in (SHIPPER, ROUTER):
+        await session.bind(reports.name, REPORTS, f"{kind}.#")
+    await session.unbind(reports.name, REPORTS, "#")  # of an older router: it would take probes
     for pattern in bind:
         await session.bind(ingress(instance), EXCHANGE, pattern)
-    if is_new:
+    await _settle(session, ledger, {queue.name for queue in queues})
+    await session.declare_exchange(marker(instance))  # for shippers that look for it instead
+    await session.bind(ingress(instance), REPORTS, probe.key(instance))
+
+
+async def _settle(session: Session, ledger: Ledger, queues: Collection[str]) -> None:
+    """Wait for queues that may be new: those that the ledger does not know yet.
+
+    The broker does not say which are; to ask for one that is not there is an error in its log.
+    """
+    known = noted(ledger.note(NOTE))
+    if not set(queues).issubset(known):
         await session.settle()
-    await session.declare_exchange(marker(instance))
+        now = _Declared(sorted({*known, *queues}))
+        await asyncio.to_thread(ledger.commit, Entry(notes={NOTE: msgspec.json.encode(now).decode()}))
+
+
+def noted(note: str) -> list[str]:
+    """The queues in that note; none where there is no note yet."""
+    return msgspec.json.decode(note, type=_Declared).queues if note else []

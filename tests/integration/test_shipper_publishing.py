@@ -10,7 +10,6 @@ from shipping import WORKERS, FaultyBroker, add, contents, lines, records, shipp
 
 from logrouter.batch import from_message
 from logrouter.errors import PublishRefused, Unroutable
-from logrouter.keys import marker
 from logrouter.message import Message
 from logrouter.observe.events import (
     BROKER_FOUND,
@@ -247,7 +246,7 @@ async def test_no_more_is_under_way_than_the_bound_and_one_window(tmp_path: Path
 async def test_nothing_is_published_before_each_router_has_been_there(tmp_path: Path) -> None:
     add(tmp_path / "app.log", lines(0, 10))
     broker = FaultyBroker()
-    broker.exchanges.clear()
+    broker.routers.clear()
     said = ROUTER_ABSENT.count(), ROUTER_HERE.count()
     settings = {"instances": ("main", "second")}
     async with shipping(broker, inputs(tmp_path), tmp_path / "state", **settings) as agent:
@@ -255,7 +254,7 @@ async def test_nothing_is_published_before_each_router_has_been_there(tmp_path: 
             while ROUTER_ABSENT.count() == said[0]:
                 await asyncio.sleep(0.01)
             assert broker.published == []
-            broker.exchanges.add(marker(instance))
+            broker.routers.add(instance)
             said = ROUTER_ABSENT.count(), said[1]
         assert await agent.drain() == []
     assert ROUTER_HERE.count() == said[1] + 2
@@ -281,7 +280,7 @@ async def test_it_stops_though_the_broker_does_not_answer(tmp_path: Path, monkey
 
 async def test_it_stops_while_a_router_or_the_broker_is_awaited(tmp_path: Path) -> None:
     broker = FaultyBroker()
-    broker.exchanges.clear()
+    broker.routers.clear()
     said = ROUTER_HERE.count()
     async with shipping(broker, inputs(tmp_path), tmp_path / "state"):
         while not broker.sessions:

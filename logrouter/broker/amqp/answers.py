@@ -7,11 +7,7 @@ from typing import Any
 
 import aiormq
 
-from logrouter.errors import BrokerError, Forbidden, PublishRefused, SessionLost, Unroutable
-
-
-class Missing(BrokerError):
-    """What was named is not there."""
+from logrouter.errors import BrokerError, Forbidden, Missing, PublishRefused, SessionLost, Unroutable
 
 
 def error_of(future: asyncio.Future[Any]) -> BaseException | None:

@@ -1,29 +1,26 @@
 """A session: one connection, and everything that lives and dies with it.
 
-Publishes share one channel with confirms, each consumer has a channel with its own prefetch. What may be refused
-without harm goes over two more, one for questions (declarations, depths) and one for what is published apart: the
-broker closes a channel each time that it refuses something on it.
+Publishes have channels of their own (publishing.py), and so has each consumer, with its own prefetch. Questions
+(declarations, depths) go over another one: the broker closes a channel each time that it refuses something on it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import uuid
+import re
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any, TypeVar
 
 import aiormq
 
-from logrouter.broker.amqp.answers import Missing, error_of, reason, translated
+from logrouter.broker.amqp.answers import error_of, reason, translated
 from logrouter.broker.amqp.connection import Connection
 from logrouter.broker.amqp.consumer import AmqpConsumer
+from logrouter.broker.amqp.publishing import Publishing
 from logrouter.broker.amqp.settings import settings
-from logrouter.broker.amqp.wire import marked, write_properties
 from logrouter.broker.contract import Queue, QueueKind
-from logrouter.broker.lifetime import Lifetime, Promise, keep
-from logrouter.errors import Forbidden, PublishRefused, SessionLost
+from logrouter.broker.lifetime import Lifetime, Promise
+from logrouter.errors import Missing, SessionLost
 from logrouter.message import Message
 from logrouter.observe.events import BROKER_BLOCKED, BROKER_UNBLOCKED, Condition
 
@@ -39,6 +36,12 @@ BLOCKED_EVERY_SECONDS = 1.0
 _YOUNG_SECONDS = 1.5
 """Killed within a second of a quorum queue's birth, RabbitMQ 3.10 came back with the queue empty, time and again."""
 
+_GROWN_UP = (3, 13)
+"""The first version that keeps what a young queue has confirmed."""
+
+_CONFIGURE_TO_LOOK = ((4, 2, 6), (4, 3, 0))
+"""Versions that want the right to configure for a passive declaration; later ones want any, earlier ones none."""
+
 _T = TypeVar("_T")
 
 
@@ -53,25 +56,19 @@ class AmqpSession:
         open_further: Callable[[], Coroutine[Any, Any, Connection]],
         user: str = "",
     ) -> None:
-        self._user = user
         self._connection = connection
         self._open_further = open_further
         self._further: set[Connection] = set()
-        self._publishing = publishing
         self._lifetime = Lifetime()
         self._questions: aiormq.Channel | None = None
-        self._apart: aiormq.Channel | None = None
         self._asking = asyncio.Lock()
         self._tails: set[str] = set()
-        self._ids: set[str] = set()
-        token = uuid.uuid4().hex
-        self._unique = (f"{token}-{number}" for number in itertools.count())
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._blocked = Condition(BROKER_BLOCKED, BROKER_UNBLOCKED)
-        self._start(self._watch_blocked(name))
+        self.start(self._watch_blocked(name))
         connection.underlying.closing.add_done_callback(lambda closing: self.lose(reason(error_of(closing))))
-        publishing.closing.add_done_callback(self._publishing_closed)
+        self._publishing = Publishing(self, connection, publishing, self._lifetime, user=user)
 
     async def declare_exchange(self, name: str) -> None:
         """See the contract."""
@@ -83,7 +80,7 @@ class AmqpSession:
     async def exchange_exists(self, name: str) -> bool:
         """See the contract."""
         try:
-            await self._ask(lambda channel: channel.exchange_declare(name, passive=True))
+            await self._ask(lambda channel: channel.exchange_declare(name, passive=True), self._to_look_at(name))
         except Missing:
             return False
         return True
@@ -111,33 +108,7 @@ class AmqpSession:
 
     def publish(self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False) -> Promise:
         """See the contract."""
-        promise = self._lifetime.promise()
-        if promise.done():
-            return promise
-        message_id = message.message_id
-        if not message_id or message_id in self._ids:
-            message_id = marked(message_id, next(self._unique))
-        try:
-            properties = write_properties(message, message_id, self._publishing.max_content_size, self._user)
-        except PublishRefused as refused:
-            keep(promise, refused)
-            return promise
-        self._ids.add(message_id)
-        # Tasks begin in the order they are made, and the first thing that each does is to queue up for the channel:
-        # so the order of calls is the order on the wire. With wait=True the library would wait for the socket to take
-        # the bytes; while the broker blocks us our heartbeats then wait as well, and two minutes later it gives up.
-        publish = self._publish_apart if apart else self._publishing.basic_publish
-        sending = publish(
-            message.body,
-            exchange=exchange,
-            routing_key=message.key,
-            properties=properties,
-            mandatory=mandatory,
-            wait=False,
-        )
-        published = partial(self._published, promise, message_id, exchange, apart)
-        self._start(sending).add_done_callback(published)
-        return promise
+        return self._publishing.publish(exchange, message, mandatory=mandatory, apart=apart)
 
     async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> AmqpConsumer:
         """See the contract."""
@@ -162,7 +133,7 @@ class AmqpSession:
 
     async def depth(self, queue: str) -> int:
         """See the contract."""
-        declared = await self._ask(lambda channel: channel.queue_declare(queue, passive=True))
+        declared = await self._ask(lambda channel: channel.queue_declare(queue, passive=True), self._to_look_at(queue))
         return declared.message_count or 0
 
     async def purge(self, queue: str) -> int:
@@ -172,7 +143,8 @@ class AmqpSession:
 
     async def settle(self) -> None:
         """See the contract."""
-        await asyncio.sleep(_YOUNG_SECONDS)
+        if self._version < _GROWN_UP:
+            await asyncio.sleep(_YOUNG_SECONDS)
 
     async def lost(self) -> str:
         """See the contract."""
@@ -191,7 +163,7 @@ class AmqpSession:
     def lose(self, reason: str) -> None:
         """End the session, and the connection with it; a second reason is dropped, since it follows from the first."""
         if self._lifetime.end(reason):
-            self._closing = self._start(self._close_connections())
+            self._closing = self.start(self._close_connections())
 
     async def close(self) -> None:
         """End the session, if it has not ended, and wait until nothing of it is left."""
@@ -212,7 +184,7 @@ class AmqpSession:
 
         needs: the rights that it takes, if any.
         """
-        task = self._start(call)
+        task = self.start(call)
         ends: list[asyncio.Future[Any]] = [task, self._lifetime.gone]
         try:
             await asyncio.wait(ends, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -229,6 +201,16 @@ class AmqpSession:
             self.lose(str(refusal))
         raise refusal from error
 
+    @property
+    def _version(self) -> tuple[int, ...]:
+        """Of the server, as far as it says."""
+        said = self._connection.underlying.server_properties.get("version")
+        return tuple(int(number) for number in re.findall(r"\d+", str(said))[:3])
+
+    def _to_look_at(self, name: str) -> str:
+        """The right that a passive declaration takes; any other would do too, save on two versions."""
+        return f"{'configure' if self._version in _CONFIGURE_TO_LOOK else 'write'} on {name!r}"
+
     async def _ask(self, question: Callable[[aiormq.Channel], Awaitable[_T]], needs: str = "") -> _T:
         async with self._asking:
             return await self.answer(self._question(question), needs)
@@ -243,34 +225,6 @@ class AmqpSession:
             self._questions = None  # the library closes a channel whose answer is not waited for, but not at once
             raise
 
-    async def _publish_apart(self, body: bytes, **options: Any) -> None:
-        """Publish over the channel for that, which the broker closes each time that it refuses something."""
-        if self._apart is None or self._apart.is_closed:
-            self._apart = await self._connection.open_channel(publisher_confirms=True, on_return_raises=True)
-        await self._apart.basic_publish(body, **options)
-
-    def _published(
-        self, promise: Promise, message_id: str, exchange: str, apart: bool, sending: asyncio.Task[Any]
-    ) -> None:
-        self._ids.discard(message_id)
-        error = error_of(sending)
-        if error is None:
-            keep(promise)
-            return
-        if isinstance(error, aiormq.ChannelInvalidStateError) and not apart:
-            error = error_of(self._publishing.closing) or error  # it was closed before: this is why
-        refusal = translated(error, f"write on {exchange or 'amq.default'!r}")
-        is_harmless = apart and not isinstance(refusal, SessionLost)
-        if is_harmless or isinstance(refusal, Forbidden) or isinstance(error, aiormq.DeliveryError):
-            keep(promise, refusal)
-        else:
-            self.lose(str(refusal))
-
-    def _publishing_closed(self, closing: asyncio.Future[Any]) -> None:
-        error = error_of(closing)
-        if not isinstance(error, aiormq.ChannelAccessRefused):  # which each publish is told
-            self.lose(reason(error))
-
     async def _watch_blocked(self, name: str) -> None:
         """The library says that it is blocked only by making `ready` wait."""
         while True:
@@ -283,7 +237,8 @@ class AmqpSession:
                 self._blocked.end(broker=name)
                 await asyncio.sleep(BLOCKED_EVERY_SECONDS)
 
-    def _start(self, call: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+    def start(self, call: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """Run something until the session ends; what it raises is for whoever looks."""
         task = asyncio.create_task(call)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logrouter.errors import BrokerError
+from logrouter.errors import Missing
 from logrouter.keys import matches
 
 _CACHED = 10_000
@@ -42,11 +42,11 @@ class Routes:
         self._cache.clear()
 
     def queues(self, exchange: str, key: str) -> tuple[str, ...]:
-        """The queues that `key` goes to, each once. Raises BrokerError if the exchange was not declared."""
+        """The queues that `key` goes to, each once. Raises Missing if the exchange was not declared."""
         found = self._cache.get((exchange, key))
         if found is None:
             if exchange not in self._declared:
-                raise BrokerError(f"there is no exchange {exchange!r}")
+                raise Missing(f"there is no exchange {exchange!r}")
             bindings = self._bindings.get(exchange, {})
             found = tuple(dict.fromkeys(queue for queue, pattern in bindings if matches(pattern, key)))
             if len(self._cache) >= _CACHED:

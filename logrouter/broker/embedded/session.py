@@ -9,8 +9,8 @@ from logrouter.broker.embedded.consumers import EmbeddedConsumer, TailConsumer
 from logrouter.broker.embedded.line import Ticket
 from logrouter.broker.embedded.switchboard import Switchboard
 from logrouter.broker.lifetime import Lifetime, Promise, keep
-from logrouter.broker.limits import check_key
-from logrouter.errors import BrokerError, PublishRefused, Unroutable
+from logrouter.broker.limits import check_message
+from logrouter.errors import Missing, PublishRefused, Unroutable
 from logrouter.message import Message
 
 
@@ -61,12 +61,12 @@ class EmbeddedSession:
         if promise.done():
             return promise
         try:
-            check_key(message.key)
+            check_message(message)
             queues = self._switchboard.takers(exchange, message.key)
         except PublishRefused as refused:
             keep(promise, refused)
             return promise
-        except BrokerError as error:
+        except Missing as error:
             if apart:
                 keep(promise, error)
             else:

@@ -13,7 +13,7 @@ from logrouter.broker.contract import Queue, QueueKind
 from logrouter.broker.embedded.queues import DelayQueue, EmbeddedQueue, IngressQueue, StoredQueue, TailQueue
 from logrouter.broker.embedded.routes import Routes
 from logrouter.broker.embedded.store import Store
-from logrouter.errors import BrokerError
+from logrouter.errors import BrokerError, Missing
 
 _STORED = (QueueKind.HANDOFF, QueueKind.DELAY, QueueKind.DEAD)
 
@@ -49,14 +49,14 @@ class Switchboard:
         await self._store.close()
 
     def queue(self, name: str) -> EmbeddedQueue:
-        """The queue of that name. Raises BrokerError if there is none."""
+        """The queue of that name. Raises Missing if there is none."""
         try:
             return self._queues[name]
         except KeyError:
-            raise BrokerError(f"there is no queue {name!r}") from None
+            raise Missing(f"there is no queue {name!r}") from None
 
     def takers(self, exchange: str, key: str) -> list[EmbeddedQueue]:
-        """The queues that take a message; '' is the exchange of queues by name. Raises BrokerError: not declared."""
+        """The queues that take a message; '' is the exchange of queues by name. Raises Missing: not declared."""
         names = self.routes.queues(exchange, key) if exchange else (key,)
         return [self._queues[name] for name in names if name in self._queues]
 
@@ -104,10 +104,10 @@ class Switchboard:
             await queue.purge()
 
     async def bind(self, queue: str, exchange: str, pattern: str) -> None:
-        """Bind, durably if the queue is durable. Raises BrokerError if queue or exchange is not there."""
+        """Bind, durably if the queue is durable. Raises Missing if queue or exchange is not there."""
         stored = self.queue(queue).declared.kind in _STORED
         if not self.routes.declared(exchange):
-            raise BrokerError(f"there is no exchange {exchange!r}")
+            raise Missing(f"there is no exchange {exchange!r}")
         self.routes.bind(queue, exchange, pattern)
         if stored:
             await self._store.bind(queue, exchange, pattern)

@@ -13,7 +13,8 @@ from typing import Any
 
 from logrouter.broker.contract import Delivery, Queue, QueueKind
 from logrouter.broker.inbox import Inbox
-from logrouter.broker.lifetime import Lifetime, Promise
+from logrouter.broker.lifetime import Lifetime, Promise, keep
+from logrouter.broker.limits import check_message
 from logrouter.broker.socket.frames import Answer, Call, Ended, Handed, Lost, as_error, read_reply, write_frame
 from logrouter.errors import PublishRefused, SessionLost
 from logrouter.message import Message
@@ -100,9 +101,15 @@ class SocketSession:
     def publish(self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False) -> Promise:
         """See the contract."""
         promise = self._lifetime.promise()
-        if not promise.done():
-            flags = [mandatory, apart] if apart else [mandatory]  # an older server knows the first alone
-            self._send("publish", [exchange, *flags], promise, message)
+        if promise.done():
+            return promise
+        try:
+            check_message(message)
+        except PublishRefused as refused:
+            keep(promise, refused)
+            return promise
+        flags = [mandatory, apart] if apart else [mandatory]  # an older server knows the first alone
+        self._send("publish", [exchange, *flags], promise, message)
         return promise
 
     async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> SocketConsumer:

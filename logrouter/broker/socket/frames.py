@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
+from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Unroutable
 from logrouter.message import Message
 
 MAX_FRAME = 128 << 20
@@ -68,7 +68,7 @@ _from_client = msgspec.msgpack.Decoder(ToServer)
 _from_server: msgspec.msgpack.Decoder[ToClient] = msgspec.msgpack.Decoder(ToClient)
 
 _ERRORS: dict[str, type[BrokerError]] = {
-    kind.__name__: kind for kind in (BrokerError, PublishRefused, SessionLost, Unroutable)
+    kind.__name__: kind for kind in (BrokerError, Missing, PublishRefused, SessionLost, Unroutable)
 }
 
 
