@@ -35,6 +35,10 @@ class SessionLost(BrokerError):
     """The connection or channel is gone; whatever was unconfirmed or unacknowledged on it is undecided."""
 
 
+class Taken(BrokerError):
+    """An exclusive queue is another session's."""
+
+
 class Unroutable(BrokerError):
     """A mandatory message matched no queue."""
 

@@ -96,7 +96,10 @@ class Session(Protocol):
         """
 
     async def declare_queue(self, queue: Queue) -> None:
-        """A queue of that kind; no effect where it is there already with the same settings."""
+        """A queue of that kind; no effect where it is there already with the same settings.
+
+        Raises Taken for a TAIL queue of another session.
+        """
 
     async def delete_queue(self, name: str) -> None:
         """Remove a queue with what is in it; no effect where it is not there."""

@@ -132,8 +132,11 @@ REQUESTS_REFUSED = Event(
     "requests.refused", _warning, "shippers cannot be asked for what is missing ({reason}). {remedy}"
 )
 TOPOLOGY_RESTORED = Event("topology.restored", _warning, "{what} was gone from the broker, and is made anew")
+TOPOLOGY_UNKNOWN = Event(
+    "topology.unknown", _warning, "what is declared on the broker cannot be looked at ({reason}); trying again"
+)
 LEASE_HELD = Event(
-    "instance.taken", _warning, "another router serves instance {instance} on {broker}; waiting until it ends. {remedy}"
+    "instance.taken", _warning, "another router serves instance {instance} on {broker}; waiting until it ends"
 )
 LEASE_FREE = Event("instance.free", _info, "this router serves instance {instance} now")
 WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before {position} did not come in time")

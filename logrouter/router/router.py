@@ -9,6 +9,7 @@ from logrouter.broker.contract import Broker, Session
 from logrouter.ledger.ledger import INGRESS
 from logrouter.observe import events
 from logrouter.router.catching_up import catch_up
+from logrouter.router.keeping import Holding, keep_topology, say_missing
 from logrouter.router.notifying import notify
 from logrouter.router.reporting import Reporter, report
 from logrouter.router.retransmission import Retransmission
@@ -23,11 +24,12 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
     unreachable = events.Condition(events.BROKER_LOST, events.BROKER_FOUND)
     declared, drained = asyncio.Event(), asyncio.Event()
 
+    holding = Holding(broker.name, routing.settings.instance)
+
     async def serve(session: Session) -> None:
-        settings = routing.settings
-        await declare(session, routing.ledger, settings.instance, settings.bind, routing.handoffs)
+        await _begin(session, routing, holding, stop, is_first=not declared.is_set())
         declared.set()
-        await Serving(session, routing, retransmission).serve(stop, drain)
+        await _serve(session, routing, retransmission, stop, drain)
 
     async def serve_ingress() -> None:
         try:
@@ -69,3 +71,28 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
         await routing.commits.close()
     for task in tasks:
         task.result()
+
+
+async def _begin(session: Session, routing: Routing, holding: Holding, stop: asyncio.Event, *, is_first: bool) -> None:
+    """Have the lease of the instance, and all that is to be on the broker."""
+    await holding.hold(session, stop)
+    if not is_first:
+        await say_missing(session, routing)
+    settings = routing.settings
+    await declare(session, routing.ledger, settings.instance, settings.bind, routing.handoffs)
+
+
+async def _serve(
+    session: Session,
+    routing: Routing,
+    retransmission: Retransmission,
+    stop: asyncio.Event,
+    drain: asyncio.Event | None,
+) -> None:
+    """Route on one session, and keep the topology meanwhile."""
+    keeping = asyncio.create_task(keep_topology(session, routing))
+    try:
+        await Serving(session, routing, retransmission).serve(stop, drain)
+    finally:
+        keeping.cancel()
+        await asyncio.wait({keeping})

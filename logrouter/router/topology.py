@@ -17,6 +17,7 @@ import msgspec
 
 from logrouter import probe
 from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
+from logrouter.errors import Missing
 from logrouter.keys import marker
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.request import EXCHANGE as REQUESTS
@@ -42,6 +43,11 @@ def ingress(instance: str) -> str:
     return f"logrouter.{instance}"
 
 
+def lease(instance: str) -> Queue:
+    """The queue that only one router of an instance has at a time: whoever has it serves the ingress queue."""
+    return Queue(f"logrouter.{instance}.lease", QueueKind.TAIL)
+
+
 def dead(instance: str) -> str:
     """The queue of what could not be decided at all."""
     return f"logrouter.{instance}.dead"
@@ -57,23 +63,45 @@ async def declare(
     await session.declare_exchange(EXCHANGE)
     await session.declare_exchange(REPORTS)
     await session.declare_exchange(REQUESTS)
-    reports = Reporter(instance).queue
-    queues = [
-        *(queue for handoff in handoffs for queue in handoff.queues()),
-        reports,
-        Queue(dead(instance), QueueKind.DEAD),
-        Queue(ingress(instance), QueueKind.INGRESS),
-    ]
+    reports, queues = Reporter(instance).queue.name, _queues(instance, handoffs)
     for queue in queues:
         await session.declare_queue(queue)
     for kind in (SHIPPER, ROUTER):
-        await session.bind(reports.name, REPORTS, f"{kind}.#")
-    await session.unbind(reports.name, REPORTS, "#")  # of an older router: it would take probes
+        await session.bind(reports, REPORTS, f"{kind}.#")
+    await session.unbind(reports, REPORTS, "#")  # of an older router: it would take probes
     for pattern in bind:
         await session.bind(ingress(instance), EXCHANGE, pattern)
     await _settle(session, ledger, {queue.name for queue in queues})
     await session.declare_exchange(marker(instance))  # for shippers that look for it instead
     await session.bind(ingress(instance), REPORTS, probe.key(instance))
+
+
+async def missing(session: Session, instance: str, handoffs: Sequence[Handoff] = ()) -> list[str]:
+    """What was declared and is not there: names of exchanges and queues. Raises BrokerError."""
+    exchanges = [name for name in _exchanges(instance) if not await session.exchange_exists(name)]
+    queues = [queue.name for queue in _queues(instance, handoffs) if not await _is_there(session, queue.name)]
+    return exchanges + queues
+
+
+async def _is_there(session: Session, queue: str) -> bool:
+    try:
+        await session.depth(queue)
+    except Missing:
+        return False
+    return True
+
+
+def _exchanges(instance: str) -> tuple[str, ...]:
+    return EXCHANGE, REPORTS, REQUESTS, marker(instance)
+
+
+def _queues(instance: str, handoffs: Sequence[Handoff]) -> list[Queue]:
+    return [
+        *(queue for handoff in handoffs for queue in handoff.queues()),
+        Reporter(instance).queue,
+        Queue(dead(instance), QueueKind.DEAD),
+        Queue(ingress(instance), QueueKind.INGRESS),
+    ]
 
 
 async def _settle(session: Session, ledger: Ledger, queues: Collection[str]) -> None:

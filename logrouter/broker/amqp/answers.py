@@ -7,7 +7,15 @@ from typing import Any
 
 import aiormq
 
-from logrouter.errors import BrokerError, Forbidden, Missing, PublishRefused, SessionLost, Unroutable
+from logrouter.errors import BrokerError, Forbidden, Missing, PublishRefused, SessionLost, Taken, Unroutable
+
+_KINDS: dict[type[BaseException], type[BrokerError]] = {
+    aiormq.ChannelNotFoundEntity: Missing,
+    aiormq.ChannelLockedResource: Taken,
+    aiormq.ChannelClosed: BrokerError,
+    ValueError: BrokerError,  # a name that the library does not send
+}
+"""What says nothing but its reason; the special ones first."""
 
 
 def error_of(future: asyncio.Future[Any]) -> BaseException | None:
@@ -21,12 +29,11 @@ def translated(error: BaseException, needs: str) -> BrokerError:
         return Unroutable(f"no queue takes the key {error.args[1]!r}")
     if isinstance(error, aiormq.DeliveryError):
         return PublishRefused("the broker answered with a nack")
-    if isinstance(error, aiormq.ChannelNotFoundEntity):
-        return Missing(reason(error))
     if isinstance(error, aiormq.ChannelAccessRefused):
         return Forbidden(reason(error), f"give its user {needs} (rabbitmqctl set_permissions)")
-    if isinstance(error, aiormq.ChannelClosed | ValueError):  # ValueError: a name that the library does not send
-        return BrokerError(reason(error))
+    for kind, ours in _KINDS.items():
+        if isinstance(error, kind):
+            return ours(reason(error))
     return SessionLost(reason(error))
 
 

@@ -13,7 +13,7 @@ from logrouter.broker.contract import Queue, QueueKind
 from logrouter.broker.embedded.queues import DelayQueue, EmbeddedQueue, IngressQueue, StoredQueue, TailQueue
 from logrouter.broker.embedded.routes import Routes
 from logrouter.broker.embedded.store import Store
-from logrouter.errors import BrokerError, Missing
+from logrouter.errors import BrokerError, Missing, Taken
 
 _STORED = (QueueKind.HANDOFF, QueueKind.DELAY, QueueKind.DEAD)
 
@@ -78,13 +78,13 @@ class Switchboard:
                 delay.wake()  # the new queue may be what its messages wait for
 
     def declare_tail(self, queue: Queue, owner: object) -> None:
-        """Make a TAIL queue for one session. Raises BrokerError if the name is in use by another."""
+        """Make a TAIL queue for one session. Raises Taken if the name is in use by another."""
         there = self._queues.get(queue.name)
         if there is None:
             tail = TailQueue(queue, owner, lambda: self._forget(tail, "its consumer was closed"))
             self._queues[queue.name] = tail
         elif not isinstance(there, TailQueue) or there.owner is not owner:
-            raise BrokerError(f"the queue {queue.name!r} belongs to another session")
+            raise Taken(f"the queue {queue.name!r} belongs to another session")
 
     def drop_tails(self, owner: object) -> None:
         """The owner is gone: so are its TAIL queues."""
