@@ -31,7 +31,11 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a router wants. reporter: the id of the shipper whose sources they are, '' where that is not known."""
+    """What a router wants.
+
+    reporter: the id of the shipper whose sources they are, '' where that is not known.
+    wanted: nothing where a router has just begun: then shippers are to state how far all their sources are.
+    """
 
     instance: str
     reporter: str

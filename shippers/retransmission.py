@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,6 +28,9 @@ from shippers.inputs.reread import Reread
 from shippers.lease import Lease
 from shippers.plain import safe_parts
 from shippers.statements import Statements
+
+_SPREAD_SECONDS = 1.0
+"""Within which the shippers of a site answer a router that asks how far they are."""
 
 _AGAIN_SECONDS = 60.0
 """Until another try to listen where there is no such exchange: no router has been here that asks."""
@@ -77,6 +81,9 @@ class Retransmission:
         return await self._session.consume(self._queue.name, prefetch=0)
 
     async def _answer(self, request: Request) -> None:
+        if not request.wanted:
+            await asyncio.sleep(random.uniform(0, _SPREAD_SECONDS))  # noqa: S311  # not all hosts at once
+            self._statements.repeat()
         is_meant = request.reporter == self._statements.reporter.identity
         for wanted in request.wanted:
             source = await asyncio.to_thread(self._files.reread, wanted.source)

@@ -78,6 +78,11 @@ class Statements:
                 async with asyncio.timeout(_EVERY):
                     await wait_for_any(stop, self._said)
 
+    def repeat(self) -> None:
+        """Say how far all sources are with the next statement, made at once: somebody may have missed the last ones."""
+        self._stated = {}
+        self._said.set()
+
     async def lost(self, gone: Gone) -> None:
         """Say with the next statement, made at once, that this cannot be read any more."""
         self._gone.append(gone)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from logrouter.broker.contract import Delivery, Session
 from logrouter.errors import BrokerError, SessionLost
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.ledger.requests import ASKED, Missing
 from logrouter.observe import events
-from logrouter.request import EXCHANGE, to_message
+from logrouter.request import EXCHANGE, Request, to_message
 from logrouter.router.assembly import Assembly
 from logrouter.router.retransmission import PATIENCE, Retransmission
 
@@ -21,22 +22,26 @@ _EVERY = 1.0
 async def ask(
     session: Session, retransmission: Retransmission, assembly: Assembly[Delivery], *, ledger: Ledger
 ) -> None:
-    """Ask until cancelled. Raises SessionLost, sqlite3.Error."""
+    """Ask until cancelled; first of all how far everybody is. Raises SessionLost, sqlite3.Error."""
+    requests = [("", Request(retransmission.instance, "", []))]
     while True:
+        await _publish(session, requests)
         await asyncio.sleep(_EVERY)
         now, at = time.monotonic(), time.time()
         for source, ranges in assembly.gaps(now - PATIENCE):
             retransmission.misses(source, ranges, now, at)
         requests = list(retransmission.due(now, at))
         await _note(retransmission, ledger)
-        try:
-            for host, request in requests:
-                await session.publish(EXCHANGE, to_message(request, host), mandatory=False, apart=True)
-        except SessionLost:
-            raise
-        except BrokerError as error:
-            remedy = error.remedy or "look at that exchange"
-            events.REQUESTS_REFUSED.happened(reason=error, remedy=remedy)
+
+
+async def _publish(session: Session, requests: Sequence[tuple[str, Request]]) -> None:
+    try:
+        for host, request in requests:
+            await session.publish(EXCHANGE, to_message(request, host), mandatory=False, apart=True)
+    except SessionLost:
+        raise
+    except BrokerError as error:
+        events.REQUESTS_REFUSED.happened(reason=error, remedy=error.remedy or "look at that exchange")
 
 
 async def _note(retransmission: Retransmission, ledger: Ledger) -> None:

@@ -1,0 +1,129 @@
+"""What the broker loses after a confirm: the router asks the shipper again, or the audit says that it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from corpus import read_archive
+from rabbitmq_node import RabbitNode
+
+from acceptance.conftest import Start, wait_for
+from logrouter.broker import connect
+from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
+
+
+class Site:
+    """A shipper that follows one log, and a router, each a process that can be started and ended."""
+
+    def __init__(self, directory: Path, start: Start, url: str, instance: str) -> None:
+        self.directory = directory
+        self.url = url
+        self.instance = instance
+        self.queue = f"logrouter.{instance}"
+        self._start = start
+        self._numbers = itertools.count()
+        self.log = directory / "app.log"
+        self.log.touch()
+        self.written = 0
+
+    def router(self) -> subprocess.Popen[str]:
+        return self._start("run", "--broker", self.url, "--instance", self.instance)
+
+    def shipper(self) -> subprocess.Popen[str]:
+        return self._start("ship", "--broker", self.url, "--instance", self.instance, "--file", f"app={self.log}")
+
+    def write(self, count: int) -> None:
+        with self.log.open("a") as file:
+            for _ in range(count):
+                file.write(f"line {next(self._numbers):06}\n")
+        self.written += count
+
+    def archived(self) -> list[str]:
+        archive = self.directory / "state/archive/app"
+        return [record.message for record in read_archive(archive)] if archive.exists() else []
+
+    async def all_archived(self) -> None:
+        """Wait until every line that was written is in the archive, each once and in order."""
+        async with asyncio.timeout(60):
+            while len(self.archived()) < self.written:
+                await asyncio.sleep(0.1)
+        assert self.archived() == [f"line {number:06}" for number in range(self.written)]
+
+
+@pytest.fixture
+def site(tmp_path: Path, start: Start, rabbitmq: RabbitNode, fresh: Callable[[str], str]) -> Site:
+    return Site(tmp_path, start, rabbitmq.url, fresh("site").replace(".", "-"))
+
+
+async def listener(session: Session) -> Callable[[int], Awaitable[None]]:
+    """Listen to everything, as `tail '#'` does: so that a message has a queue to go to without the router's."""
+    queue = Queue("logrouter.tail.test-" + str(id(session)), QueueKind.TAIL)
+    await session.declare_exchange(EXCHANGE)
+    await session.declare_queue(queue)
+    await session.bind(queue.name, EXCHANGE, "app.#")
+    consumer = await session.consume(queue.name, prefetch=0)
+
+    async def wait_for_lines(count: int) -> None:
+        async with asyncio.timeout(30):
+            async for delivery in consumer:
+                count -= int(delivery.message.headers["x-logrouter-count"])
+                if count <= 0:
+                    return
+
+    return wait_for_lines
+
+
+async def test_a_binding_that_was_removed_while_somebody_listened(site: Site, tmp_path: Path) -> None:
+    async with connect(site.url, tmp_path).session() as session:
+        hear = await listener(session)
+        router = site.router()
+        site.shipper()
+        site.write(100)
+        await site.all_archived()
+        await session.unbind(site.queue, EXCHANGE, "#")
+        site.write(500)
+        await hear(600)
+        await session.bind(site.queue, EXCHANGE, "#")
+        site.write(100)
+        await site.all_archived()
+    wait_for(router, "lines.healed")
+
+
+async def test_a_queue_that_was_deleted_while_somebody_listened(site: Site, tmp_path: Path) -> None:
+    async with connect(site.url, tmp_path).session() as session:
+        hear = await listener(session)
+        router = site.router()
+        site.shipper()
+        site.write(100)
+        await site.all_archived()
+        router.terminate()
+        router.communicate()
+        site.write(500)
+        await hear(600)
+        await session.delete_queue(site.queue)
+        site.router()
+        site.write(100)
+        await site.all_archived()
+
+
+async def test_a_queue_that_was_purged_and_nothing_came_after_it(site: Site, tmp_path: Path) -> None:
+    async with connect(site.url, tmp_path).session() as session:
+        router, shipper = site.router(), site.shipper()
+        site.write(100)
+        await site.all_archived()
+        router.terminate()
+        router.communicate()
+        site.write(500)
+        while await session.depth(site.queue) == 0:
+            await asyncio.sleep(0.02)
+        shipper.terminate()
+        shipper.communicate()
+        await session.purge(site.queue)
+        site.router()
+        site.shipper()  # what it says when it begins is compared with what came
+        await site.all_archived()
