@@ -25,6 +25,9 @@ from shippers.inputs.files import Files
 _EVERY = 60.0
 """Seconds between two statements."""
 
+_AT_ONCE = 1000
+"""Sources in a statement at most: some 250 KB, and never more than the broker or a router takes."""
+
 _LAST_SECONDS = 5.0
 """For the last one to be confirmed."""
 
@@ -79,23 +82,13 @@ class Statements:
         """Whether there may be another."""
         standings = {each.source: each for each in self._files.standings()}
         changed = [each for each in standings.values() if self._stated.get(each.source) != each]
-        statement = Statement(
-            kind=SHIPPER,
-            reporter=self._reporter.identity,
-            host=self._reporter.host,
-            version=__version__,
-            config=self._reporter.config,
-            started=self._reporter.started,
-            at=time.time(),
-            final=final,
-            sources=changed,
-            counted=events.counts() | _amounts(),
-        )
         try:
             if not await self._session.exchange_exists(EXCHANGE):  # to ask takes no right, to declare does
                 await self._session.declare_exchange(EXCHANGE)
-            message = to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}")
-            await self._session.publish(EXCHANGE, message, apart=True)
+            while len(changed) > _AT_ONCE:
+                await self._send(changed[:_AT_ONCE], final=False)
+                del changed[:_AT_ONCE]
+            await self._send(changed, final=final)
         except (Unroutable, PublishRefused):
             return True  # nobody listens now: the next one says all of it again
         except SessionLost:
@@ -107,3 +100,19 @@ class Statements:
         self._stated = standings
         self._files.gone.forget(standings)
         return True
+
+    async def _send(self, sources: list[SourceStatement], *, final: bool) -> None:
+        statement = Statement(
+            kind=SHIPPER,
+            reporter=self._reporter.identity,
+            host=self._reporter.host,
+            version=__version__,
+            config=self._reporter.config,
+            started=self._reporter.started,
+            at=time.time(),
+            final=final,
+            sources=sources,
+            counted=events.counts() | _amounts(),
+        )
+        message = to_message(statement, f"{SHIPPER}.{word(self._reporter.host)}")
+        await self._session.publish(EXCHANGE, message, apart=True)
