@@ -17,7 +17,6 @@ from logrouter import __version__
 from logrouter.broker.contract import Session
 from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Unroutable
 from logrouter.keys import word
-from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.statement import EXCHANGE, SHIPPER, Gone, SourceStatement, Statement, to_message
 from logrouter.waiting import wait_for_any
@@ -27,6 +26,9 @@ from shippers.lease import Lease
 
 _EVERY = 60.0
 """Seconds between two statements."""
+
+_AT_ONCE = 1000
+"""Sources in a statement at most: some 250 KB, and never more than the broker or a router takes."""
 
 _LAST_SECONDS = 5.0
 """For the last one to be confirmed."""
@@ -101,22 +103,11 @@ class Statements:
         standings = {each.source: each for each in self._files.standings()}
         gone = self._gone[:]
         changed = [each for each in standings.values() if self._stated.get(each.source) != each]
-        statement = Statement(
-            kind=SHIPPER,
-            reporter=self.reporter.identity,
-            host=self.reporter.host,
-            version=__version__,
-            config=self.reporter.config,
-            started=self.reporter.started,
-            at=time.time(),
-            final=final,
-            sources=changed,
-            counted=events.counts() | _amounts(),
-            session=self._lease.session.encoded(),
-            gone=gone,
-        )
         try:
-            await self._send(to_message(statement, f"{SHIPPER}.{word(self.reporter.host)}"))
+            while len(changed) > _AT_ONCE:
+                await self._send(changed[:_AT_ONCE], [], final=False)
+                del changed[:_AT_ONCE]
+            await self._send(changed, gone, final=final)
         except (Unroutable, PublishRefused):
             return True  # nobody listens now: the next one says all of it again
         except SessionLost:
@@ -130,7 +121,22 @@ class Statements:
         self._files.gone.forget(standings)
         return True
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, sources: list[SourceStatement], gone: list[Gone], *, final: bool) -> None:
+        statement = Statement(
+            kind=SHIPPER,
+            reporter=self.reporter.identity,
+            host=self.reporter.host,
+            version=__version__,
+            config=self.reporter.config,
+            started=self.reporter.started,
+            at=time.time(),
+            final=final,
+            sources=sources,
+            counted=events.counts() | _amounts(),
+            session=self._lease.session.encoded(),
+            gone=gone,
+        )
+        message = to_message(statement, f"{SHIPPER}.{word(self.reporter.host)}")
         try:
             await self._session.publish(EXCHANGE, message, apart=True)
         except Missing:

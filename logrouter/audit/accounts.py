@@ -1,178 +1,28 @@
-"""The books: what shippers read, what the router decided, what archives hold and what waits. Pure.
+"""What is held against what: a source's statement, an archive's totals, what waits. Pure.
 
-In come a ledger's snapshot, the contents of archives and the depths of queues; out goes a report with its findings.
-What is missing while something waits may be what waits: then it is unresolved, not missing.
+In comes what is known, out go findings. What is missing while something waits may be what waits: then it is unresolved,
+not missing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from datetime import date, timedelta
 
-from logrouter.audit.contents import Contents, Held
+from logrouter.audit.contents import Contents
+from logrouter.audit.findings import ALTERED, DISORDERED, MISSING, TWICE, UNRESOLVED, Finding
 from logrouter.audit.queues import Queued
-from logrouter.audit.selection import Selection
-from logrouter.destinations.email.pacing import gathered
+from logrouter.audit.runs import Held
 from logrouter.errors import BrokerError
-from logrouter.extents import Extents
-from logrouter.ledger.ledger import DECIDED
-from logrouter.ledger.snapshot import Snapshot, SourceDecided
-from logrouter.statement import SourceStatement
+from logrouter.ledger.snapshot import Snapshot
+from logrouter.ledger.standing import Standing
 
-MISSING, TWICE, ALTERED, DISORDERED, UNRESOLVED = "missing", "twice", "altered", "out of order", "unresolved"
-
-SETTLING = 180.0
-"""Seconds after a statement within which a running router may still have in its hands what it says was confirmed."""
-
-EXCEPTIONS = (
-    "file.rewritten",
-    "file.gone",
-    "line.cut",
-    "input.dropped",
-    "spool.lost",
-    "state.broken",
-    "state.cloned",
-    "kernel drops",
-    "unread bytes",
-    "shed",
-)
-"""What shippers count because nobody could promise it."""
+_SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it should be. amount: records, or bytes where only positions are known."""
-
-    kind: str
-    amount: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SourceReport:
-    """One source. lines, confirmed: as its shipper says, -1 where none has.   archived: records by destination."""
-
-    source: str
-    path: str
-    service: str
-    host: str
-    lines: int
-    confirmed: int
-    decided: int
-    archived: Mapping[str, int]
-    missing: tuple[tuple[int, int], ...]
-    repeated: int
-    late: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The outcome. decided: records, each once.   destinations: by destination.   queued: messages by queue.
-
-    archived: records found in each archive.   removed: records that its `keep` removed.   files: how many were read.
-    exceptions: what shippers counted, by name.   queues_known: whether the broker has told of all.
-    gathered: records that a destination keeps in the ledger until it tells of them.
-    """
-
-    sources: tuple[SourceReport, ...]
-    decided: int
-    destinations: Mapping[str, int]
-    archived: Mapping[str, int]
-    removed: Mapping[str, int]
-    files: Mapping[str, int]
-    queued: Mapping[str, int]
-    queues_known: bool
-    exceptions: Mapping[str, float]
-    gathered: Mapping[str, int]
-    findings: tuple[Finding, ...] = field(default=())
-
-    @property
-    def lines(self) -> int:
-        """Lines that shippers have stated."""
-        return sum(source.lines for source in self.sources if source.lines > 0)
-
-    def amount(self, kind: str) -> int:
-        """How much of a kind there is."""
-        return sum(finding.amount for finding in self.findings if finding.kind == kind)
-
-    @property
-    def status(self) -> int:
-        """The exit status: 0 whole, 1 something is wrong, 3 it cannot be said yet."""
-        kinds = {finding.kind for finding in self.findings}
-        return 1 if kinds - {UNRESOLVED} else 3 if kinds else 0
-
-
-def audit(
-    snapshot: Snapshot,
-    archives: Mapping[str, Contents],
-    queued: Queued | None,
-    selection: Selection,
-) -> Report:
-    """Hold it all against each other. queued: None if the broker could not be asked."""
-    counts = Counter[tuple[str, str]]()
-    names: dict[str, tuple[str, str]] = {}
-    for counted, records in snapshot.counts.items():
-        if selection.takes(counted.day, counted.service, counted.host):
-            counts[counted.source, counted.destination] += records
-            names.setdefault(counted.source, (counted.service, counted.host))
-    known = sorted(set(names) | ({*snapshot.stated, *snapshot.sources} if selection.is_all else set()))
-    sources = tuple(_source(source, snapshot, archives, counts, names) for source in known)
-    findings = (
-        *_waiting(queued, snapshot),
-        *_undecided(sources, snapshot, can_wait=queued is None or bool(queued.waiting or queued.unknown)),
-        *(finding for each in archives.values() for finding in _archive(each, snapshot, counts, selection)),
-    )
-    return Report(
-        sources=sources,
-        decided=_total(counts, DECIDED),
-        destinations={name: _total(counts, name) for name in sorted({each for _, each in counts} - {DECIDED})},
-        archived={name: contents.records + contents.odd + contents.unread for name, contents in archives.items()},
-        removed={name: contents.removed for name, contents in archives.items()},
-        files={name: contents.files for name, contents in archives.items()},
-        queued=queued.waiting if queued else {},
-        queues_known=queued is not None and not queued.unknown,
-        exceptions=_exceptions(snapshot),
-        gathered={name: records for name, note in snapshot.notes.items() if (records := gathered(note))},
-        findings=findings,
-    )
-
-
-def _source(
-    source: str,
-    snapshot: Snapshot,
-    archives: Mapping[str, Contents],
-    counts: Mapping[tuple[str, str], int],
-    names: Mapping[str, tuple[str, str]],
-) -> SourceReport:
-    stated = snapshot.stated.get(source)
-    decided = snapshot.sources.get(source) or SourceDecided(Extents(), 0, 0)
-    service, host = names.get(source, (stated.input if stated else "", ""))
-    held = {name: contents.sources.get(source) for name, contents in archives.items()}
-    return SourceReport(
-        source=source,
-        path=stated.path if stated else "",
-        service=service,
-        host=host,
-        lines=stated.lines if stated else -1,
-        confirmed=stated.confirmed if stated else -1,
-        decided=counts.get((source, DECIDED), 0),
-        archived={name: each.records for name, each in held.items() if each},
-        missing=tuple(_gaps(stated, decided.extents)),
-        repeated=decided.repeated,
-        late=decided.late,
-    )
-
-
-def _gaps(stated: SourceStatement | None, decided: Extents) -> list[tuple[int, int]]:
-    """What was confirmed and is not decided; without a statement, what lies between decided positions."""
-    first = min((start for start, _ in decided), default=0)
-    begin = stated.start if stated else first
-    end = max(stated.confirmed if stated else 0, decided.end)
-    return decided.missing(begin, end)
-
-
-def _waiting(queued: Queued | None, snapshot: Snapshot) -> Iterator[Finding]:
+def of_waiting(queued: Queued | None, snapshot: Snapshot) -> Iterator[Finding]:
+    """What has still to be settled. queued: None if the broker could not be asked."""
     if queued is None:
         yield Finding(UNRESOLVED, 0, "the broker could not be asked what waits in its queues")
     else:
@@ -194,88 +44,83 @@ def _untold(unknown: Mapping[str, BrokerError]) -> str:
     return f"{text}{remedy}" + (f"; likewise of {', '.join(name for name, _ in others)}" if others else "")
 
 
-def _undecided(sources: tuple[SourceReport, ...], snapshot: Snapshot, *, can_wait: bool) -> Iterator[Finding]:
-    for source in sources:
-        size = sum(end - start for start, end in source.missing)
-        if size:
-            ranges = ", ".join(f"[{start}, {end})" for start, end in source.missing[:3])
-            more = f" and {len(source.missing) - 3} more ranges" if len(source.missing) > 3 else ""
-            text = f"{_named(source)}: {size} bytes were confirmed and not decided: {ranges}{more}"
-            is_settling = (
-                snapshot.is_running and snapshot.taken_at - snapshot.stated_at.get(source.source, 0.0) < SETTLING
-            )
-            yield Finding(UNRESOLVED if can_wait or is_settling else MISSING, size, text)
-        stated = snapshot.stated.get(source.source)
-        if stated and stated.read > max(stated.confirmed, snapshot_end(snapshot, source.source)):
-            size = stated.read - stated.confirmed
-            yield Finding(UNRESOLVED, 0, f"{_named(source)}: {size} bytes were published and not confirmed yet")
+def of_standing(source: str, its: Standing, *, may_come: bool) -> Iterator[Finding]:
+    """What was confirmed of a source and is not decided. may_come: it may be on its way."""
+    name = f"source {source}" + (f" ({its.stated.path})" if its.stated and its.stated.path else "")
+    kind = UNRESOLVED if may_come else MISSING
+    if gaps := its.gaps:
+        size = sum(end - start for start, end in gaps)
+        ranges = ", ".join(f"[{start}, {end})" for start, end in gaps[:_SHOWN])
+        more = f" and {len(gaps) - _SHOWN} more ranges" if len(gaps) > _SHOWN else ""
+        yield Finding(kind, size, f"{name}: {size} bytes were confirmed and not decided: {ranges}{more}")
+    if its.stated and (short := its.lines_short):
+        text = (
+            f"{name}: {short} of {its.stated.lines} lines were confirmed and not decided, though their positions were"
+        )
+        yield Finding(kind, short, text)
+    if its.unconfirmed:
+        yield Finding(UNRESOLVED, 0, f"{name}: {its.unconfirmed} bytes were published and not confirmed yet")
 
 
-def snapshot_end(snapshot: Snapshot, source: str) -> int:
-    """Up to where a source is decided."""
-    decided = snapshot.sources.get(source)
-    return decided.extents.end if decided else 0
+def of_held(destination: str, source: str, its: Held, *, came_late: bool) -> Iterator[Finding]:
+    """What an archive has of a source and should not, or not so. came_late: some of its windows did."""
+    name = f"{destination}: source {source}"
+    if its.twice:
+        yield Finding(
+            TWICE, its.twice, f"{name}: {its.twice} records stand there twice, the first at {its.first_twice}"
+        )
+    if its.disordered and not came_late:
+        text = f"{name}: {its.disordered} records stand behind later ones, and none came late"
+        yield Finding(DISORDERED, its.disordered, text)
+    if its.unknown:
+        yield Finding(ALTERED, its.unknown, f"{name}: records at {its.first_unknown} were never decided")
 
 
-def _archive(
-    contents: Contents, snapshot: Snapshot, counts: Mapping[tuple[str, str], int], selection: Selection
-) -> Iterator[Finding]:
-    name = contents.destination
-    for path, reason in contents.wrong.items():
-        yield Finding(ALTERED, 1, f"{name}: {path}: {reason}")
-    for source, held in contents.sources.items():
-        yield from _held(name, source, held, snapshot)
-    found = contents.records + contents.odd + contents.unread + contents.removed
-    waiting = snapshot.aside[name].records if name in snapshot.aside else 0
-    short = _total(counts, name) - waiting - found
-    is_by_source = not (contents.removed or contents.unread or contents.odd)
-    if selection.is_all and short > 0:
-        text = f"{name}: {short} of the records that were decided for it are not in its files"
-        yield Finding(MISSING, short, text)
-    elif selection.is_all and short < 0:
-        yield Finding(TWICE, -short, f"{name}: its files hold {-short} records more than were decided for it")
-    elif is_by_source and not (contents.wrong or waiting):
-        yield from _by_source(contents, counts)
-
-
-def _held(name: str, source: str, held: Held, snapshot: Snapshot) -> Iterator[Finding]:
-    if held.twice:
-        text = f"{name}: source {source}: {len(held.twice)} records stand there twice, the first at {held.twice[0]}"
-        yield Finding(TWICE, len(held.twice), text)
-    decided = snapshot.sources.get(source)
-    if held.disordered and not (decided and decided.late):
-        text = f"{name}: source {source}: {held.disordered} records stand behind later ones, and none came late"
-        yield Finding(DISORDERED, held.disordered, text)
-    unknown = [
-        start for start, end in held.extents if source != "-" and not (decided and decided.extents.covers(start, end))
-    ]
-    if unknown:
-        text = f"{name}: source {source}: records at {unknown[0]} were never decided"
-        yield Finding(ALTERED, len(unknown), text)
-
-
-def _by_source(contents: Contents, counts: Mapping[tuple[str, str], int]) -> Iterator[Finding]:
+def of_counted(destination: str, source: str, counted: int, found: int) -> Iterator[Finding]:
     """Totals that agree may hide one record too few here and one too many there."""
-    for (source, destination), records in counts.items():
-        held = contents.sources.get(source)
-        if destination == contents.destination and records > (held.records if held else 0):
-            short = records - (held.records if held else 0)
-            text = f"{contents.destination}: source {source}: {short} of {records} records are not in its files"
+    if counted > found:
+        text = f"{destination}: source {source}: {counted - found} of {counted} records are not in its files"
+        yield Finding(MISSING, counted - found, text)
+
+
+def of_totals(contents: Contents, snapshot: Snapshot) -> Iterator[Finding]:
+    """Whether an archive holds as many records as were decided for it in all."""
+    name = contents.destination
+    waiting = snapshot.aside[name].records if name in snapshot.aside else 0
+    found = contents.records + contents.odd + contents.unread + contents.removed + snapshot.removed.get(name, 0)
+    short = sum(_decided(name, snapshot).values()) - waiting - found
+    if short > 0:
+        yield Finding(MISSING, short, f"{name}: {short} of the records that were decided for it are not in its files")
+    elif short < 0:
+        yield Finding(TWICE, -short, f"{name}: its files hold {-short} records more than were decided for it")
+
+
+def of_days(contents: Contents, snapshot: Snapshot) -> Iterator[Finding]:
+    """Whether an archive holds as many as were decided for it on each day that is meant."""
+    name = contents.destination
+    if name in snapshot.aside or contents.wrong or contents.unread or contents.odd or contents.removed:
+        return
+    decided, removed_until = _decided(name, snapshot), snapshot.removed_until.get(name, "")
+    months = {day for day in decided if len(day) == len("2026-11")}
+    held = Counter[str]()
+    for day, records in contents.days.items():
+        held[day[:7] if day[:7] in months else day] += records
+    # A file of a day, in whatever time zone, may have had records of the day behind it.
+    whole_from = (date.fromisoformat(removed_until) + timedelta(2)).isoformat() if removed_until else ""
+    for day, records in sorted(decided.items()):
+        if day >= whole_from and records > held[day]:
+            short = records - held[day]
+            text = f"{name}: {short} of the {records} records of {day} that were decided for it are not in its files"
             yield Finding(MISSING, short, text)
 
 
-def _exceptions(snapshot: Snapshot) -> dict[str, float]:
-    totals = Counter[str]()
-    for statement in snapshot.statements:
-        for name in EXCEPTIONS:
-            if count := statement.counted.get(name):
-                totals[name] += int(count)
-    return dict(totals)
+def _decided(name: str, snapshot: Snapshot) -> Mapping[str, int]:
+    """Records that were decided for a destination, by day."""
+    return {day: records for (destination, day), records in snapshot.decided.items() if destination == name}
 
 
-def _named(source: SourceReport) -> str:
-    return f"source {source.source}" + (f" ({source.path})" if source.path else "")
-
-
-def _total(counts: Mapping[tuple[str, str], int], name: str) -> int:
-    return sum(records for (_, destination), records in counts.items() if destination == name)
+def is_told_by_source(contents: Contents, snapshot: Snapshot) -> bool:
+    """Whether it is known of which source each record is that was decided for an archive."""
+    name = contents.destination
+    unknown = contents.removed or snapshot.removed.get(name) or contents.unread or contents.odd
+    return not (unknown or contents.wrong or name in snapshot.aside)

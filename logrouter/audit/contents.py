@@ -1,27 +1,37 @@
 """What the files of an archive really hold, read through from the first byte to the last commit.
 
-In come the ledger's file states and the archive's directory; out goes, by source, how many records there are, which
-positions they take, what stands there twice or out of order, and which files are not what the ledger says.
+In come the ledger's file states and the archive's directory; out go runs of records, how many records there are on
+which day, and which files are not what the ledger says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import msgspec
 from isal import isal_zlib
 
-from logrouter.audit.selection import Selection
+from logrouter.audit.findings import ALTERED, Finding, Findings
+from logrouter.audit.runs import Run, Running, are_behind
 from logrouter.destinations.archive.codec import codec_for
 from logrouter.destinations.archive.naming import final_name, open_name
-from logrouter.extents import Extents
-from logrouter.ledger.ledger import FileState
+from logrouter.ledger.entry import FileState
+from logrouter.ledger.selection import Selection
 from logrouter.record import split_lines
+from logrouter.slices import FOREIGN
 
 _CHUNK = 4 << 20
+
+_MOST = 1 << 20
+"""Records of runs that go on, which are in memory."""
+
+_Position = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class _Located(msgspec.Struct):
@@ -31,129 +41,166 @@ class _Located(msgspec.Struct):
     service: str
     host: str
     source: str
-    pos: int
-    end: int
+    pos: _Position
+    end: _Position
     received: str | None = None
 
 
 _records = msgspec.json.Decoder(_Located)
-
-
-@dataclass(slots=True)
-class Held:
-    """Records of one source.
-
-    twice: positions of those that stand there again.   disordered: how many stand behind a later one.
-    """
-
-    records: int = 0
-    extents: Extents = field(default_factory=Extents)
-    twice: list[int] = field(default_factory=list)
-    disordered: int = 0
+_names = attrgetter("source", "service", "host")
 
 
 @dataclass(slots=True)
 class Contents:
     """An archive.
 
-    wrong: files that are not what was committed, with the reason.   removed: records in files that are kept no longer.
-    unread: records in files of plain text, known by the ledger alone.   odd: records that say nothing of themselves:
-    whoever published them as ours did not keep to the wire format, and they were archived as they came.
+    records: those that are meant, and by the day that they are filed under.   foreign: of these, those of no source.
+    removed: records in files that were removed meanwhile.   unread: records in files of plain text, known by the ledger
+    alone.   odd: records that say nothing of themselves: whoever published them as ours did not keep to the wire
+    format, and they were archived as they came.   wrong: files that are not what was committed.
     """
 
     destination: str
-    sources: dict[str, Held] = field(default_factory=dict)
     files: int = 0
     records: int = 0
+    foreign: int = 0
     removed: int = 0
     unread: int = 0
     odd: int = 0
-    wrong: dict[str, str] = field(default_factory=dict)
+    wrong: int = 0
+    days: Counter[str] = field(default_factory=Counter)
 
 
-def read_contents(
-    destination: str, directory: Path, files: Iterable[FileState], selection: Selection, *, is_text: bool
-) -> Contents:
-    """Read all files of a destination that the ledger knows."""
-    contents = Contents(destination)
-    last: dict[tuple[str, str], int] = {}
-    for state in files:
-        if state.state == "new":
-            continue
-        if state.state in ("expiring", "removed"):
-            contents.removed += state.records
-            continue
-        contents.files += 1
+class Reading:
+    """Reads all files of a destination that the ledger knew.
+
+    now: what became of a file since.   keep: takes each run with its source.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        selection: Selection,
+        findings: Findings,
+        now: Callable[[FileState], FileState | None],
+        keep: Callable[[str, Run], None],
+    ) -> None:
+        self._directory = directory
+        self._selection = selection
+        self._findings = findings
+        self._now = now
+        self._keep = keep
+        self._running: dict[str, Running] = {}
+        self._in_hand = 0
+        self._path = 0
+
+    def read(self, destination: str, files: Iterable[FileState], *, is_text: bool) -> Contents:
+        """What these hold; segments of a path are to come one after the other."""
+        contents = Contents(destination)
+        for _, segments in groupby(files, key=attrgetter("path")):
+            self._path += 1
+            for state in segments:
+                self._read_file(contents, state, is_text=is_text)
+            self._let_go()
+        return contents
+
+    def _read_file(self, contents: Contents, state: FileState, *, is_text: bool) -> None:
+        records, reason = 0, ""
         try:
-            bodies = _committed(directory, state)
-            records = _count(bodies, state) if is_text else _read(bodies, contents, selection, last, state.path)
-            contents.unread += records if is_text else 0
+            bodies = _committed(self._directory, state)
+            records = _passed(bodies, state) if is_text else self._take_all(contents, bodies)
             if records != state.records:
-                contents.wrong[_name(state)] = f"it holds {records} records, {state.records} were committed"
+                reason = f"it holds {records} records, {state.records} were committed"
+        except FileNotFoundError as error:
+            if self._is_removed(state):
+                contents.removed += state.records
+                return
+            reason = str(error)
         except (OSError, EOFError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            contents.wrong[_name(state)] = str(error) or type(error).__name__
+            reason = str(error) or type(error).__name__
+        contents.files += 1
+        contents.unread += records if is_text else 0
         if state.state == "damaged":
-            contents.wrong.setdefault(_name(state), "it was found damaged before")
-    return contents
+            reason = reason or "it was found damaged before"
+        if reason:
+            contents.wrong += 1
+            self._findings.add(Finding(ALTERED, 1, f"{contents.destination}: {_name(state)}: {reason}"))
+
+    def _is_removed(self, state: FileState) -> bool:
+        """Whether it is kept no longer since the ledger was looked at."""
+        now = self._now(state)
+        return now is None or now.state in ("expiring", "removed")
+
+    def _take_all(self, contents: Contents, bodies: Iterable[bytes]) -> int:
+        """Take in the records of a file, and say how many there are."""
+        records = 0
+        for body in bodies:
+            found = _located(body)
+            located = [each for each in found if each is not None]
+            records += len(found)
+            contents.odd += len(found) - len(located)
+            for (source, service, host), together in groupby(located, key=_names):
+                for day, those in groupby(together, key=_day):
+                    if self._selection.takes(day, service, host):
+                        self._take(contents, source, day, list(those))
+        return records
+
+    def _take(self, contents: Contents, source: str, day: str, located: Sequence[_Located]) -> None:
+        contents.records += len(located)
+        contents.days[day] += len(located)
+        if source == FOREIGN:  # in no window: its place says nothing
+            contents.foreign += len(located)
+            return
+        starts, stops = [each.pos for each in located], [each.end for each in located]
+        if not are_behind(starts, stops):
+            for start, stop in zip(starts, stops, strict=True):
+                self._extend(source, [start], [stop], day)
+        else:
+            self._extend(source, starts, stops, day)
+
+    def _extend(self, source: str, starts: Sequence[int], stops: Sequence[int], day: str) -> None:
+        running = self._running.get(source)
+        if running is not None and starts[0] < running.stop:
+            self._keep(source, self._running.pop(source).run())
+            running = None
+        if running is None:
+            running = self._running[source] = Running(self._path, starts[0])
+        running.extend(starts, stops, day)
+        self._in_hand += len(starts)
+        if self._in_hand > _MOST:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for source, running in self._running.items():
+            self._keep(source, running.run())
+        self._running.clear()
+        self._in_hand = 0
 
 
-def _count(bodies: Iterable[bytes], state: FileState) -> int:
+def _day(located: _Located) -> str:
+    return (located.received or located.ts)[:10]
+
+
+def _passed(bodies: Iterable[bytes], state: FileState) -> int:
     """The records of a file of plain text: its lines have no positions, so only size and CRC can be held against it."""
     for _ in bodies:
         pass
     return state.records
 
 
-def _read(
-    bodies: Iterable[bytes], contents: Contents, selection: Selection, last: dict[tuple[str, str], int], path: str
-) -> int:
-    """Take in the records of a file, and say how many there are."""
-    records = 0
-    for body in bodies:
-        located = _located(body)
-        records += len(located)
-        for record in located:
-            if record is None:
-                contents.odd += 1
-            else:
-                _take(contents, record, selection, last, path)
-    return records
-
-
 def _located(body: bytes) -> Sequence[_Located | None]:
     """Each record, None for those that are odd. Raises msgspec.DecodeError for what is no JSON."""
     try:
         return _records.decode_lines(body)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         return [_located_line(line) for line in split_lines(body)]
 
 
 def _located_line(line: bytes) -> _Located | None:
     try:
         return _records.decode(line)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         return None
-
-
-def _take(
-    contents: Contents, record: _Located, selection: Selection, last: dict[tuple[str, str], int], path: str
-) -> None:
-    if not selection.takes((record.received or record.ts)[:10], record.service, record.host):
-        return
-    held = contents.sources.get(record.source)
-    if held is None:
-        held = contents.sources[record.source] = Held()
-    contents.records += 1
-    held.records += 1
-    if record.source == "-":
-        return  # in no window: its place says nothing
-    if held.extents.touches(record.pos, record.end):
-        held.twice.append(record.pos)
-    held.extents.add(record.pos, record.end)
-    before = last.get((path, record.source), -1)
-    if record.pos < before:
-        held.disordered += 1
-    last[path, record.source] = max(before, record.pos)
 
 
 def _committed(directory: Path, state: FileState) -> Iterator[bytes]:

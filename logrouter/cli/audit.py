@@ -21,6 +21,15 @@ from logrouter.cli import options
 @click.option("--host", default="", help="Only records of that host.")
 @click.option("--service", default="", help="Only records of that service.")
 @click.option("--json", "as_objects", is_flag=True, help="The whole report as JSON, with every source.")
+@click.option(
+    "--forget",
+    multiple=True,
+    metavar="SOURCE",
+    help="Instead: dismiss what this source lacks, so that it fails no audit; what comes late is still written.",
+)
+@click.option(
+    "--forget-reporter", multiple=True, metavar="REPORTER", help="The same for every source that this reporter states."
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -34,16 +43,26 @@ def command(
     host: str,
     service: str,
     as_objects: bool,
+    forget: tuple[str, ...],
+    forget_reporter: tuple[str, ...],
 ) -> None:
     r"""Prove that every line is accounted for: read what the archives hold, and hold it against what was read.
 
     \b
     logrouter audit --state /var/lib/logrouter
     """
-    from logrouter.audit.selection import Selection
+    directory = options.state_directory(state)
+    write = click.get_text_stream("stdout").write
+    if forget or forget_reporter:
+        from logrouter.cli import dismissing
+
+        dismissing.dismiss(directory, instance, forget, forget_reporter, write)
+        return
     from logrouter.cli import auditing
+    from logrouter.ledger.selection import Selection
 
     selection = Selection(since, until, host, service)
-    report = auditing.report(broker, options.rules_path(rules), options.state_directory(state), instance, selection)
-    click.echo(auditing.as_json(report) if as_objects else auditing.in_words(report))
-    context.exit(report.status)
+    place = auditing.Place(broker, options.rules_path(rules), directory, instance)
+    if as_objects:
+        context.exit(auditing.audit_as_json(place, selection, write))
+    context.exit(auditing.audit_in_words(place, selection, write))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from logrouter.audit.accounts import ALTERED, DISORDERED, MISSING, TWICE, UNRESOLVED, Report, audit
-from logrouter.audit.contents import Contents, read_contents
+from logrouter.audit import books
+from logrouter.audit.audit import Audit, Report, SourceReport
+from logrouter.audit.books import Books
+from logrouter.audit.contents import Reading
+from logrouter.audit.findings import ALTERED, DISORDERED, MISSING, TWICE, UNRESOLVED
 from logrouter.audit.queues import Queued, look_into, queues_of
-from logrouter.audit.selection import Selection
 from logrouter.broker import connect
 from logrouter.broker.contract import Broker
 from logrouter.broker.embedded.broker import FILE as EMBEDDED_FILE
@@ -20,34 +23,70 @@ from logrouter.cli.finding import find_broker, socket_path
 from logrouter.config.destinations import ArchiveModel, DiscardModel
 from logrouter.config.rules import load_rules
 from logrouter.errors import BrokerError
-from logrouter.ledger.ledger import DECIDED
-from logrouter.ledger.snapshot import Snapshot, read_snapshot
+from logrouter.ledger import snapshot
+from logrouter.ledger.selection import Selection
+from logrouter.printable import printable
 from logrouter.router.topology import NOTE
 
 _BROKER_SECONDS = 10.0
-_TRIES = 3
-_SHOWN = 20
-"""Findings in words; JSON has them all."""
+
+Write = Callable[[str], object]
 
 
-def report(url: str | None, rules: Path, state: Path, instance: str, selection: Selection) -> Report:
-    """The report of an instance. Raises ConfigError, StateError."""
-    config = load_rules([rules])
-    for _ in range(_TRIES):
-        snapshot = read_snapshot(state, instance)
-        archives = {
-            name: _contents(name, model, snapshot, options.archive_directory(state), selection)
-            for name, model in config.destinations.items()
-            if isinstance(model, ArchiveModel)
-        }
-        is_wrong = any(each.wrong for each in archives.values())
-        if not is_wrong or read_snapshot(state, instance).files == snapshot.files:
-            break  # else a file that is not what it should be may have been put away meanwhile
-    names = {*config.destinations, *(counted.destination for counted in snapshot.counts)} - {DECIDED}
-    inline = [name for name, model in config.destinations.items() if isinstance(model, ArchiveModel | DiscardModel)]
-    queues = queues_of(instance, sorted(names), inline, snapshot.notes.get(NOTE, ""))
-    queued = asyncio.run(_queued(_broker(url, state), queues))
-    return audit(snapshot, archives, queued, selection)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is audited. broker: '' or None for the one that is found.   rules: where its rules are."""
+
+    broker: str | None
+    rules: Path
+    state: Path
+    instance: str
+
+
+def audit_in_words(place: Place, selection: Selection, write: Write) -> int:
+    """Write the books, what is wrong, and the verdict. The exit status. Raises ConfigError, StateError."""
+    with books.opened(place.state, place.instance, selection) as opened:
+        report = _audit(place, selection, opened, lambda _: None)
+        write(in_words(report))
+        return report.status
+
+
+def audit_as_json(place: Place, selection: Selection, write: Write) -> int:
+    """Write the whole report as one JSON object, its sources as they come. The exit status.
+
+    Raises ConfigError, StateError.
+    """
+    with books.opened(place.state, place.instance, selection) as opened:
+        separator = iter(['{"sources": ['])
+
+        def tell(source: SourceReport) -> None:
+            write(next(separator, ", ") + json.dumps(asdict(source)))
+
+        report = _audit(place, selection, opened, tell)
+        write(next(separator, "") + '], "findings": [')
+        for number, finding in enumerate(report.findings):
+            write((", " if number else "") + json.dumps(asdict(finding)))
+        kinds = {kind.replace(" ", "_"): report.findings.amount(kind) for kind in (MISSING, TWICE, ALTERED, DISORDERED)}
+        rest = {each.name: getattr(report, each.name) for each in fields(report) if each.name != "findings"}
+        write("], " + json.dumps({"status": report.status, **kinds, **rest})[1:] + "\n")
+        return report.status
+
+
+def _audit(place: Place, selection: Selection, opened: Books, tell: Callable[[SourceReport], None]) -> Report:
+    config = load_rules([place.rules])
+    with snapshot.opened(place.state, place.instance) as now:
+        archives = []
+        for name, model in config.destinations.items():
+            if isinstance(model, ArchiveModel):
+                directory = Path(model.dir) if model.dir else options.archive_directory(place.state)
+                reading = Reading(directory, selection, opened.findings, now.file, partial(opened.add_run, name))
+                archives.append(reading.read(name, opened.files(name), is_text=model.format == "text"))
+        names = sorted({*config.destinations, *opened.snapshot.destinations})
+        models = config.destinations.items()
+        inline = [name for name, model in models if isinstance(model, ArchiveModel | DiscardModel)]
+        queues = queues_of(place.instance, names, inline, opened.snapshot.notes.get(NOTE, ""))
+        queued = asyncio.run(_queued(_broker(place.broker, place.state), queues))
+        return Audit(opened, archives, queued, selection).run(now.decided, tell)
 
 
 def _broker(url: str | None, state: Path) -> Broker:
@@ -65,36 +104,12 @@ async def _queued(broker: Broker, queues: Sequence[str]) -> Queued | None:
         return None
 
 
-def _contents(name: str, model: ArchiveModel, snapshot: Snapshot, default: Path, selection: Selection) -> Contents:
-    files = (file for file in snapshot.files if file.destination == name)
-    chosen = [file for file in files if selection.is_near(file.day)]
-    directory = Path(model.dir) if model.dir else default
-    return read_contents(name, directory, chosen, selection, is_text=model.format == "text")
-
-
-def as_json(report: Report) -> str:
-    """All of it."""
-    return msgspec.json.encode(
-        {
-            "status": report.status,
-            "lines": report.lines,
-            **{kind.replace(" ", "_"): report.amount(kind) for kind in (MISSING, TWICE, ALTERED, DISORDERED)},
-            **msgspec.to_builtins(report),
-        }
-    ).decode()
-
-
 def in_words(report: Report) -> str:
     """The books, what is wrong, and the verdict."""
-    stated = sum(1 for source in report.sources if source.lines >= 0)
-    rows = [
-        (
-            "read",
-            report.lines,
-            f"records of {stated} source{'' if stated == 1 else 's'}, as their shippers say{_unsaid(report)}",
-        ),
-        ("decided", report.decided, "records, each once"),
-    ]
+    said = f"records of {report.stated} source{'' if report.stated == 1 else 's'}, as their shippers say"
+    rows = [("read", report.lines, said + _unsaid(report)), ("decided", report.decided, "records, each once")]
+    if report.at_rest:
+        rows.append(("  at rest", report.at_rest, "of these, whose sources are told apart no longer"))
     for name, records in report.destinations.items():
         rows.append((f"  to {name}", records, ""))
         if name in report.gathered:
@@ -103,15 +118,20 @@ def in_words(report: Report) -> str:
             rows.append(("    found", report.archived[name], f"in {report.files[name]} files"))
             if report.removed[name]:
                 rows.append(("    removed", report.removed[name], "in files that are kept no longer"))
-    rows += [(kind, report.amount(kind), "") for kind in (MISSING, TWICE, ALTERED, DISORDERED)]
-    rows.append(("late", sum(source.late for source in report.sources), "windows out of their order, counted"))
-    rows.append(("repeated", sum(source.repeated for source in report.sources), "records that came again, dropped"))
+    rows += [(kind, report.findings.amount(kind), "") for kind in (MISSING, TWICE, ALTERED, DISORDERED)]
+    rows.append(("late", report.late, "windows out of their order, counted"))
+    rows.append(("repeated", report.repeated, "records that came again, dropped"))
     rows.append(("queued", sum(report.queued.values()), "messages" if report.queues_known else "not known"))
-    rows += [(name, int(count), "counted by shippers") for name, count in report.exceptions.items()]
+    if report.dismissed:
+        rows.append(("dismissed", report.dismissed, "sources by --forget, whatever they lack"))
+    rows += [(name, count, "counted by shippers") for name, count in report.exceptions.items()]
+    rows += [(name, count, "after a year") for name, count in report.given_up.items()]
     lines = [f"{name:<18}{count:>14,}  {note}".rstrip() for name, count, note in rows]
-    shown = [f"{finding.kind}: {finding.text}" for finding in report.findings[:_SHOWN]]
-    more = [f"and {len(report.findings) - _SHOWN} more; --json has all"] if len(report.findings) > _SHOWN else []
-    return "\n".join([*lines, *shown, *more, _verdict(report)])
+    findings = report.findings
+    shown = [printable(f"{finding.kind}: {finding.text}") for finding in findings.first]
+    left = len(findings) - len(shown)
+    more = [f"and {left} more; --json has all"] if left else []
+    return "\n".join([*lines, *shown, *more, _verdict(report), ""])
 
 
 def _verdict(report: Report) -> str:
@@ -127,5 +147,4 @@ def _unsaid(report: Report) -> str:
 
     `publish` and other programs make no statements, and those of a shipper are a minute apart.
     """
-    is_less = any(source.decided > max(source.lines, 0) for source in report.sources)
-    return "; no statement covers the rest" if is_less else ""
+    return "; no statement covers the rest" if report.is_unsaid else ""

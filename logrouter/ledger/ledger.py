@@ -7,131 +7,34 @@ stands on it.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import NamedTuple
-
-import msgspec
 
 from logrouter.errors import StateError
 from logrouter.extents import Extents
 from logrouter.faultpoint import reach
-from logrouter.ledger import lives, owners, requests
+from logrouter.ledger import lives, owners, ranges, requests, stating
+from logrouter.ledger.entry import DECIDED, FILE_COLUMNS, INGRESS, AsideState, Counted, Entry, FileState, ledger_path
+from logrouter.ledger.folding import Folding
 from logrouter.ledger.lives import Life
 from logrouter.ledger.requests import Missing
 from logrouter.ledger.schema import STEPS, VERSION
 from logrouter.state import Lock
-from logrouter.statement import Statement
 
-DECIDED = ""
-"""In place of a destination: what is counted once for each record, wherever it goes."""
+__all__ = ["DECIDED", "INGRESS", "AsideState", "Counted", "Entry", "FileState", "Ledger"]
 
-INGRESS = ""
-"""The stage of the router's own queue; that of records gathered for a destination has the destination's name."""
+SETTLING = 60.0
+"""Seconds after a start in which nothing is folded."""
 
-GATHERED_RANGES = 1000
-"""Of a source at a destination, the last ones: records are picked, so that their ranges never close up. What comes
-again comes soon."""
+_DAY = 86_400
 
-
-class Counted(NamedTuple):
-    """What records are counted by: their source, where they went, the day they are filed under (UTC), and names."""
-
-    source: str
-    destination: str
-    day: str
-    service: str
-    host: str
-
-
-class AsideState(NamedTuple):
-    """The file of a destination that is set aside: bytes committed, bytes taken of these, records that wait."""
-
-    length: int = 0
-    taken: int = 0
-    records: int = 0
-
-    def __add__(self, other: object) -> AsideState:
-        """What it comes to when so much is added."""
-        assert isinstance(other, AsideState)
-        return AsideState(self.length + other.length, self.taken + other.taken, self.records + other.records)
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """An archive file as far as it is committed.
-
-    path: below the archive's directory, as the template gave it.   segment: 1, 2, ... of that path.
-    state: new (nothing is committed), open, finishing, finished, expiring, removed; or damaged.
-    day: the filing day in the path, '' if none.
-    length: bytes of the file up to the end of the last commit, without the member's trailer.
-    member_crc, member_size: CRC-32 and length of what the last member holds uncompressed: they close it at any commit.
-    size: uncompressed bytes of the whole file.   records, commits: how many are in it.
-    crc: CRC-32 of the whole file uncompressed, -1 where an older version did not note it.
-    """
-
-    destination: str
-    path: str
-    segment: int
-    state: str = "open"
-    day: str = ""
-    length: int = 0
-    member_crc: int = 0
-    member_size: int = 0
-    size: int = 0
-    records: int = 0
-    commits: int = 0
-    crc: int = 0
-
-
-_FILE_COLUMNS = ", ".join(column.name for column in fields(FileState))
 _FILES = "files INDEXED BY files_by_day"  # else SQLite looks through all files of a destination for those in one state
 _FILE_MARKS = ", ".join("?" for _ in fields(FileState))
-
-
-@dataclass(slots=True)
-class Entry:
-    """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen.
-
-    seen: ids of messages that come in no windows, and the Unix time.   notes: what a destination must not forget.
-    outgoing: notifications made of what it has forgotten with this entry, b"" once the broker has them.
-    statements: what processes said of themselves.   aside: what is added to the files of destinations set aside.
-    inline_again: destinations whose file is to be forgotten.   lives, owners: of state directories and sources.
-    missing: what the broker lost.   whole: sources of which all that has come.   healed: records that came with it.
-    """
-
-    decided: dict[tuple[str, str], Extents] = field(default_factory=dict)
-    repeated: dict[tuple[str, str], int] = field(default_factory=dict)
-    late: dict[tuple[str, str], int] = field(default_factory=dict)
-    counts: dict[Counted, int] = field(default_factory=dict)
-    files: list[FileState] = field(default_factory=list)
-    seen: dict[str, int] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
-    outgoing: dict[str, bytes] = field(default_factory=dict)
-    statements: list[Statement] = field(default_factory=list)
-    aside: dict[str, AsideState] = field(default_factory=dict)
-    inline_again: list[str] = field(default_factory=list)
-    lives: dict[str, Life] = field(default_factory=dict)
-    owners: dict[str, str] = field(default_factory=dict)
-    missing: list[Missing] = field(default_factory=list)
-    whole: set[str] = field(default_factory=set)
-    healed: int = 0
-
-    def add_decided(self, stage: str, source: str, ranges: Iterable[tuple[int, int]]) -> None:
-        """These ranges of `source` are decided with this entry."""
-        extents = self.decided.setdefault((stage, source), Extents())
-        for start, end in ranges:
-            extents.add(start, end)
-
-
-def ledger_path(directory: Path, instance: str) -> Path:
-    """Where the ledger of an instance is."""
-    return directory / f"{instance}.ledger"
 
 
 class Ledger:
@@ -143,6 +46,8 @@ class Ledger:
     def __init__(self, directory: Path, instance: str = "main") -> None:
         self._lock = Lock(directory / f"{instance}.lock")
         self._writing = threading.Lock()
+        self._folding = Folding()
+        self._fold_at = time.monotonic() + SETTLING
         self.directory = directory
         self._path = ledger_path(directory, instance)
         try:
@@ -184,29 +89,35 @@ class Ledger:
             reach("ledger.commit.after")
 
     def _commit(self, entry: Entry) -> None:
-        cursor = self._writer.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            self._write_sources(cursor, entry)
+        with self._transaction() as cursor:
+            today = int(time.time() // _DAY)
+            _write_sources(cursor, entry, today)
             cursor.executemany(
                 "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET records = records + excluded.records",
                 [(*counted, records) for counted, records in entry.counts.items()],
             )
             cursor.executemany(
-                f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({_FILE_MARKS})",  # noqa: S608  # our own columns
+                f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES ({_FILE_MARKS})",  # noqa: S608  # our own columns
                 [tuple(getattr(file, column.name) for column in fields(FileState)) for file in entry.files],
             )
             cursor.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", entry.seen.items())
             cursor.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", entry.notes.items())
             cursor.executemany("INSERT OR REPLACE INTO outgoing VALUES (?, ?)", entry.outgoing.items())
-            _write_statements(cursor, entry.statements)
+            stating.write(cursor, entry.statements, today)
             _write_aside(cursor, entry)
             lives.write(cursor, entry.lives, int(time.time() // 86_400))
             owners.write(cursor, entry.owners)
             requests.write(cursor, entry.missing)
             requests.heal(cursor, entry.whole, entry.healed)
             reach("ledger.commit.within")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        cursor = self._writer.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            yield cursor
             cursor.execute("COMMIT")
         except BaseException:
             if self._writer.in_transaction:  # after a failure of the disk SQLite has taken it back already
@@ -222,27 +133,9 @@ class Ledger:
         with self._writing:
             self._writer.execute(f"PRAGMA user_version = {VERSION}")
 
-    def _write_sources(self, cursor: sqlite3.Cursor, entry: Entry) -> None:
-        for stage, source in entry.decided.keys() | entry.repeated.keys() | entry.late.keys():
-            extents = _read_extents(cursor, stage, source)
-            for start, end in entry.decided.get((stage, source), ()):
-                extents.add(start, end)
-            ranges = list(extents) if stage == INGRESS else list(extents)[-GATHERED_RANGES:]
-            cursor.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET extents = excluded.extents,"
-                " repeated = repeated + excluded.repeated, late = late + excluded.late",
-                (
-                    stage,
-                    source,
-                    json.dumps(ranges, separators=(",", ":")),
-                    entry.repeated.get((stage, source), 0),
-                    entry.late.get((stage, source), 0),
-                ),
-            )
-
     def extents(self, stage: str, source: str) -> Extents:
         """What is decided of a source at a stage; empty for one never met."""
-        return _read_extents(self._reader.cursor(), stage, source)
+        return ranges.read(self._reader.cursor(), stage, source)
 
     def aside(self) -> dict[str, AsideState]:
         """The destinations for which records wait in a file."""
@@ -253,7 +146,7 @@ class Ledger:
         """The files of an archive that are in one of `states`."""
         marks = ", ".join("?" for _ in states)
         rows = self._reader.execute(
-            f"SELECT {_FILE_COLUMNS} FROM {_FILES} WHERE destination = ? AND state IN ({marks})",  # noqa: S608  # only marks
+            f"SELECT {FILE_COLUMNS} FROM {_FILES} WHERE destination = ? AND state IN ({marks})",  # noqa: S608  # only marks
             (destination, *states),
         )
         return (FileState(*row) for row in rows.fetchall())
@@ -261,7 +154,7 @@ class Ledger:
     def finished_before(self, destination: str, day: str, most: int) -> list[FileState]:
         """The finished files of days before that one, the oldest first, and so many at most."""
         rows = self._reader.execute(
-            f"SELECT {_FILE_COLUMNS} FROM {_FILES} WHERE destination = ? AND state = 'finished'"  # noqa: S608  # our own columns
+            f"SELECT {FILE_COLUMNS} FROM {_FILES} WHERE destination = ? AND state = 'finished'"  # noqa: S608  # our own columns
             " AND day > '' AND day < ? ORDER BY day LIMIT ?",
             (destination, day, most),
         )
@@ -318,6 +211,31 @@ class Ledger:
         with self._writing:
             self._writer.execute("DELETE FROM seen WHERE at < ?", (before,))
 
+    def fold(self, now: float) -> None:
+        """Fold some of what is at rest into totals: a step of bounded work. now: Unix time. Raises sqlite3.Error.
+
+        Not before what waited for this router has come: after a long outage all seems to be at rest.
+        """
+        if time.monotonic() < self._fold_at:
+            return
+        with self._writing, self._transaction() as cursor:
+            self._folding.step(cursor, int(now // _DAY))
+
+
+def _write_sources(cursor: sqlite3.Cursor, entry: Entry, today: int) -> None:
+    for (stage, source), decided in entry.decided.items():
+        ranges.add(cursor, stage, source, decided, today)
+    repeated, late = entry.repeated, entry.late
+    cursor.executemany(
+        "INSERT INTO sources (stage, source, repeated, late) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " repeated = repeated + excluded.repeated, late = late + excluded.late",
+        [(*key, repeated.get(key, 0), late.get(key, 0)) for key in repeated.keys() | late.keys()],
+    )
+    cursor.executemany(
+        "INSERT INTO sources (stage, source, shared) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET shared = 1",
+        [(INGRESS, source) for source in entry.shared],
+    )
+
 
 def _write_aside(cursor: sqlite3.Cursor, entry: Entry) -> None:
     cursor.executemany(
@@ -326,28 +244,3 @@ def _write_aside(cursor: sqlite3.Cursor, entry: Entry) -> None:
         [(name, *added) for name, added in entry.aside.items()],
     )
     cursor.executemany("DELETE FROM aside WHERE destination = ?", [(name,) for name in entry.inline_again])
-
-
-def _write_statements(cursor: sqlite3.Cursor, statements: Iterable[Statement]) -> None:
-    """Keep the last of each process, and of each source the one that says most: a shipper may start from behind."""
-    for each in statements:
-        own = msgspec.json.encode(msgspec.structs.replace(each, sources=[])).decode()
-        cursor.execute(
-            "INSERT INTO statements VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at,"
-            " statement = excluded.statement WHERE excluded.at >= at",
-            (each.reporter, each.started, each.at, own),
-        )
-        cursor.executemany(
-            "INSERT INTO stated VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET reporter = excluded.reporter,"
-            " at = excluded.at, confirmed = excluded.confirmed, statement = excluded.statement"
-            " WHERE excluded.confirmed >= confirmed",
-            [
-                (source.source, each.reporter, each.at, source.confirmed, msgspec.json.encode(source).decode())
-                for source in each.sources
-            ],
-        )
-
-
-def _read_extents(cursor: sqlite3.Cursor, stage: str, source: str) -> Extents:
-    row = cursor.execute("SELECT extents FROM sources WHERE stage = ? AND source = ?", (stage, source)).fetchone()
-    return Extents(json.loads(row[0])) if row else Extents()

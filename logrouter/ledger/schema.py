@@ -2,6 +2,23 @@
 
 A version adds a step and changes none. A newer program takes an older ledger through the steps that it lacks; an older
 program refuses a newer ledger.
+
+What is alive, as of version 5:
+
+ranges      what is decided of a source at a stage, a row each, and the day (since 1970) on which it last grew
+sources     what else there is to say of a source, if anything: repeats, late windows, records counted in `totals`
+            before it came again (folded), whether other instances have parts of it (shared), and up to where an
+            operator dismissed what is missing, on which day
+counts      records by source, destination and day
+stated      what shippers say of their sources; `statements` what processes say of themselves
+files       archive files; notes, outgoing, aside, seen: what destinations and the router itself must not forget
+
+What is past:
+
+folded      up to where sources were decided that are at rest: what comes again of them is known
+totals      records by day and destination, their sources no longer told apart
+removed     records in archive files that are kept no longer
+tallies     whatever else is counted and would be lost with rows
 """
 
 from __future__ import annotations
@@ -37,6 +54,38 @@ CREATE TABLE outgoing (destination TEXT PRIMARY KEY, notifications BLOB NOT NULL
 CREATE INDEX seen_by_time ON seen (at);
 """,
     """
+CREATE TABLE ranges (stage TEXT, source TEXT, start INT, stop INT NOT NULL, day INT NOT NULL,
+    PRIMARY KEY (stage, source, start)) WITHOUT ROWID;
+INSERT INTO ranges SELECT stage, source, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+    min(strftime('%s', 'now') / 86400, coalesce(CAST(julianday(
+        (SELECT max(day) FROM counts WHERE counts.source = sources.source)) - 2440587.5 AS INT), 1e9))
+    FROM sources, json_each(sources.extents);
+ALTER TABLE sources RENAME TO sources_4;
+CREATE TABLE sources (stage TEXT, source TEXT, repeated INT NOT NULL DEFAULT 0, late INT NOT NULL DEFAULT 0,
+    folded INT NOT NULL DEFAULT 0, shared INT NOT NULL DEFAULT 0, dismissed INT NOT NULL DEFAULT 0,
+    day INT NOT NULL DEFAULT 0, PRIMARY KEY (stage, source)) WITHOUT ROWID;
+INSERT INTO sources (stage, source, repeated, late)
+    SELECT stage, source, repeated, late FROM sources_4 WHERE repeated OR late;
+DROP TABLE sources_4;
+ALTER TABLE stated RENAME TO stated_4;
+CREATE TABLE stated (source TEXT PRIMARY KEY, reporter TEXT NOT NULL, at REAL NOT NULL, input TEXT NOT NULL,
+    path TEXT NOT NULL, start INT NOT NULL, read INT NOT NULL, confirmed INT NOT NULL, lines INT NOT NULL,
+    by_line INT NOT NULL) WITHOUT ROWID;
+INSERT INTO stated SELECT source, reporter, at, json_extract(statement, '$.input'), json_extract(statement, '$.path'),
+    json_extract(statement, '$.start'), json_extract(statement, '$.read'), json_extract(statement, '$.confirmed'),
+    json_extract(statement, '$.lines'), 0 FROM stated_4;
+DROP TABLE stated_4;
+CREATE TABLE folded (source PRIMARY KEY, start INT NOT NULL, stop INT NOT NULL, records INT NOT NULL,
+    late INT NOT NULL, day INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE totals (day TEXT, destination TEXT, service TEXT, host TEXT, records INT NOT NULL,
+    PRIMARY KEY (day, destination, service, host)) WITHOUT ROWID;
+CREATE TABLE removed (day TEXT, destination TEXT, records INT NOT NULL, PRIMARY KEY (day, destination)) WITHOUT ROWID;
+CREATE TABLE tallies (name TEXT PRIMARY KEY, amount NUMERIC NOT NULL) WITHOUT ROWID;
+CREATE INDEX counts_by_day ON counts (day, source);
+CREATE INDEX stated_by_reporter ON stated (reporter, at);
+CREATE INDEX statements_by_time ON statements (at);
+""",
+    """
 CREATE TABLE lives (name TEXT PRIMARY KEY, branch TEXT NOT NULL, lease INT NOT NULL, succeeded INT NOT NULL,
     day INT NOT NULL) WITHOUT ROWID;
 CREATE TABLE owners (source TEXT PRIMARY KEY, owner TEXT NOT NULL) WITHOUT ROWID;
@@ -44,9 +93,7 @@ CREATE TABLE missing (source TEXT, start INT, stop INT NOT NULL, outcome TEXT NO
     at REAL NOT NULL, PRIMARY KEY (source, start)) WITHOUT ROWID;
 CREATE TABLE healed (id INTEGER PRIMARY KEY, records INT NOT NULL);
 CREATE TABLE born (at REAL NOT NULL);
-INSERT INTO born SELECT CASE WHEN EXISTS (SELECT 1 FROM sources) THEN 0 ELSE strftime('%s', 'now') END;
-""",
-    """
+INSERT INTO born SELECT CASE WHEN EXISTS (SELECT 1 FROM ranges) THEN 0 ELSE strftime('%s', 'now') END;
 CREATE INDEX files_by_day ON files (destination, state, day);
 DROP INDEX files_by_state;
 """,

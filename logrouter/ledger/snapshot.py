@@ -1,51 +1,102 @@
-"""All that a ledger holds at one moment, read while its router goes on writing.
+"""What an audit needs of a ledger, as it is at one moment, while its router goes on writing.
 
-In comes a state directory, out goes frozen data; nothing is locked and nothing written.
+In comes a state directory, out go tables in a database of the audit's own. They are copied at once and read at leisure:
+a reader that took hours over the ledger itself would make its log grow for so long. Nothing is locked and nothing
+written.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import msgspec
 
 from logrouter.errors import StateError
 from logrouter.extents import Extents
-from logrouter.ledger.ledger import INGRESS, AsideState, Counted, FileState, ledger_path
+from logrouter.ledger import folded, ranges, stating
+from logrouter.ledger.entry import DECIDED, FILE_COLUMNS, INGRESS, AsideState, FileState, ledger_path
 from logrouter.ledger.schema import VERSION
+from logrouter.ledger.selection import Selection
 from logrouter.state import is_locked
-from logrouter.statement import SourceStatement, Statement
 
+_COPIED = (
+    """
+CREATE TABLE files AS SELECT {file_columns} FROM ledger.files
+    WHERE state NOT IN ('new', 'expiring', 'removed') AND {near} ORDER BY destination, path, segment
+""",
+    """
+CREATE TABLE counted AS SELECT source, destination, sum(records) AS records, service, host
+    FROM ledger.counts {index} WHERE {meant} GROUP BY source, destination ORDER BY source, destination
+""",
+    """
+CREATE TABLE chosen (source TEXT PRIMARY KEY) WITHOUT ROWID
+""",
+    """
+INSERT INTO chosen SELECT DISTINCT source FROM counted
+""",
+    """
+INSERT OR IGNORE INTO chosen {others}
+""",
+    """
+CREATE TABLE ranges (source TEXT, start INT, stop INT, PRIMARY KEY (source, start)) WITHOUT ROWID
+""",
+    """
+INSERT INTO ranges SELECT chosen.source, start, stop FROM chosen
+    CROSS JOIN ledger.ranges ON ranges.stage = '{ingress}' AND ranges.source = chosen.source
+    ORDER BY chosen.source, start
+""",
+    """
+CREATE TABLE past AS SELECT chosen.source, start, stop, records, late FROM chosen
+    CROSS JOIN ledger.folded ON folded.source = folded_key(chosen.source)
+    WHERE chosen.source NOT IN (SELECT source FROM main.ranges)
+""",
+    """
+INSERT INTO ranges SELECT source, start, stop FROM past
+""",
+    """
+CREATE TABLE standings AS SELECT chosen.source, stated.source IS NOT NULL AS is_stated, reporter, at, input, path,
+    stated.start, read, confirmed, lines, by_line, repeated, coalesce(sources.late, 0) + coalesce(past.late, 0),
+    coalesce(folded, 0) + coalesce(past.records, 0), shared, dismissed,
+    (SELECT sum(records) FROM ledger.counts WHERE source = chosen.source AND destination = '{decided}')
+    FROM chosen LEFT JOIN ledger.stated ON stated.source = chosen.source
+    LEFT JOIN ledger.sources ON sources.stage = '{ingress}' AND sources.source = chosen.source
+    LEFT JOIN past ON past.source = chosen.source
+    ORDER BY chosen.source
+""",
+)
 
-@dataclass(frozen=True, slots=True)
-class SourceDecided:
-    """What the router decided of a source. repeated: records that came again.   late: windows out of their order."""
-
-    extents: Extents
-    repeated: int
-    late: int
+_EVERY_SOURCE = """
+SELECT source FROM ledger.ranges WHERE stage = '{ingress}' UNION ALL
+SELECT source FROM ledger.sources WHERE stage = '{ingress}' UNION ALL SELECT source FROM ledger.stated
+"""
+_LATELY_STATED = "SELECT source FROM ledger.stated WHERE at >= CAST(strftime('%s', :since) AS INT)"
+"""What was confirmed of them may have been decided by nobody, and so be counted under no day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A ledger. sources, stated: by source.   statements: the last of each process, oldest first.
+    """What is not told by source.
 
-    stated_at: Unix time of what was stated.   notes: what destinations keep, by name.   taken_at: Unix time.
-    outgoing: destinations with notifications that the broker may not have yet.   aside: what waits for destinations
-    that are set aside.   is_running: whether a router has the ledger.
+    destinations: the names of all that records were counted for.
+    decided: records by destination and day, or month where no more is known.
+    at_rest: of the records decided, those of sources that are folded away.
+    removed: records in archive files that are kept no longer, by destination; removed_until: the last day of these.
+    exceptions: what shippers counted, by name.   tallies: what else was counted of what is no more.
+    notes: what destinations keep, by name.   aside: what waits for destinations that are set aside.
+    outgoing: destinations with notifications that the broker may not have yet.
+    is_running: whether a router has the ledger.   taken_at: Unix time.
     """
 
-    sources: Mapping[str, SourceDecided]
-    counts: Mapping[Counted, int]
-    files: tuple[FileState, ...]
-    stated: Mapping[str, SourceStatement]
-    stated_at: Mapping[str, float]
-    statements: tuple[Statement, ...]
+    destinations: frozenset[str]
+    decided: Mapping[tuple[str, str], int]
+    at_rest: int
+    removed: Mapping[str, int]
+    removed_until: Mapping[str, str]
+    exceptions: Mapping[str, int]
+    tallies: Mapping[str, int]
     notes: Mapping[str, str]
     outgoing: frozenset[str]
     aside: Mapping[str, AsideState]
@@ -53,51 +104,135 @@ class Snapshot:
     taken_at: float
 
 
-def read_snapshot(directory: Path, instance: str) -> Snapshot:
-    """The ledger of an instance as it is now. Raises StateError where there is none, or one of another version."""
+def take(scratch: sqlite3.Connection, directory: Path, instance: str, selection: Selection) -> Snapshot:
+    """Copy what a selection is about. Raises StateError where there is no ledger, or one of another version.
+
+    There are then the tables files, counted, chosen, standings and ranges, in the order of their sources.
+    """
     path = ledger_path(directory, instance)
     if not path.exists():
         raise StateError(f"there is no ledger {path}; give the --state and --instance of the router")
-    connection = sqlite3.connect(path, isolation_level=None)
     try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != VERSION:
-            raise StateError(f"{path} is of version {version}, this logrouter reads {VERSION}; start its router once")
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("BEGIN")  # one moment for all of it
-        return _read(connection, is_running=is_locked(directory / f"{instance}.lock"))
+        scratch.create_function("folded_key", 1, folded.key, deterministic=True)
+        scratch.execute("ATTACH ? AS ledger", (str(path),))
+        try:
+            scratch.execute("BEGIN")  # one moment for all of it
+            refuse_other(scratch, path)
+            found = _copy(scratch, selection, is_running=is_locked(directory / f"{instance}.lock"))
+            scratch.execute("COMMIT")
+        finally:
+            if scratch.in_transaction:
+                scratch.execute("ROLLBACK")
+            scratch.execute("DETACH ledger")
     except sqlite3.Error as error:
         raise StateError(f"{path} cannot be read: {error}") from error
-    finally:
-        connection.close()
+    return found
 
 
-def _read(connection: sqlite3.Connection, *, is_running: bool) -> Snapshot:
-    sources = connection.execute("SELECT source, extents, repeated, late FROM sources WHERE stage = ?", (INGRESS,))
-    counts = connection.execute("SELECT source, destination, day, service, host, records FROM counts")
-    names = ", ".join(column.name for column in fields(FileState))
-    files = connection.execute(f"SELECT {names} FROM files ORDER BY destination, path, segment")  # noqa: S608  # our own columns
-    stated = connection.execute("SELECT source, at, statement FROM stated").fetchall()
-    statements = connection.execute("SELECT statement FROM statements ORDER BY started")
+def refuse_other(connection: sqlite3.Connection, path: Path, schema: str = "ledger") -> None:
+    """Raise StateError for a ledger of another version."""
+    version = connection.execute(f"PRAGMA {schema}.user_version").fetchone()[0]
+    if version != VERSION:
+        raise StateError(f"{path} is of version {version}, this logrouter reads {VERSION}; start its router once")
+
+
+def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool) -> Snapshot:
+    first, last = selection.near
+    values = {**asdict(selection), "first": first, "last": last}
+    words = {
+        "file_columns": FILE_COLUMNS,
+        "near": "(day = '' OR day BETWEEN :first AND :last)",
+        "meant": _meant(selection),
+        "index": "INDEXED BY counts_by_day" if selection.since else "NOT INDEXED",
+        "decided": DECIDED,
+        "ingress": INGRESS,
+    }
+    if selection.is_all:
+        words["others"] = _EVERY_SOURCE.format(**words)
+    else:
+        words["others"] = _LATELY_STATED if selection.is_recent else "SELECT '' WHERE false"
+    for statement in _COPIED:
+        scratch.execute(statement.format(**words), values)
+
+    def rows(statement: str) -> list[tuple[str, ...]]:
+        return scratch.execute(statement.format(**words), values).fetchall()
+
+    decided = rows(
+        "SELECT destination, day, sum(records) FROM ("
+        "SELECT destination, day, records FROM ledger.counts {index} WHERE {meant} UNION ALL"
+        " SELECT destination, day, records FROM ledger.totals WHERE {meant}) GROUP BY destination, day"
+    )
+    removed = rows(
+        "SELECT destination, sum(records), max(day) FROM ("
+        "SELECT destination, records, day FROM ledger.files WHERE state IN ('expiring', 'removed') AND {near}"
+        " UNION ALL SELECT destination, records, day FROM ledger.removed WHERE {near}) GROUP BY destination"
+    )
+    ((at_rest,),) = rows(
+        "SELECT coalesce(sum(records), 0) FROM ledger.totals WHERE destination = '{decided}' AND {meant}"
+    )
+    cursor = scratch.cursor()
     return Snapshot(
-        sources={
-            source: SourceDecided(Extents(json.loads(ranges)), repeated, late)
-            for source, ranges, repeated, late in sources
-        },
-        counts={Counted(*row[:-1]): row[-1] for row in counts},
-        files=tuple(FileState(*row) for row in files),
-        stated={source: msgspec.json.decode(text, type=SourceStatement) for source, _, text in stated},
-        stated_at={source: at for source, at, _ in stated},
+        destinations=frozenset(name for name, _, _ in decided) - {DECIDED},
+        decided={(name, day): int(records) for name, day, records in decided},
+        at_rest=int(at_rest),
+        removed={name: int(records) for name, records, _ in removed},
+        removed_until={name: day for name, _, day in removed},
+        exceptions=stating.exceptions(cursor, "ledger"),
+        tallies=stating.tallies(cursor, "ledger"),
+        notes=dict(rows("SELECT destination, note FROM ledger.notes")),  # type: ignore[arg-type]  # two columns
+        outgoing=frozenset(
+            name for (name,) in rows("SELECT destination FROM ledger.outgoing WHERE notifications != x''")
+        ),
         aside={
-            name: AsideState(*state)
-            for name, *state in connection.execute("SELECT destination, length, taken, records FROM aside").fetchall()
+            name: AsideState(*map(int, state))
+            for name, *state in rows("SELECT destination, length, taken, records FROM ledger.aside")
         },
         is_running=is_running,
         taken_at=time.time(),
-        outgoing=frozenset(
-            name
-            for (name,) in connection.execute("SELECT destination FROM outgoing WHERE notifications != x''").fetchall()
-        ),
-        notes=dict(connection.execute("SELECT destination, note FROM notes").fetchall()),
-        statements=tuple(msgspec.json.decode(text, type=Statement) for (text,) in statements),
     )
+
+
+def _meant(selection: Selection) -> str:
+    conditions = {
+        "since": "day >= :since",
+        "until": "day <= :until",
+        "service": "service = :service",
+        "host": "host = :host",
+    }
+    return " AND ".join(text for name, text in conditions.items() if getattr(selection, name)) or "true"
+
+
+class Now:
+    """A ledger as it is later on: what became of a file, and of a source that a snapshot does not have."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._cursor = connection.cursor()
+
+    def file(self, state: FileState) -> FileState | None:
+        """The same file; None if it is known no longer."""
+        row = self._cursor.execute(
+            f"SELECT {FILE_COLUMNS} FROM files WHERE destination = ? AND path = ? AND segment = ?",  # noqa: S608  # our own columns
+            (state.destination, state.path, state.segment),
+        ).fetchone()
+        return FileState(*row) if row else None
+
+    def decided(self, source: str) -> tuple[Extents, int]:
+        """What is decided of a source, whether it is at rest or not, and how many of its windows came late."""
+        past = folded.find(self._cursor, source)
+        if past is not None:
+            return Extents([(past.start, past.stop)]), past.late
+        late = self._cursor.execute(
+            "SELECT late FROM sources WHERE stage = ? AND source = ?", (INGRESS, source)
+        ).fetchone()
+        return ranges.read(self._cursor, INGRESS, source), late[0] if late else 0
+
+
+@contextmanager
+def opened(directory: Path, instance: str) -> Iterator[Now]:
+    """The ledger of an instance, to look things up in."""
+    connection = sqlite3.connect(ledger_path(directory, instance), isolation_level=None)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        yield Now(connection)
+    finally:
+        connection.close()

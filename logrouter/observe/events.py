@@ -143,6 +143,9 @@ WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before 
 WINDOW_SHORT = Event(
     "window.short", _warning, "source {source}: a window has no records for {ranges}; that stays missing until it comes"
 )
+STATED_TOO_MUCH = Event(
+    "statement.crowded", _warning, "{reporter!r} states more than {most} sources; audits forget the oldest of them"
+)
 TIDY_FAILED = Event("archive.untidy", _warning, "finished files could not be put away ({reason}); trying again later")
 RELOADED = Event("rules.reloaded", _info, "{count} rules are in force as {path} has them now")
 RELOAD_REFUSED = Event("rules.refused", _error, "the rules in force stay: {reason}")

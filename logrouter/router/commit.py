@@ -203,6 +203,7 @@ class Commits:
                 self._keep_busy(name, self._tidy(name))
         try:
             await asyncio.to_thread(self._ledger.forget_seen, int(time.time()) - SEEN_SECONDS)
+            await asyncio.to_thread(self._ledger.fold, time.time())
         except sqlite3.Error as error:
             events.TIDY_FAILED.happened(reason=error)
 

@@ -46,4 +46,5 @@ class Gone:
             read=read,
             confirmed=saved.confirmed,
             lines=saved.lines,
+            by_line=origin is not None and origin.settings.joining is None,
         )

@@ -86,7 +86,8 @@ def ledger(tmp_path: Path, statement: str) -> None:
 
 
 def test_what_was_confirmed_and_never_decided_is_missing(logrouter: Command, routed: Path, tmp_path: Path) -> None:
-    ledger(tmp_path, "UPDATE sources SET extents = '[[0, 100], [150, 6902]]'")
+    ledger(tmp_path, "UPDATE ranges SET start = 150")
+    ledger(tmp_path, "INSERT INTO ranges SELECT stage, source, 0, 100, day FROM ranges")
     result = logrouter("audit")
     assert result.returncode == 1
     assert "(" + str(tmp_path / "web.log") + "): 50 bytes were confirmed and not decided: [100, 150)" in result.stdout
@@ -95,7 +96,7 @@ def test_what_was_confirmed_and_never_decided_is_missing(logrouter: Command, rou
 def test_a_tail_that_vanished_is_missing(logrouter: Command, routed: Path, tmp_path: Path) -> None:
     """The last message of a chain leaves no gap behind it: only the shipper's statement tells."""
     size = (tmp_path / "web.log").stat().st_size
-    ledger(tmp_path, f"UPDATE sources SET extents = '[[0, {size - 12}]]'")
+    ledger(tmp_path, f"UPDATE ranges SET stop = {size - 12}")
     result = logrouter("audit")
     assert result.returncode == 1
     assert f"[{size - 12}, {size})" in result.stdout

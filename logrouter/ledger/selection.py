@@ -24,15 +24,24 @@ class Selection:
             and self.service in ("", service)
         )
 
-    def is_near(self, day: str) -> bool:
-        """Whether a file of that day, in whatever time zone, may hold records that are meant."""
-        around = (date.fromisoformat(day) + timedelta(days) for days in (-1, 0, 1)) if day else ()
-        return not day or any(
-            (not self.since or each.isoformat() >= self.since) and (not self.until or each.isoformat() <= self.until)
-            for each in around
-        )
+    @property
+    def near(self) -> tuple[str, str]:
+        """The first and last day of files that may hold records that are meant, in whatever time zone."""
+        return _moved(self.since, -1) if self.since else "", _moved(self.until, 1) if self.until else "~"
 
     @property
     def is_all(self) -> bool:
         """Whether nothing is left out."""
         return self == Selection()
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether it is all from some day on."""
+        return bool(self.since) and self == Selection(self.since)
+
+
+def _moved(day: str, days: int) -> str:
+    try:
+        return (date.fromisoformat(day) + timedelta(days)).isoformat()
+    except OverflowError:
+        return day

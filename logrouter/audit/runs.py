@@ -1,0 +1,146 @@
+"""Runs of records: those of one source in one archive path, each behind the one before. Pure.
+
+In come positions as they stand in a file, out go runs, packed to a byte or two for each record; and of all runs of a
+source what stands there twice, out of order, or was never decided.
+"""
+
+from __future__ import annotations
+
+import heapq
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, islice
+from operator import le, sub
+from typing import NamedTuple
+
+from logrouter.extents import Extents
+
+_CODE = "q"
+_LEVEL = 1
+
+
+class Run(NamedTuple):
+    """Records of a source, each behind the one before.
+
+    path: the number of the path that they stand in.   first, last: where the first and the last begin.
+    stop: where the last ends.   day: the latest under which one is filed.
+    packed: the gap before each, and its length.
+    """
+
+    path: int
+    records: int
+    first: int
+    last: int
+    stop: int
+    day: str
+    packed: bytes
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Where each record begins and ends."""
+        steps = array(_CODE)
+        steps.frombytes(zlib.decompress(self.packed))
+        edges = islice(accumulate(steps, initial=self.first), 1, None)
+        return zip(edges, edges, strict=True)
+
+
+class Running:
+    """A run that goes on. day: the latest."""
+
+    __slots__ = ("_steps", "day", "first", "last", "path", "stop")
+
+    def __init__(self, path: int, first: int) -> None:
+        self.path = path
+        self.first = self.stop = self.last = first
+        self.day = ""
+        self._steps = array(_CODE)
+
+    def __len__(self) -> int:
+        return len(self._steps) // 2
+
+    def extend(self, starts: Sequence[int], stops: Sequence[int], day: str) -> None:
+        """Add records, each behind the one before."""
+        gaps = map(sub, starts, chain((self.stop,), stops))
+        self._steps.extend(chain.from_iterable(zip(gaps, map(sub, stops, starts), strict=False)))
+        self.last, self.stop, self.day = starts[-1], stops[-1], max(day, self.day)
+
+    def run(self) -> Run:
+        """As it is now."""
+        packed = zlib.compress(self._steps.tobytes(), _LEVEL)
+        return Run(self.path, len(self), self.first, self.last, self.stop, self.day, packed)
+
+
+def are_behind(starts: Sequence[int], stops: Sequence[int]) -> bool:
+    """Whether each record stands behind the one before."""
+    return all(map(le, stops, islice(starts, 1, None)))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an archive has of a source.
+
+    twice: records that stand there again.   disordered: behind later ones.   unknown: never decided.
+    """
+
+    records: int = 0
+    twice: int = 0
+    first_twice: int = 0
+    disordered: int = 0
+    unknown: int = 0
+    first_unknown: int = 0
+
+
+def held(runs: Sequence[Run], decided: Extents) -> Held:
+    """What these runs of a source, in the order in which they were read, come to."""
+    twice: list[int] = []
+    unknown: list[int] = []
+    n_twice = n_unknown = 0
+    for together in _overlapping(runs):
+        begin, end = together[0].first, max(run.stop for run in together)
+        is_known = decided.covers(begin, end)
+        if len(together) == 1 and is_known:
+            continue
+        reached = begin
+        for start, stop in heapq.merge(*(run.places() for run in together)):
+            if start < reached:
+                n_twice += 1
+                twice = twice or [start]
+            elif not is_known and not decided.covers(start, stop):
+                n_unknown += 1
+                unknown = unknown or [start]
+            reached = max(reached, stop)
+    return Held(
+        records=sum(run.records for run in runs),
+        twice=n_twice,
+        first_twice=twice[0] if twice else 0,
+        disordered=_disordered(runs),
+        unknown=n_unknown,
+        first_unknown=unknown[0] if unknown else 0,
+    )
+
+
+def _overlapping(runs: Iterable[Run]) -> Iterator[list[Run]]:
+    """Runs that reach into one another; most stand alone."""
+    together: list[Run] = []
+    reached = -1
+    for run in sorted(runs, key=lambda run: run.first):
+        if together and run.first >= reached:
+            yield together
+            together = []
+        together.append(run)
+        reached = max(reached, run.stop)
+    if together:
+        yield together
+
+
+def _disordered(runs: Iterable[Run]) -> int:
+    """How many records stand behind a later one in their path."""
+    found = 0
+    before: dict[int, int] = {}
+    for run in runs:
+        reached = before.get(run.path, -1)
+        if run.first < reached:
+            found += sum(start < reached for start, _ in run.places())
+        before[run.path] = max(reached, run.last)
+    return found
