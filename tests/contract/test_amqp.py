@@ -7,7 +7,7 @@ import logging
 import ssl
 import subprocess
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -248,6 +248,69 @@ async def test_a_nack_is_a_refusal_of_that_message_alone(broker: AmqpBroker, raw
             *[session.publish("", Message(key=key, body=b"")) for key in keys], return_exceptions=True
         )
         assert [type(result) for result in results] == [type(None), PublishRefused, type(None), PublishRefused]
+
+
+@pytest.fixture
+def limited(rabbitmq: RabbitNode) -> Iterator[int]:
+    """The node takes messages of at most so many bytes, for channels that are opened meanwhile."""
+    setting = "application:set_env(rabbit, max_message_size, {0}), persistent_term:put(max_message_size, {0})."
+    limit = 10_000
+    rabbitmq.control("eval", setting.format(limit))
+    yield limit
+    rabbitmq.control("eval", setting.format(128 << 20))
+
+
+async def test_a_message_that_is_too_large_for_the_broker_is_refused_and_the_session_goes_on(
+    broker: AmqpBroker, limited: int, fresh: Fresh
+) -> None:
+    async with broker.session() as session:
+        await session.declare_queue(Queue(fresh("queue"), QueueKind.HANDOFF))
+        small, large = Message(fresh("queue"), b"small"), Message(fresh("queue"), bytes(limited + 1))
+        await session.publish("", small)
+        answers = [session.publish("", each) for each in (small, large, small)]
+        results = await asyncio.gather(*answers, return_exceptions=True)
+        assert f"takes messages of at most {limited} bytes" in str(results[1])
+        # Of those that were under way beside it the broker says nothing: they are to be sent again.
+        assert isinstance(results[1], PublishRefused)
+        assert all(isinstance(result, PublishRefused | None) for result in results)
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await session.publish("", small)
+                    break
+                except PublishRefused:
+                    await asyncio.sleep(0)
+        answers = [session.publish("", each) for each in (small, large, small)]  # now it is known beforehand
+        results = await asyncio.gather(*answers, return_exceptions=True)
+        assert [type(result) for result in results] == [type(None), PublishRefused, type(None)]
+        with pytest.raises(PublishRefused, match=f"at most {limited} bytes"):
+            await session.publish("", large, apart=True)
+    async with broker.session() as session:
+        with pytest.raises(PublishRefused, match=f"at most {limited} bytes"):
+            await session.publish("", large, apart=True)
+        await session.publish("", small, apart=True)
+
+
+async def test_a_user_that_may_not_ask_is_told_what_it_needs(
+    broker: AmqpBroker, rabbitmq: RabbitNode, fresh: Fresh
+) -> None:
+    async with broker.session() as session:
+        await session.declare_queue(Queue(fresh("queue"), QueueKind.HANDOFF))
+        await session.declare_exchange(fresh("exchange"))
+    rabbitmq.control("add_user", fresh("user"), PASSWORD)
+    rabbitmq.control("set_permissions", fresh("user"), "^$", "^$", "^$")
+    least = AmqpBroker([rabbitmq.url.replace(f"{USER}:", f"{fresh('user')}:")])
+    async with least.session() as session:
+        if rabbitmq.version < (4, 2, 6):
+            assert await session.depth(fresh("queue")) == 0
+            assert await session.exchange_exists(fresh("exchange"))
+            return
+        for name, asking in (("queue", session.depth), ("exchange", session.exchange_exists)):
+            with pytest.raises(Forbidden) as caught:
+                await asking(fresh(name))
+            assert caught.value.remedy == f"give its user write on {fresh(name)!r} (rabbitmqctl set_permissions)"
+        rabbitmq.control("set_permissions", fresh("user"), "^$", f"^{fresh('queue')}$", "^$")
+        assert await session.depth(fresh("queue")) == 0
 
 
 async def test_a_publish_that_is_forbidden_is_no_loss(broker: AmqpBroker, rabbitmq: RabbitNode, fresh: Fresh) -> None:
