@@ -97,7 +97,7 @@ class Router:
             try:
                 return await asyncio.to_thread(rule_set, self._place.rules)
             except ConfigError as error:
-                events.RELOAD_REFUSED.happened(reason=error.told())
+                events.RELOAD_REFUSED.happened(reason=error.sentence)
             except (UserError, RecursionError) as error:
                 events.RELOAD_REFUSED.happened(reason=error)
 
