@@ -118,6 +118,7 @@ def audit(
     sources = tuple(_source(source, snapshot, archives, counts, names) for source in known)
     findings = (
         *_waiting(queued, snapshot),
+        *_unread_notes(snapshot),
         *_undecided(sources, snapshot, can_wait=queued is None or bool(queued)),
         *(finding for each in archives.values() for finding in _archive(each, snapshot, counts, selection)),
     )
@@ -131,7 +132,7 @@ def audit(
         queued=queued or {},
         queues_known=queued is not None,
         exceptions=_exceptions(snapshot),
-        gathered={name: records for name, note in snapshot.notes.items() if (records := gathered(note))},
+        gathered={name: waiting for name, note in snapshot.notes.items() if (waiting := gathered(note))},
         findings=findings,
     )
 
@@ -179,6 +180,12 @@ def _waiting(queued: Mapping[str, int] | None, snapshot: Snapshot) -> Iterator[F
         yield Finding(UNRESOLVED, 0, f"notifications of destination {name} wait in the ledger for the broker")
     for name, state in snapshot.aside.items():
         yield Finding(UNRESOLVED, 0, f"{state.records} records wait for destination {name}, which is set aside")
+
+
+def _unread_notes(snapshot: Snapshot) -> Iterator[Finding]:
+    for name, note in snapshot.notes.items():
+        if gathered(note) is None:
+            yield Finding(UNRESOLVED, 0, f"what destination {name} gathered cannot be read; its router sets it aside")
 
 
 def _undecided(sources: tuple[SourceReport, ...], snapshot: Snapshot, *, can_wait: bool) -> Iterator[Finding]:
