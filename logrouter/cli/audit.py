@@ -42,8 +42,9 @@ def command(
     """
     from logrouter.audit.selection import Selection
     from logrouter.cli import auditing
+    from logrouter.cli.printing import print_lines
 
     selection = Selection(since, until, host, service)
     report = auditing.report(broker, options.rules_path(rules), options.state_directory(state), instance, selection)
-    click.echo(auditing.as_json(report) if as_objects else auditing.in_words(report))
+    print_lines(*([auditing.as_json(report)] if as_objects else auditing.in_words(report)))
     context.exit(report.status)

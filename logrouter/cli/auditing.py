@@ -22,6 +22,7 @@ from logrouter.config.rules import load_rules
 from logrouter.errors import BrokerError
 from logrouter.ledger.ledger import DECIDED
 from logrouter.ledger.snapshot import Snapshot, read_snapshot
+from logrouter.printable import printable_json
 
 _BROKER_SECONDS = 10.0
 _TRIES = 3
@@ -70,19 +71,20 @@ def _contents(name: str, model: ArchiveModel, snapshot: Snapshot, default: Path,
 
 
 def as_json(report: Report) -> str:
-    """All of it."""
-    return msgspec.json.encode(
+    """All of it, on one line."""
+    whole = msgspec.json.encode(
         {
             "status": report.status,
             "lines": report.lines,
             **{kind.replace(" ", "_"): report.amount(kind) for kind in (MISSING, TWICE, ALTERED, DISORDERED)},
             **msgspec.to_builtins(report),
         }
-    ).decode()
+    )
+    return printable_json(whole.decode())
 
 
-def in_words(report: Report) -> str:
-    """The books, what is wrong, and the verdict."""
+def in_words(report: Report) -> list[str]:
+    """The books, what is wrong, and the verdict, line by line."""
     stated = sum(1 for source in report.sources if source.lines >= 0)
     rows = [
         (
@@ -108,7 +110,7 @@ def in_words(report: Report) -> str:
     lines = [f"{name:<18}{count:>14,}  {note}".rstrip() for name, count, note in rows]
     shown = [f"{finding.kind}: {finding.text}" for finding in report.findings[:_SHOWN]]
     more = [f"and {len(report.findings) - _SHOWN} more; --json has all"] if len(report.findings) > _SHOWN else []
-    return "\n".join([*lines, *shown, *more, _verdict(report)])
+    return [*lines, *shown, *more, _verdict(report)]
 
 
 def _verdict(report: Report) -> str:

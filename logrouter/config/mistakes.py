@@ -53,15 +53,11 @@ class ConfigError(UserError):
     @property
     def lines(self) -> list[str]:
         """All of them, below a line that says how many."""
-        return [f"{self._count}; nothing was started", *(line for mistake in self.mistakes for line in mistake.lines)]
+        return [f"{self.count}; nothing was started", *(line for mistake in self.mistakes for line in mistake.lines)]
 
     @property
-    def sentence(self) -> str:
-        """All of them on one line, where something goes on without them."""
-        return ". ".join([self._count, *(mistake.sentence for mistake in self.mistakes)])
-
-    @property
-    def _count(self) -> str:
+    def count(self) -> str:
+        """How many there are."""
         count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
         return f"{count} in the configuration"
 

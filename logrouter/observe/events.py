@@ -125,6 +125,7 @@ WINDOW_HOLE = Event("window.hole", _warning, "source {source}: something before 
 TIDY_FAILED = Event("archive.untidy", _warning, "finished files could not be put away ({reason}); trying again later")
 RELOADED = Event("rules.reloaded", _info, "{count} rules are in force as {path} has them now")
 RELOAD_REFUSED = Event("rules.refused", _error, "the rules in force stay: {reason}")
+RULES_MISTAKEN = Event("rules.mistake", _error, "{mistake}")
 RULES_ODD = Event("rules.odd", _warning, "{warning}")
 
 FILE_UNREADABLE = Event("file.unreadable", _warning, "cannot be read ({reason}): {paths}; {remedy}")
