@@ -6,6 +6,9 @@ time, status 1. Nothing here knows of any other module.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class LogrouterError(Exception):
     """The root: whatever logrouter raises on purpose; `remedy` says what to do about it, where that is known."""
@@ -13,6 +16,19 @@ class LogrouterError(Exception):
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem)
         self.remedy = remedy
+
+    @property
+    def lines(self) -> list[str]:
+        """What to print of it, line by line."""
+        return [str(self)]
+
+
+def described(error: Exception) -> str:
+    """An exception for people: as it speaks if it is one of ours, else what it is and where it was raised."""
+    if isinstance(error, LogrouterError):
+        return str(error)
+    places = [f" at {Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    return f"{type(error).__name__}: {error}{''.join(places[-1:])}"
 
 
 class UserError(LogrouterError):

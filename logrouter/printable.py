@@ -1,18 +1,51 @@
-"""Text that whoever wrote a log line cannot use against its reader: control characters become visible.
+"""Text that whoever wrote a log line cannot use against its reader: what does not show, or moves what does, is written.
 
-In comes any text, out goes text that moves no cursor, changes no colours and ends no header.
+In comes any text, out goes text that moves no cursor, changes no colours, ends no header and hides nothing. That is for
+the control characters of Unicode (categories Cc, Cf, Zl, Zp), for all that is drawn as nothing (Default_Ignorable: zero
+widths, fillers, tags, variation selectors), and for lone surrogates. A tab stays, as it does no more than spaces do. A
+newline stays only where the caller says so, since it begins another line. What is written is left as it is by a second
+call.
 """
 
 from __future__ import annotations
 
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code != ord("\t")}
-_DIRECTION = {
-    code: f"\\u{code:04x}" for code in (0x061C, *range(0x200E, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-}
-_ALL = {**_CONTROL, **_DIRECTION}
-_BUT_NEWLINES = {code: shown for code, shown in _ALL.items() if code != ord("\n")}
+import re
+
+_HIDDEN = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
+    r"\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_TEXT, _LINE = re.compile(f"[{_HIDDEN}]"), re.compile(rf"[\n{_HIDDEN}]")
+
+_SELECTORS = "\ufe0e\ufe0f"
+_SYMBOL = re.compile("[\xa9\xae\u203c\u2049\u2122-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
+"""What a selector behind it shows as text or as an emoji, as many programs' logs do; elsewhere it shows nothing."""
 
 
 def printable(text: str, *, newlines: bool = False) -> str:
-    """The text with every control character written out; with `newlines` these stay."""
-    return text.translate(_BUT_NEWLINES if newlines else _ALL).encode(errors="replace").decode()
+    """The text with every character that does not show written out; with `newlines` these stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return (_TEXT if newlines else _LINE).sub(_written, text)
+
+
+def printable_json(text: str) -> str:
+    r"""The same JSON, in which no string holds such a character itself, but its escape (`\u009b`)."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _TEXT.sub(_escaped, text)
+
+
+def _written(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    if found[0] in _SELECTORS and _SYMBOL.match(found.string, found.start() - 1):
+        return found[0]
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

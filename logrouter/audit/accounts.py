@@ -14,6 +14,7 @@ from logrouter.audit.contents import Contents
 from logrouter.audit.findings import ALTERED, DISORDERED, MISSING, TWICE, UNRESOLVED, Finding
 from logrouter.audit.queues import Queued
 from logrouter.audit.runs import Held
+from logrouter.destinations.email.pacing import gathered
 from logrouter.errors import BrokerError
 from logrouter.ledger.snapshot import Snapshot
 from logrouter.ledger.standing import Standing
@@ -34,6 +35,13 @@ def of_waiting(queued: Queued | None, snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(UNRESOLVED, 0, f"notifications of destination {name} wait in the ledger for the broker")
     for name, state in snapshot.aside.items():
         yield Finding(UNRESOLVED, 0, f"{state.records} records wait for destination {name}, which is set aside")
+    yield from _unread_notes(snapshot)
+
+
+def _unread_notes(snapshot: Snapshot) -> Iterator[Finding]:
+    for name, note in snapshot.notes.items():
+        if gathered(note) is None:
+            yield Finding(UNRESOLVED, 0, f"what destination {name} gathered cannot be read; its router sets it aside")
 
 
 def _untold(unknown: Mapping[str, BrokerError]) -> str:

@@ -209,7 +209,7 @@ class Audit:
             dismissed=told["dismissed"],
             exceptions=snapshot.exceptions,
             given_up=past,
-            gathered={name: records for name, note in snapshot.notes.items() if (records := gathered(note))},
+            gathered={name: records for name, note in snapshot.notes.items() if (records := gathered(note) or 0)},
             findings=self._books.findings,
         )
 

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import sys
+import traceback
+from types import TracebackType
 
 import click
 
 from logrouter import __version__
+from logrouter.cli.printing import print_lines
 from logrouter.errors import LogrouterError, UserError
+from logrouter.printable import printable
 
 COMMANDS = ("up", "tail", "cat", "publish", "ship", "run", "check", "explain", "audit")
 """In the order in which a new user meets them."""
@@ -59,24 +64,39 @@ _as_written(group)
 def main() -> None:
     """Run the command line; the entry point of the `logrouter` script."""
     gc.set_threshold(_LOADED_OBJECTS)
+    sys.excepthook = _report_unexpected
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # where it is not UTF-8, as standard error does by itself
     try:
         status = group.main(standalone_mode=False)
     except click.exceptions.Abort:
         status = 130
     except click.ClickException as error:
-        error.show()
+        _report_usage(error)
         status = error.exit_code
     except UserError as error:
-        _report(error, error.remedy)
+        _report(error)
         status = 2
     except LogrouterError as error:
-        _report(error, error.remedy)
+        _report(error)
         status = 1
     gc.freeze()  # or else the exit looks through all that is loaded once more, for garbage that goes with the process
     sys.exit(status)
 
 
-def _report(error: LogrouterError, remedy: str) -> None:
-    click.echo(f"logrouter: {error}", err=True)
-    if remedy:
-        click.echo(f"  try: {remedy}", err=True)
+def _report(error: LogrouterError) -> None:
+    first, *others = error.lines
+    print_lines(f"logrouter: {first}", *others, *([f"  try: {error.remedy}"] if error.remedy else []), err=True)
+
+
+def _report_usage(error: click.ClickException) -> None:
+    """As click does it, which would print what was typed as it is."""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        path, help_option = error.ctx.command_path, error.ctx.help_option_names[0]
+        click.echo(f"{error.ctx.get_usage()}\nTry '{path} {help_option}' for help.\n", err=True)
+    print_lines(f"Error: {error.format_message()}", err=True)
+
+
+def _report_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback, whose last line quotes whatever has not been foreseen."""
+    click.echo(printable("".join(traceback.format_exception(kind, error, trace)), newlines=True), err=True, nl=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -52,7 +53,7 @@ def command(
     logrouter audit --state /var/lib/logrouter
     """
     directory = options.state_directory(state)
-    write = click.get_text_stream("stdout").write
+    write = partial(click.echo, nl=False)
     if forget or forget_reporter:
         from logrouter.cli import dismissing
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from logrouter.audit import books
 from logrouter.audit.audit import Audit, Report, SourceReport
@@ -25,7 +26,7 @@ from logrouter.config.rules import load_rules
 from logrouter.errors import BrokerError
 from logrouter.ledger import snapshot
 from logrouter.ledger.selection import Selection
-from logrouter.printable import printable
+from logrouter.printable import printable, printable_json
 from logrouter.router.topology import NOTE
 
 _BROKER_SECONDS = 10.0
@@ -60,12 +61,12 @@ def audit_as_json(place: Place, selection: Selection, write: Write) -> int:
         separator = iter(['{"sources": ['])
 
         def tell(source: SourceReport) -> None:
-            write(next(separator, ", ") + json.dumps(asdict(source)))
+            write(next(separator, ", ") + _json(source))
 
         report = _audit(place, selection, opened, tell)
         write(next(separator, "") + '], "findings": [')
         for number, finding in enumerate(report.findings):
-            write((", " if number else "") + json.dumps(asdict(finding)))
+            write((", " if number else "") + _json(finding))
         kinds = {kind.replace(" ", "_"): report.findings.amount(kind) for kind in (MISSING, TWICE, ALTERED, DISORDERED)}
         rest = {each.name: getattr(report, each.name) for each in fields(report) if each.name != "findings"}
         write("], " + json.dumps({"status": report.status, **kinds, **rest})[1:] + "\n")
@@ -87,6 +88,11 @@ def _audit(place: Place, selection: Selection, opened: Books, tell: Callable[[So
         queues = queues_of(place.instance, names, inline, opened.snapshot.notes.get(NOTE, ""))
         queued = asyncio.run(_queued(_broker(place.broker, place.state), queues))
         return Audit(opened, archives, queued, selection).run(now.decided, tell)
+
+
+def _json(each: Any) -> str:
+    """A dataclass as JSON that a terminal can be given."""
+    return printable_json(json.dumps(asdict(each), ensure_ascii=False))
 
 
 def _broker(url: str | None, state: Path) -> Broker:

@@ -20,6 +20,7 @@ from logrouter.keys import SEVERITIES
 @click.option("--severity", type=click.Choice(SEVERITIES), help="This severity and worse.")
 @click.option("--grep", metavar="RE", callback=parse_regex, help="Messages in which this RE2 pattern is found.")
 @click.option("--json", "as_objects", is_flag=True, help="One record a line, as JSON.")
+@click.option("--raw", is_flag=True, help="On a terminal too: the exact bytes, whatever they do to it.")
 @options.rules
 @options.state
 def command(
@@ -30,18 +31,27 @@ def command(
     grep: Any,
     *,
     as_objects: bool,
+    raw: bool,
     rules: Path | None,
     state: Path | None,
 ) -> None:
     r"""Print what the archives hold of keys that match PATTERNS (default: all), byte for byte.
 
+    On a terminal control characters are written out, as \x1b; --raw prints them as they are.
+
     \b
     logrouter cat 'mail.#' --since 2h --grep 'timed out'
     """
+    from logrouter.cli.printing import is_on_terminal
     from logrouter.cli.reading import archive_records
+    from logrouter.cli.showing import as_json, as_written
     from logrouter.record import encode_lines, original
 
     selection = Selection(patterns, severity, grep, since, until)
+    is_exact = raw or not is_on_terminal()
     for record in archive_records(rules, state, selection):
-        line = encode_lines([record]) if as_objects else original(record)
+        if is_exact:
+            line = encode_lines([record]) if as_objects else original(record)
+        else:
+            line = (as_json(record) if as_objects else as_written(record)).encode()
         sys.stdout.buffer.write(line if line.endswith(b"\n") else line + b"\n")

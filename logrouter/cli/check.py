@@ -18,6 +18,7 @@ def command(paths: tuple[Path, ...]) -> None:
     logrouter check rules/
     """
     from logrouter.cli.configured import checked_rules
+    from logrouter.cli.printing import print_lines
     from logrouter.cli.summary import counted
     from logrouter.config.document import yaml_files
     from logrouter.rules import checks
@@ -26,9 +27,10 @@ def command(paths: tuple[Path, ...]) -> None:
     rules = checked_rules(chosen)
     warnings = checks.warnings(rules.config)
     for warning in warnings:
-        click.echo(f"warning: {warning}")
+        first, *others = warning.lines
+        print_lines(f"warning: {first}", *others)
     examples = sum(len(entry.matching) + len(entry.missing) for entry in rules.config.rules)
-    click.echo(
+    print_lines(
         f"{counted(len(list(yaml_files(chosen))), 'file')}: {len(rules.config.rules)} rules, "
         f"{len(rules.config.destinations)} destinations, {examples} examples hold, {len(warnings)} warnings"
     )

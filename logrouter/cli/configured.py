@@ -25,5 +25,5 @@ def rule_set(path: Path) -> RuleSet:
     """The same for a router: what is odd about them is an event each."""
     rules = checked_rules([path])
     for warning in checks.warnings(rules.config):
-        events.RULES_ODD.happened(warning=warning)
+        events.RULES_ODD.happened(warning=warning.sentence)
     return rules

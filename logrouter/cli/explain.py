@@ -19,6 +19,7 @@ def command(key: str, line: str, rules: Path | None) -> None:
     \b
     logrouter explain mail.mx1.error --line 'connection timed out'
     """
+    from logrouter.cli.printing import print_lines, styled
     from logrouter.config.rules import load_rules
     from logrouter.rules.checks import example_record
     from logrouter.rules.ruleset import RuleSet
@@ -27,9 +28,9 @@ def command(key: str, line: str, rules: Path | None) -> None:
     record_key, record = example_record(f"{key} {line}")
     verdicts = loaded.explain(record_key, record)
     for verdict in verdicts:
-        mark = click.style("yes", fg="green") if verdict.matched else click.style("no ", dim=True)
-        click.echo(f"{mark}  {verdict.rule.name}  ({verdict.rule.place}): {verdict.reason}")
+        mark = styled("yes", fg="green") if verdict.matched else styled("no ", dim=True)
+        click.echo(f"{mark}  {styled(f'{verdict.rule.name}  ({verdict.rule.place}): {verdict.reason}')}")
     decided = any(verdict.matched and not verdict.rule.continues for verdict in verdicts)
     if not decided:
-        click.echo(f"{click.style('yes', fg='green')}  default: no rule decided")
-    click.echo(f"{key} goes to {', '.join(loaded.destinations(record_key, record))}")
+        click.echo(f"{styled('yes', fg='green')}  default: no rule decided")
+    print_lines(f"{key} goes to {', '.join(loaded.destinations(record_key, record))}")

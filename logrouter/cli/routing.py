@@ -105,7 +105,9 @@ class Router:
             try:
                 return await asyncio.to_thread(rule_set, self._place.rules)
             except ConfigError as error:
-                events.RELOAD_REFUSED.happened(reason=error.told())
+                events.RELOAD_REFUSED.happened(reason=error.count)
+                for mistake in error.mistakes:
+                    events.RULES_MISTAKEN.happened(mistake=mistake.sentence)
             except (UserError, RecursionError) as error:
                 events.RELOAD_REFUSED.happened(reason=error)
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import uvloop
 
 from logrouter.garbage import collect_seldom
+from logrouter.printable import printable
 
 T = TypeVar("T")
 
@@ -47,6 +48,13 @@ def run(
 
 def log_to(handler: logging.Handler) -> None:
     """Send what is logged there, unless it goes somewhere already."""
-    logging.basicConfig(
-        handlers=[handler], level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
-    )
+    handler.setFormatter(_PrintableFormatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+
+
+class _PrintableFormatter(logging.Formatter):
+    """What libraries log may be of several lines, as tracebacks are: all but the first are indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, or the lines."""
+        return printable(super().format(record), newlines=True).replace("\n", "\n    ")

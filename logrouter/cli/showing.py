@@ -1,6 +1,6 @@
 """Records for people: one line each, in columns, coloured by severity on a terminal. And for programs: JSON.
 
-In comes a record, out goes a line of text.
+In comes a record, out goes a line of text, in which nothing that the record says does anything to a terminal.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-import click
-
-from logrouter.printable import printable
-from logrouter.record import Record, encode_lines
+from logrouter.cli.printing import styled
+from logrouter.printable import printable, printable_json
+from logrouter.record import Record, encode_lines, original
 
 _STYLES: dict[str, dict[str, object]] = {
     "emerg": {"fg": "white", "bg": "red", "bold": True},
@@ -28,15 +27,27 @@ Show = Callable[[Record], str]
 
 def as_json(record: Record) -> str:
     """The record as it travels."""
-    return encode_lines([record]).decode().rstrip("\n")
+    return printable_json(encode_lines([record]).decode().rstrip("\n"))
+
+
+def as_written(record: Record) -> str:
+    """The line as somebody may look at it: of several lines if the record is, with its tabs."""
+    return printable(original(record).decode(errors="backslashreplace").replace("\r\n", "\n"), newlines=True)
 
 
 def in_columns(record: Record) -> str:
     """Local time, severity, service and host in columns, then the message."""
-    when = datetime.fromisoformat(record.ts).astimezone()
-    head = f"{when:%m-%d %H:%M:%S} {record.severity:<7} {f'{record.service}@{record.host}':<24} "
-    style = _STYLES.get(record.severity, {})
-    return click.style(head, dim=True) + click.style(printable(record.message), **style)  # type: ignore[arg-type]  # names of colours
+    name = printable(f"{record.service}@{record.host}")
+    head = f"{_local(record.ts):<14} {printable(record.severity):<7} {name:<24} "
+    return styled(head, dim=True) + styled(record.message, **_STYLES.get(record.severity, {}))
+
+
+def _local(ts: str) -> str:
+    """A time in local time; one that is none as it stands there."""
+    try:
+        return f"{datetime.fromisoformat(ts).astimezone():%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError):
+        return printable(ts)
 
 
 def printer(*, as_objects: bool) -> Show:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from logrouter.printable import printable
+
 SPAN = 5.0
 """Seconds over which the rate is a mean."""
 
@@ -150,6 +152,7 @@ def first_fitting(items: Sequence[str], room: int) -> str:
 
 def ending(text: str, room: int) -> str:
     """The text, or its end where there is no room: of a path the end says most."""
+    text = printable(text)
     return text if len(text) <= room else f"…{text[len(text) - room + 1 :]}"
 
 
@@ -199,7 +202,7 @@ def _waiting(snapshot: Snapshot) -> list[str]:
 def _largest(counts: Mapping[str, int]) -> list[str]:
     """The largest first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [f"{name} {_number(count)}" for name, count in ordered] or ["nothing yet"]
+    return [f"{printable(name)} {_number(count)}" for name, count in ordered] or ["nothing yet"]
 
 
 def _top(counts: Mapping[str, int], most: int) -> list[str]:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import click
-
 from logrouter.broker import connect
 from logrouter.broker.contract import Broker
 from logrouter.broker.socket.server import serve
@@ -21,6 +19,7 @@ from logrouter.cli.configured import rule_set
 from logrouter.cli.demo.writer import Writer
 from logrouter.cli.figures import Figures, places
 from logrouter.cli.finding import socket_path
+from logrouter.cli.printing import print_lines
 from logrouter.cli.routing import Place, Router
 from logrouter.cli.summary import Places
 from logrouter.errors import LogrouterError
@@ -80,7 +79,7 @@ def run(plan: Plan) -> None:
         where = places(rules.config, plan.state, plan.archives, f"{banner.invocation('tail', plan.state)} '#'")
         show, handler = _shown(plan)
         if plan.drain is None:
-            click.echo("\n".join(_banner(plan, len(rules.config.rules), where)), err=True)
+            print_lines(*_banner(plan, len(rules.config.rules), where), err=True)
 
         def route(broker: Broker, stop: asyncio.Event, drain: asyncio.Event) -> Awaitable[None]:
             return router.run(broker, stop, drain, reload)

@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from logrouter.batch import Part
+from logrouter.cli.printing import is_on_terminal
 from logrouter.errors import LogrouterError
 from logrouter.observe import events
-from logrouter.printable import printable
+from logrouter.printable import printable, printable_json
 from logrouter.record import decode_lines, decode_places, split_lines
 from shippers.input import Input, Stdin
 from shippers.inputs.chain import Tally
@@ -115,7 +116,7 @@ def _windows(follower: Follower, end: int | None, *, final: bool) -> Iterator[Pa
 
 
 def _print(windows: Iterator[Parts], *, as_objects: bool) -> None:
-    show = _objects if as_objects else _keyed
+    show = _keyed if not as_objects else _printable_objects if is_on_terminal() else _objects
     for made in windows:
         rows = [row for part in made for row in show(part)]
         if len(made) > 1:
@@ -129,9 +130,14 @@ def _objects(part: Part) -> list[tuple[int, bytes]]:
     return [(place.pos, line) for place, line in zip(places, split_lines(part.body), strict=True)]
 
 
+def _printable_objects(part: Part) -> list[tuple[int, bytes]]:
+    return [(pos, printable_json(line.decode()).encode()) for pos, line in _objects(part)]
+
+
 def _keyed(part: Part) -> list[tuple[int, bytes]]:
-    return [(each.pos, f"{part.key}\t{_on_one_line(each.message)}\n".encode()) for each in decode_lines(part.body)]
+    key = printable(part.key)
+    return [(each.pos, f"{key}\t{_on_one_line(each.message)}\n".encode()) for each in decode_lines(part.body)]
 
 
 def _on_one_line(message: str) -> str:
-    return message if message.isprintable() else printable(message, newlines=True).replace("\n", "\\n")
+    return printable(message, newlines=True).replace("\n", "\\n")

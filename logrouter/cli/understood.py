@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator
 from logrouter.config.refining import RedactModel
 from logrouter.config.shippers import InputModel, Shippers, parse_first_read
 from logrouter.config.units import parse_duration, parse_size
+from logrouter.printable import printable
 from shippers.arguments import Files
 from shippers.input import COMPRESSED
 from shippers.settings import argument_models, load
@@ -41,7 +42,14 @@ def as_yaml(chosen: Shippers, host: str) -> str:
         for program, service in chosen.services.items():
             by_service.setdefault(service, []).append(program)
         whole = {"services": by_service, **whole}
-    return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    text = _dumped(whole, in_ascii=False)
+    return text if printable(text, newlines=True) == text else _dumped(whole, in_ascii=True)
+
+
+def _dumped(whole: Mapping[str, Any], *, in_ascii: bool) -> str:
+    """As YAML; in ASCII every other character is written as its escape."""
+    style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "width": 120}
+    return str(yaml.dump(whole, Dumper=_Dumper, allow_unicode=not in_ascii, **style))
 
 
 class _Dumper(yaml.SafeDumper):

@@ -62,7 +62,7 @@ def read_document(path: Path) -> Document:
         place = _place(document, error.problem_mark) if error.problem_mark else Place(document.file)
         document.mistakes.append(Mistake(place, f"not YAML: {error.problem or error}", _yaml_remedy(error)))
     except yaml.YAMLError as error:
-        document.mistakes.append(Mistake(Place(document.file), f"not YAML: {error}"))
+        document.mistakes.append(Mistake(Place(document.file), f"not YAML: {' '.join(str(error).split())}"))
     else:
         document.data = _convert(document, node, ()) if node is not None else None
     return document

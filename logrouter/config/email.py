@@ -33,6 +33,9 @@ class Security(Enum):
 
 _PORTS = {Security.OFFERED: 25, Security.STARTTLS: 587, Security.TLS: 465, Security.FILE: 0}
 _HOST = re.compile(r"[\w.:-]+")
+_DOMAIN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_ADDRESS_LENGTH = 254
+"""RFC 5321, 4.5.3.1.3, without the brackets."""
 _FORMS = "write smtp://HOST:25, smtp+starttls://HOST:587, smtps://HOST:465, file: or file:///DIRECTORY"
 
 
@@ -80,13 +83,20 @@ def _without_password(text: str) -> str:
 
 
 def _check_address(address: str) -> str:
+    # `=?` begins an encoded word, for which some programs take it even in an address.
+    is_plain = address.isascii() and address.isprintable() and "=?" not in address and len(address) <= _ADDRESS_LENGTH
     try:
-        known = Address(addr_spec=address).addr_spec
+        known = Address(addr_spec=address).addr_spec if is_plain else ""
     except (ValueError, IndexError, MessageError):
         known = ""
-    if "@" not in known or known != address or not address.isascii() or not address.isprintable():
+    if "@" not in known or known != address:
         raise ValueError(f"{address!r} is no mail address\nwrite one such as ops@example.org")
     return address
+
+
+def is_domain(name: str) -> bool:
+    """Whether a machine's name can stand in an address, and in a greeting: it can be set to any bytes."""
+    return _DOMAIN.fullmatch(name) is not None
 
 
 def _as_list(value: object) -> object:
@@ -150,7 +160,8 @@ class EmailModel(Strict):
     @property
     def sender(self) -> str:
         """The envelope's sender, and the one that readers see."""
-        return self.from_ or f"logrouter@{socket.gethostname()}"
+        host = socket.gethostname()
+        return self.from_ or f"logrouter@{host if is_domain(host) else 'localhost'}"
 
     @property
     def login(self) -> str:

@@ -30,7 +30,17 @@ class Mistake:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.problem}" + (f"\n    {self.remedy}" if self.remedy else "")
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: what is wrong, and below it the remedy."""
+        return [f"{self.place}: {self.problem}", *([f"    {self.remedy}"] if self.remedy else [])]
+
+    @property
+    def sentence(self) -> str:
+        """The same on one line."""
+        return "; ".join(map(str.strip, self.lines))
 
 
 class ConfigError(UserError):
@@ -38,12 +48,18 @@ class ConfigError(UserError):
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes))
-        super().__init__(self.told("; nothing was started"))
+        super().__init__("\n".join(self.lines))
 
-    def told(self, outcome: str = "") -> str:
-        """All of them, below a line that says how many, and what came of it."""
+    @property
+    def lines(self) -> list[str]:
+        """All of them, below a line that says how many."""
+        return [f"{self.count}; nothing was started", *(line for mistake in self.mistakes for line in mistake.lines)]
+
+    @property
+    def count(self) -> str:
+        """How many there are."""
         count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
-        return "\n".join([f"{count} in the configuration{outcome}", *map(str, self.mistakes)])
+        return f"{count} in the configuration"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

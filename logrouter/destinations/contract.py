@@ -51,14 +51,14 @@ class Inline(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
+class Taken:
     """What is to be told now, and what must not be forgotten.
 
-    note: the gathering as it then is, to be resumed from.   due: when to compose again at the latest (Unix time), even
-    if nothing comes; None for never.
+    digest: what `compose` is to be given, b"" for nothing.   note: the gathering as it then is, to be resumed from.
+    due: when to take again at the latest (Unix time), even if nothing comes; None for never.
     """
 
-    notifications: tuple[Message, ...]
+    digest: bytes
     note: str
     due: float | None = None
 
@@ -69,17 +69,20 @@ class Gathering(Protocol):
     def add(self, identity: str, rule: str, records: Sequence[Record], now: float) -> None:
         """Take records that `rule` sent; `identity` names them for ever.   now: Unix time."""
 
-    def compose(self, now: float, *, at_once: bool = False) -> Composed:
-        """Take out what is due to be told; `at_once` makes all of it due. Equal records give equal notifications."""
+    def take(self, now: float, *, at_once: bool = False) -> Taken:
+        """Take out what is due to be told; `at_once` makes all of it due."""
 
 
 class Notifying(Protocol):
-    """A destination that tells somebody."""
+    """A destination that tells somebody. What it raises besides, in whatever it does, makes a dead letter."""
 
     name: str
 
     def resume(self, note: str) -> Gathering:
         """Go on from a note, '' at first."""
+
+    def compose(self, digest: bytes, now: float) -> Sequence[Message]:
+        """The notifications of what was taken; equal digests give equal ones. Called in a thread, where it may last."""
 
     async def deliver(self, notification: Message) -> None:
         """Hand over one notification; returns when it is out of our hands. Raises Retry, Refuse."""

@@ -1,19 +1,32 @@
 """Named events: whatever goes wrong, or changes state, is said here once and counted under its name.
 
-In comes an event with its details; out go one log line and one step of `logrouter_events_total{event=...}`. The list
-of all events is below, so that what can happen can be read in one place.
+In comes an event with its details; out go one log line and one step of `logrouter_events_total{event=...}`. The line is
+one whatever the details hold: each is made printable here, so that no caller has to. The list of all events is below,
+so that what can happen can be read in one place.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 from prometheus_client import Counter
 
+from logrouter.printable import printable
+
 _log = logging.getLogger("logrouter")
 _counted = Counter("logrouter_events_total", "Named events, by name", ["event"])
+
+
+class _PrintableDetails(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """A detail as it stands in the sentence."""
+        return printable(str(super().format_field(value, format_spec)))
+
+
+_sentences = _PrintableDetails()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +40,7 @@ class Event:
     def happened(self, **details: Any) -> None:
         """Log the sentence and count the event."""
         _counted.labels(self.name).inc()
-        _log.log(self.level, "%s: %s", self.name, self.sentence.format(**details))
+        _log.log(self.level, "%s: %s", self.name, _sentences.format(self.sentence, **details))
 
     def count(self) -> float:
         """How often it has happened in this process."""
@@ -99,6 +112,11 @@ NOTIFYING_RESUMED = Event("notification.resumed", _info, "destination {destinati
 NOTIFICATION_REFUSED = Event(
     "notification.refused", _error, "destination {destination} refused a message for good, it is in {queue}: {reason}"
 )
+GATHERED_ASIDE = Event(
+    "notification.aside",
+    _error,
+    "destination {destination}: what was gathered cannot be told ({reason}); it is in {queue}, and gathering goes on",
+)
 TEMPLATE_FAILED = Event(
     "notification.template", _error, "destination {destination}: its templates fail ({reason}); using the shipped ones"
 )
@@ -149,6 +167,7 @@ STATED_TOO_MUCH = Event(
 TIDY_FAILED = Event("archive.untidy", _warning, "finished files could not be put away ({reason}); trying again later")
 RELOADED = Event("rules.reloaded", _info, "{count} rules are in force as {path} has them now")
 RELOAD_REFUSED = Event("rules.refused", _error, "the rules in force stay: {reason}")
+RULES_MISTAKEN = Event("rules.mistake", _error, "{mistake}")
 RULES_ODD = Event("rules.odd", _warning, "{warning}")
 
 FILE_UNREADABLE = Event("file.unreadable", _warning, "cannot be read ({reason}): {paths}; {remedy}")

@@ -1,16 +1,18 @@
 """A destination's outbox -> the world: each notification delivered, tried again later, or laid among the dead letters.
 
 In comes one notification at a time. Whatever becomes of it, it leaves the outbox only when that is safe: delivered, or
-confirmed in a delay queue or the dead letters. Tries are spread over growing delays and never end by themselves.
+confirmed in a delay queue or the dead letters. Tries are spread over growing delays and never end by themselves. One
+whose delivery fails in a way that nobody expected is among the dead letters as well, and hinders no other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 
 from logrouter.broker.contract import Delivery, Session
 from logrouter.destinations.contract import Notifying
-from logrouter.errors import Refuse, Retry
+from logrouter.errors import BrokerError, Retry, described
 from logrouter.faultpoint import reach
 from logrouter.message import Message
 from logrouter.observe import events, metrics
@@ -57,11 +59,13 @@ class Deliverer:
             attempts = _attempts(message) + 1
             self._failing.begin(destination=name, reason=error)
             await self._session.publish("", sent_to(self._handoff.retry(attempts), message, attempts=attempts))
-        except Refuse as error:
-            queue = self._handoff.dead
-            again = sent_to(queue, message, attempts=_attempts(message) + 1, reason=str(error))
+        except (BrokerError, sqlite3.Error):
+            raise
+        except Exception as error:  # noqa: BLE001  # Refuse, and whatever else one notification can do
+            queue, reason = self._handoff.dead, described(error)
+            again = sent_to(queue, message, attempts=_attempts(message) + 1, reason=reason)
             await self._session.publish("", again)
-            events.NOTIFICATION_REFUSED.happened(destination=name, queue=queue, reason=error)
+            events.NOTIFICATION_REFUSED.happened(destination=name, queue=queue, reason=reason)
             metrics.DEAD.labels(queue).inc()
         else:
             self._failing.end(destination=name)

@@ -5,20 +5,24 @@ gathering, and one ledger transaction keeps this, the positions of the records i
 due; only then are the batches acknowledged and the notifications published to the outbox. So nothing waits
 unacknowledged for as long as records are gathered; records that come again are known, however they are cut into batches
 then; and a notification that may not have got to the broker is published again as it is, under the same id.
+
+What cannot be gathered or told, for whatever reason, is laid among the destination's dead letters, and the rest goes
+on: a batch in `_take`, all else in `_tell`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from logrouter.batch import from_message
 from logrouter.broker.contract import Consumer, Delivery, Session
-from logrouter.destinations.contract import Notifying
-from logrouter.errors import WireError
+from logrouter.destinations.contract import Gathering, Notifying, Taken
+from logrouter.errors import described
 from logrouter.extents import Extents
 from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import Entry, Ledger
@@ -28,6 +32,9 @@ from logrouter.router.commit import SEEN_SECONDS
 from logrouter.router.handoff import RULE, Handoff, identity, sent_to
 from logrouter.slices import Slice, from_part
 from logrouter.waiting import raise_first, wait
+
+GATHERED = "logrouter.gathered/1"
+"""The type of a dead letter that is a digest, or what a destination remembered."""
 
 PREFETCH, _BUDGET = 400, 16 << 20
 """Batches, and bytes of them, in hand at most."""
@@ -43,9 +50,9 @@ class Gatherer:
     def __init__(self, session: Session, handoff: Handoff, destination: Notifying, ledger: Ledger) -> None:
         self._session = session
         self._handoff = handoff
+        self._destination = destination
         self._name = destination.name
         self._ledger = ledger
-        self._gathering = destination.resume(ledger.note(destination.name))
         self._deliveries: list[Delivery] = []
         self._bytes = 0
         self._seen: dict[str, int] = {}
@@ -53,9 +60,10 @@ class Gatherer:
         self._fresh: dict[str, Extents] = {}
         self._aside: list[Message] = []
         self._due: float | None = 0.0
-        self._composed = 0.0
+        self._taken_at = 0.0
         self._changed = asyncio.Event()
         self._settling = self._hurried = self._ending = False
+        self._gathering = self._resumed()
 
     @property
     def is_idle(self) -> bool:
@@ -93,10 +101,16 @@ class Gatherer:
     async def _send_out(self) -> None:
         """Publish what the ledger has for the outbox."""
         if outgoing := self._ledger.outgoing(self._name):
-            notifications = msgspec.json.decode(outgoing, type=list[Message])
-            await self._publish([sent_to(self._handoff.outbox, each) for each in notifications])
+            await self._publish(self._for_outbox(outgoing))
             reach("mail.outbox.confirmed")
             await asyncio.to_thread(self._ledger.commit, Entry(outgoing={self._name: b""}))
+
+    def _for_outbox(self, outgoing: bytes) -> list[Message]:
+        try:
+            notifications = msgspec.json.decode(outgoing, type=list[Message])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return [self._gathered(outgoing, error)]
+        return [sent_to(self._handoff.outbox, each) for each in notifications]
 
     async def _publish(self, messages: Iterable[Message]) -> None:
         await asyncio.gather(*(self._session.publish("", message) for message in messages))
@@ -115,13 +129,14 @@ class Gatherer:
         try:
             piece = from_part(from_message(message))
             fresh = self._not_seen(piece, message.message_id, int(now)) if piece.is_foreign else self._not_known(piece)
-        except WireError as error:
-            self._set_aside(message, error)
-            return
-        metrics.SUPPRESSED.inc(len(piece) - (len(fresh) if fresh else 0))
-        if fresh:
-            name = message.message_id if fresh.is_foreign else identity(fresh)
-            self._gathering.add(name, str(message.headers.get(RULE, "")), fresh.records(), now)
+            metrics.SUPPRESSED.inc(len(piece) - (len(fresh) if fresh else 0))
+            if fresh:
+                name = message.message_id if fresh.is_foreign else identity(fresh)
+                self._gathering.add(name, str(message.headers.get(RULE, "")), fresh.records(), now)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001  # WireError, and whatever else one batch can do
+            self._aside.append(self._dead(message, described(error)))
 
     def _not_seen(self, piece: Slice, message_id: str, now: int) -> Slice | None:
         """A record without a place is known by the message that it was handed off in."""
@@ -142,11 +157,29 @@ class Gatherer:
             fresh.add(place.pos, place.end)
         return selected
 
-    def _set_aside(self, message: Message, error: WireError) -> None:
+    def _dead(self, message: Message, reason: str) -> Message:
+        """A batch as a dead letter."""
         queue = self._handoff.dead
-        self._aside.append(sent_to(queue, message, reason=str(error)))
-        events.DEAD_LETTER.happened(key=message.key, queue=queue, reason=error)
+        events.DEAD_LETTER.happened(key=message.key, queue=queue, reason=reason)
         metrics.DEAD.labels(queue).inc()
+        return sent_to(queue, message, reason=reason)
+
+    def _gathered(self, content: bytes, error: Exception) -> Message:
+        """What was gathered, as a dead letter."""
+        queue, reason = self._handoff.dead, described(error)
+        events.GATHERED_ASIDE.happened(destination=self._name, queue=queue, reason=reason)
+        metrics.DEAD.labels(queue).inc()
+        message = Message(self._handoff.records, content, type=GATHERED, content_type="application/json")
+        return sent_to(queue, message, reason=reason)
+
+    def _resumed(self) -> Gathering:
+        """The gathering as the ledger has it; a new one where that cannot be read."""
+        note = self._ledger.note(self._name)
+        try:
+            return self._destination.resume(note)
+        except Exception as error:  # noqa: BLE001  # whatever stands in a note
+            self._aside.append(self._gathered(_as_bytes(note), error))
+            return self._destination.resume("")
 
     async def _settle_when_due(self, consumer: Consumer) -> None:
         while not self._ending:
@@ -166,20 +199,20 @@ class Gatherer:
 
     def _is_due(self) -> bool:
         # A clock that was set back says nothing of when it is time: the gathering knows better.
-        return self._due is not None and not self._composed <= time.time() < self._due
+        return self._due is not None and not self._taken_at <= time.time() < self._due
 
     async def _settle(self, consumer: Consumer) -> None:
         self._settling = True
         deliveries, self._deliveries, self._bytes = self._deliveries, [], 0
         aside, self._aside = self._aside, []
         seen, (fresh, self._fresh) = dict(self._seen), (self._fresh, {})
-        self._composed, hurried = time.time(), self._hurried
-        composed = self._gathering.compose(self._composed, at_once=hurried)
+        self._taken_at, hurried = time.time(), self._hurried
+        taken, notifications = await self._tell(deliveries, aside)
         await self._publish(aside)
         decided = {(self._name, source): extents for source, extents in fresh.items()}
-        entry = Entry(decided=decided, seen=seen, notes={self._name: composed.note})
-        if composed.notifications:
-            entry.outgoing[self._name] = msgspec.json.encode(composed.notifications)
+        entry = Entry(decided=decided, seen=seen, notes={self._name: taken.note})
+        if notifications:
+            entry.outgoing[self._name] = msgspec.json.encode(notifications)
         await asyncio.to_thread(self._ledger.commit, entry)
         for name in seen:
             del self._seen[name]
@@ -188,5 +221,28 @@ class Gatherer:
         reach("mail.gathered")
         await consumer.ack(deliveries)
         await self._send_out()
-        self._due = composed.due if hurried == self._hurried else 0.0  # told to hurry since: all of it is due
+        self._due = taken.due if hurried == self._hurried else 0.0  # told to hurry since: all of it is due
         self._settling = False
+
+    async def _tell(self, deliveries: Sequence[Delivery], aside: list[Message]) -> tuple[Taken, Sequence[Message]]:
+        """Take out what is due, and compose it; what fails, however it does, is added to `aside` instead."""
+        taken = None
+        try:
+            taken = self._gathering.take(self._taken_at, at_once=self._hurried)
+            compose = self._destination.compose
+            notifications = await asyncio.to_thread(compose, taken.digest, self._taken_at) if taken.digest else ()
+        except Exception as error:  # noqa: BLE001  # templates, odd records, a note that is none: whatever it comes to
+            if taken is not None:
+                aside.append(self._gathered(taken.digest, error))
+                return taken, ()
+            # It is what is gathered that fails: all of it goes, as it was noted last, and what has come since.
+            aside.append(self._gathered(_as_bytes(self._ledger.note(self._name)), error))
+            aside += [self._dead(delivery.message, described(error)) for delivery in deliveries]
+            self._gathering = self._destination.resume("")
+            return Taken(b"", ""), ()
+        return taken, notifications
+
+
+def _as_bytes(note: str) -> bytes:
+    """A note, which SQLite gives as bytes where somebody has put such there."""
+    return note.encode(errors="surrogatepass") if isinstance(note, str) else bytes(note)

@@ -18,6 +18,7 @@ from typing import Any
 from logrouter.batch import Part, to_message
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.message import Message
+from logrouter.printable import printable
 from logrouter.slices import Slice
 
 RETRIES = (10.0, 60.0, 600.0, 3600.0)
@@ -114,8 +115,8 @@ def sent_to(queue: str, message: Message, **headers: Any) -> Message:
 
 
 def _short(value: Any) -> Any:
-    """A header that quotes what somebody else has written stays small."""
-    return value[:_LONGEST] if isinstance(value, str) else value
+    """A header that quotes what somebody else has written stays small, and is text that a broker takes."""
+    return printable(value[:_LONGEST])[:_LONGEST] if isinstance(value, str) else value
 
 
 def _written(seconds: float) -> str:

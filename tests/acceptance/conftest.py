@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from acceptance.terminal import Open, Terminal
 
 PROGRAM = Path(sys.executable).with_name("logrouter")
 
@@ -65,6 +71,34 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
     for process in running:
         process.terminate()
         process.communicate(timeout=20)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Open]:
+    """Start `logrouter ARGUMENTS...` on a terminal of so many columns; ended with the test."""
+    opened: list[Terminal] = []
+
+    def start(*arguments: object, columns: int = 80, **variables: str) -> Terminal:
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        sized = {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
+        process = subprocess.Popen(
+            [str(PROGRAM), *map(str, arguments)],
+            cwd=tmp_path,
+            env=sized | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | variables,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        os.close(slave)
+        opened.append(Terminal(process, master))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.process.kill()
+        each.process.wait(20)
+        os.close(each.master)
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from corpus import read_archive
 from mail_server import MailServer
+from mail_text import read
 
 from acceptance.conftest import Command
 
@@ -53,6 +54,20 @@ def test_a_mail_is_a_private_file_where_no_server_is_named(logrouter: Command, t
     assert path.parent.stat().st_mode & 0o777 == 0o700
     message = BytesParser(policy=default).parsebytes(path.read_bytes())
     assert message["Subject"] == "error app@h1.example.org: ERROR disk is full (+1 more)"
+
+
+@pytest.mark.parametrize(
+    "line", ["ERROR =?utf-8?q?=E2=80=A8=85?=", "ERROR x =?utf-8?q?=0d=0aBcc:_v@example.org?= =?utf-8?b?4oCo?="]
+)
+def test_a_line_that_looks_like_an_encoded_word_stays_that_line(logrouter: Command, tmp_path: Path, line: str) -> None:
+    (tmp_path / "app.log").write_text(f"{line}\n")
+    result = logrouter("up", "--drain", "--file", "app=app.log", "--host", "=?utf-8?q?=0a?=")
+    assert result.returncode == 0, result.stderr
+    (path,) = (tmp_path / "state/mail").iterdir()
+    mail = read(path.read_bytes())
+    assert mail.subject == f"error app@=?utf-8?q?=0a?=: {line}"
+    assert list(mail.headers)[:4] == ["From", "To", "Subject", "Date"]
+    assert "Bcc" not in mail.headers
 
 
 async def test_a_drain_that_cannot_mail_says_what_is_left(logrouter: Command, tmp_path: Path) -> None:

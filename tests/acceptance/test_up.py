@@ -2,92 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
-import fcntl
-import os
-import pty
 import re
 import signal
-import struct
 import subprocess
-import termios
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from acceptance.conftest import PROGRAM, Command
-
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-@dataclass
-class Terminal:
-    """A program on a terminal of its own."""
-
-    process: subprocess.Popen[bytes]
-    master: int
-    raw: str = ""
-    _decoder: codecs.IncrementalDecoder = field(default_factory=codecs.getincrementaldecoder("utf-8"))
-
-    @property
-    def seen(self) -> str:
-        """All text so far, without what moves the cursor and colours."""
-        return _CONTROL.sub("", self.raw)
-
-    def read(self) -> bool:
-        """Take what comes next; false at the end."""
-        try:
-            data = os.read(self.master, 65536)
-        except OSError:  # how Linux ends a terminal whose program has ended
-            return False
-        self.raw += self._decoder.decode(data)
-        return bool(data)
-
-    def wait_for(self, pattern: str) -> re.Match[str]:
-        """Read until it is there."""
-        while not (found := re.search(pattern, self.seen)):
-            assert self.read(), f"it ended without {pattern!r}: {self.seen}"
-        return found
-
-    def interrupt(self) -> int:
-        """Press Ctrl-C, read to the end and return the exit status."""
-        self.process.send_signal(signal.SIGINT)
-        while self.read():
-            pass
-        return self.process.wait(20)
-
-
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Open]:
-    """Start `logrouter ARGUMENTS...` on a terminal of so many columns; ended with the test."""
-    opened: list[Terminal] = []
-
-    def start(*arguments: object, columns: int = 80, **variables: str) -> Terminal:
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        sized = {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
-        process = subprocess.Popen(
-            [str(PROGRAM), *map(str, arguments)],
-            cwd=tmp_path,
-            env=sized | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | variables,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-        )
-        os.close(slave)
-        opened.append(Terminal(process, master))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.process.kill()
-        each.process.wait(20)
-        os.close(each.master)
+from acceptance.terminal import CONTROL, Open
 
 
 def test_a_terminal_shows_a_live_summary_below_what_is_logged(terminal: Open, tmp_path: Path) -> None:
@@ -119,7 +42,7 @@ def test_a_narrow_terminal_without_colours(terminal: Open, tmp_path: Path) -> No
     up.wait_for(r"to        archive 1\s")
     assert up.interrupt() == 0
     drawn = re.split(r"[\r\n]|\x1b\[\d*[A-K]", up.raw[up.raw.index("── logrouter up") :])
-    assert max(len(_CONTROL.sub("", line)) for line in drawn) == 40
+    assert max(len(CONTROL.sub("", line)) for line in drawn) == 40
     assert not re.search(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9\d)[\d;]*m", up.raw)
 
 

@@ -14,7 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 from corpus import read_archive
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mail_server import CUT, HANG, MailServer, Received, make_certificate
+from mail_text import read
 from needs import needs
 from ports import free_port
 from routers import running
@@ -24,10 +27,14 @@ from logrouter.broker import connect
 from logrouter.broker.contract import EXCHANGE, Broker, Delivery, Session
 from logrouter.config.rules import load_rules
 from logrouter.destinations.building import build_inline, build_notifying
-from logrouter.destinations.email.pacing import Memory
+from logrouter.destinations.contract import Notifying
+from logrouter.destinations.email.digest import Digest
+from logrouter.destinations.email.email import Email
+from logrouter.destinations.email.pacing import Due, Memory, Pacing
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.message import Message
 from logrouter.observe import events
+from logrouter.printable import printable
 from logrouter.record import Record, encode_lines
 from logrouter.router import gathering
 from logrouter.router.commit import Commits
@@ -331,6 +338,137 @@ async def test_what_is_odd_is_mailed_or_laid_aside_and_the_rest_goes_on(local: B
         assert "\n            Bcc: a@b" in mail.text
         assert mail.message["Bcc"] is None
         assert local.archived() == 1
+
+
+HOSTILE = st.lists(
+    st.characters(codec="utf-8")
+    | st.sampled_from("=?_ \t\r\n\0\x1b\x9b\u2028\u202e\ufeff")
+    | st.sampled_from(["=?utf-8?q?=E2=80=A8=85?=", "=?utf-8?q?0=0d=0aBcc:_v@example.org?=", "=?utf-8?b?DQpCY2M6?="]),
+    max_size=60,
+).map("".join)
+
+
+@pytest.fixture(scope="module")
+def by_port(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Notifying]:
+    """A destination, and the port of the server that it sends mail to."""
+    port, path = free_port(), tmp_path_factory.mktemp("rules") / "rules.yaml"
+    path.write_text(RULES.format(to="ops@example.org", server=f"smtp://127.0.0.1:{port}", group_wait="0s", more=""))
+    (mail,) = build_notifying(load_rules([path]), "main", path.parent)
+    return port, mail
+
+
+@settings(deadline=None, max_examples=50)
+@given(message=HOSTILE, service=HOSTILE, host=HOSTILE)
+def test_any_text_comes_out_of_a_server_as_that_text(
+    by_port: tuple[int, Notifying], message: str, service: str, host: str
+) -> None:
+    record = Record("2026-11-22T10:00:00Z", service, host, "error", message, "src", 0, 10)
+    port, mail = by_port
+
+    async def mailed() -> Received:
+        server = MailServer(port)
+        async with server.running():
+            digest = Digest(0.0)
+            digest.add("a", "errors", [record])
+            for notification in mail.compose(msgspec.json.encode(Due(digest, None, None)), 0.0):
+                await mail.deliver(notification)
+        (received,) = server.mails
+        return received
+
+    received = asyncio.run(mailed())
+    text = printable(message.replace("\r\n", "\n").rstrip("\n"), newlines=True)
+    first = text.split("\n")[0] if text else "(empty line)"
+    subject = f"error {printable(service)}@{printable(host)}: {first}"[:160].strip()
+    assert read(received.content).subject == received.message["Subject"] == subject
+    assert received.message.keys() == [
+        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "List-Id", "MIME-Version", "Content-Type",
+    ]  # fmt: skip
+    assert all(line in received.text for line in text.split("\n"))
+
+
+async def test_a_digest_that_cannot_be_composed_is_a_dead_letter_and_the_next_is_mailed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose, aside = Email.compose, events.GATHERED_ASIDE.count()
+
+    def failing(self: Email, digest: bytes, now: float) -> tuple[Message, ...]:
+        if b"line 00000" in digest:
+            raise ZeroDivisionError
+        return compose(self, digest, now)
+
+    monkeypatch.setattr(Email, "compose", failing)
+    async with bench.routing() as session:
+        await send(session, part(0, 3))
+        dead = (await one_of(session, bench.handoff.dead)).message
+        await send(session, part(3, 5))
+        await bench.server.taken(1)
+    assert total(bench.server.mails) == 2
+    assert b'"total":3' in dead.body
+    assert "ZeroDivisionError" in dead.headers["x-logrouter-reason"]
+    assert events.GATHERED_ASIDE.count() == aside + 1
+    assert bench.archived() == 5
+
+
+async def test_a_gathering_that_fails_is_laid_aside_with_what_came_since_and_begins_anew(
+    local: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, failures = Pacing.take, [RuntimeError("odd")]
+
+    def failing(self: Pacing, now: float, *, at_once: bool) -> Due | None:
+        if self.memory.open is not None and self.memory.open.total == 5 and failures:
+            raise failures.pop()
+        return take(self, now, at_once=at_once)
+
+    async with local.server.running():
+        async with local.routing(group_wait="1h", drained=False) as session:
+            await send(session, part(0, 3))
+            while await session.depth(local.handoff.records):
+                await asyncio.sleep(0.01)
+        monkeypatch.setattr(Pacing, "take", failing)
+        async with local.routing(group_wait="1h") as session:
+            await send(session, part(3, 5))
+            bodies = [(await one_of(session, local.handoff.dead)).message.body for _ in range(2)]
+            await send(session, part(5, 6))
+        memory = msgspec.json.decode(bodies[0], type=Memory)
+        assert memory.open is not None
+        assert (memory.open.total, bodies[1].count(b"line 0000")) == (3, 2)
+        assert total(local.server.mails) == 1
+
+
+@pytest.mark.parametrize("content", ["junk", '{"open": {"opened": 1, "identity": "?"}}', "\x00", '"\\ud83d"'])
+async def test_what_the_ledger_remembers_and_is_none_is_kept_beside(local: Bench, content: str) -> None:
+    async with local.server.running():
+        async with local.routing() as session:
+            await send(session, part(0, 1))
+        ledger = Ledger(local.directory / "state", "main")
+        ledger.commit(Entry(notes={"mail": content}, outgoing={"mail": content.encode() + b"\xff"}))
+        ledger.close()
+        async with local.routing() as session:
+            await send(session, part(1, 3))
+            dead = [(await one_of(session, local.handoff.dead)).message for _ in range(2)]
+        assert {message.body for message in dead} == {content.encode(), content.encode() + b"\xff"}
+        assert {message.type for message in dead} == {"logrouter.gathered/1"}
+        assert total(local.server.mails) == 3
+
+
+async def test_a_notification_whose_delivery_fails_oddly_is_a_dead_letter(
+    local: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver, failures = Email.deliver, [KeyError("odd\x1b")]
+
+    async def failing(self: Email, notification: Message) -> None:
+        if failures:
+            raise failures.pop()
+        await deliver(self, notification)
+
+    monkeypatch.setattr(Email, "deliver", failing)
+    async with local.server.running():
+        async with local.routing() as session:
+            await send(session, part(0, 3))
+            dead = (await one_of(session, local.handoff.dead)).message
+            await send(session, part(3, 4))
+        assert "KeyError" in dead.headers["x-logrouter-reason"]
+        assert total(local.server.mails) == 1
 
 
 async def test_its_own_failures_are_not_mailed_by_the_destination_that_fails(local: Bench) -> None:

@@ -5,11 +5,11 @@ In comes a letterhead with a directory of templates, out goes what is wrong with
 
 from __future__ import annotations
 
-from jinja2 import TemplateNotFound, TemplateSyntaxError
-
-from logrouter.destinations.email.composing import HTML, SUBJECT, TEXT, Composer, Letterhead
+from logrouter.destinations.email.bounded import TemplateError
+from logrouter.destinations.email.composing import Composer, Letterhead
 from logrouter.destinations.email.digest import Digest
 from logrouter.destinations.email.pacing import Due, Withheld
+from logrouter.destinations.email.rendering import HTML, SUBJECT, TEXT
 from logrouter.record import Record
 
 _RECORD = Record(
@@ -29,12 +29,7 @@ def template_problem(letterhead: Letterhead) -> str | None:
     withheld.add(digest)
     try:
         composer = Composer(letterhead)
-        for due in (Due(digest, None, None), Due(None, withheld, None), Due(digest, withheld, 0.0)):
-            composer.check(due)
-    except TemplateSyntaxError as error:
-        return f"{error.filename}:{error.lineno}: {error.message}"
-    except TemplateNotFound as error:
-        return f"there is no template {error.message}"
-    except Exception as error:  # noqa: BLE001  # a program of somebody else's, which raises whatever it comes to
-        return f"a template cannot write a sample mail: {error or type(error).__name__}"
+        composer.check(Due(digest, None, None), Due(None, withheld, None), Due(digest, withheld, 0.0))
+    except TemplateError as error:
+        return str(error)
     return None

@@ -1,4 +1,4 @@
-"""What is due -> a mail as bytes: subject, text and HTML by templates, in a sandbox, safe from what lines say.
+"""What is due -> a mail as bytes: subject, text and HTML by templates, safe from what lines say.
 
 In comes a `Due`, out comes RFC 5322 with CRLF. Equal digests give an equal Message-ID (RFC 5322, 3.6.4), so that a mail
 that has to be sent again can be known as the same.
@@ -7,32 +7,30 @@ that has to be sent again can be known as the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
+from logrouter.destinations.email import bounded, mime
+from logrouter.destinations.email.bounded import TemplateError
 from logrouter.destinations.email.digest import Digest, Group, Told
 from logrouter.destinations.email.pacing import Due
+from logrouter.destinations.email.rendering import HTML, SHIPPED, SUBJECT, TEXT, Rendered, Templates
 from logrouter.keys import RANK
 from logrouter.observe import events
 from logrouter.printable import printable
 
-SHIPPED = Path(__file__).parent / "templates"
-SUBJECT, TEXT, HTML = "subject.txt", "text.txt", "mail.html"
 _SUBJECT_LENGTH = 160
 _WITHHELD_SHOWN = 30
+_LIST_ID_LENGTH = 255
+"""RFC 2919, 3."""
 
-Rendered = Mapping[str, str]
-"""What each of the three templates gave."""
+_DOMAIN_LENGTH = 200
+"""Characters of the domain in a Message-ID, which the broker takes up to 255 of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,43 +63,49 @@ class Composer:
 
     def __init__(self, letterhead: Letterhead) -> None:
         self._head = letterhead
-        self._shipped = _environment(SHIPPED)
-        self._own = _environment(letterhead.templates, SHIPPED) if letterhead.templates else self._shipped
+        self._shipped = Templates(SHIPPED)
 
     def compose(self, due: Due, now: float) -> Mail:
         """The mail; `now` is its date. Where the user's templates fail it is written by the shipped ones."""
-        context = self._context(due)
-        try:
-            texts = _render(self._own, context)
-        except Exception as error:  # noqa: BLE001  # a program of somebody else's, which raises whatever it comes to
-            reason = printable(str(error) or type(error).__name__)
-            events.TEMPLATE_FAILED.happened(destination=self._head.destination, reason=reason)
-            texts = _render(self._shipped, context)
-        message_id = f"<{self._identity(due)}@{self._head.sender.rpartition('@')[2]}>"
-        return Mail(message_id, self._message(texts, message_id, now).as_bytes(policy=SMTP) + b"\r\n")
+        # What a template itself writes is no more to be trusted to end a line, or to be text at all.
+        texts = {name: printable(text, newlines=True) for name, text in self._rendered(self._context(due)).items()}
+        identity = self._identity(due)
+        message_id = f"<{identity}@{self._head.sender.rpartition('@')[2][-_DOMAIN_LENGTH:].lstrip('.-')}>"
+        headers = self._headers(texts[SUBJECT], message_id, now)
+        return Mail(message_id, mime.alternatives(headers, texts[TEXT], texts[HTML], identity))
 
-    def check(self, due: Due) -> None:
-        """Raise whatever a template comes to if the user's templates cannot write this mail."""
-        _render(self._own, self._context(due))
+    def check(self, *dues: Due) -> None:
+        """Raise TemplateError if the user's templates cannot write these mails."""
+        if self._head.templates:
+            bounded.render(self._head.templates, [self._context(due) for due in dues])
+
+    def _rendered(self, context: dict[str, Any]) -> Rendered:
+        if self._head.templates:
+            try:
+                (texts,) = bounded.render(self._head.templates, [context])
+            except TemplateError as error:
+                events.TEMPLATE_FAILED.happened(destination=self._head.destination, reason=error)
+            else:
+                return texts
+        return self._shipped.render(context)
 
     def _identity(self, due: Due) -> str:
         what = due.digest.identity if due.digest else f"withheld {due.withheld and due.withheld.since}"
         text = f"{self._head.instance}\0{self._head.destination}\0{what}"
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
-    def _message(self, texts: Rendered, message_id: str, now: float) -> EmailMessage:
+    def _headers(self, subject: str, message_id: str, now: float) -> list[str]:
         head = self._head
-        message = EmailMessage(policy=SMTP)
-        message["From"] = f"logrouter <{head.sender}>"
-        message["To"] = ", ".join(head.recipients)
-        message["Subject"] = " ".join(printable(texts[SUBJECT].strip()).split())[:_SUBJECT_LENGTH]
-        message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
-        message["Message-ID"] = message_id
-        message["Auto-Submitted"] = "auto-generated"
-        message["List-Id"] = f"<{head.destination}.{head.instance}.logrouter>"
-        message.set_content(texts[TEXT])
-        message.add_alternative(texts[HTML], subtype="html")
-        return message
+        recipients = [f"{each}," for each in head.recipients]
+        return [
+            mime.token_header("From", ["logrouter", f"<{head.sender}>"]),
+            mime.token_header("To", [*recipients[:-1], recipients[-1].removesuffix(",")]),
+            mime.text_header("Subject", printable(subject.strip())[:_SUBJECT_LENGTH].strip()),
+            mime.token_header("Date", [format_datetime(datetime.fromtimestamp(now, UTC))]),
+            mime.token_header("Message-ID", [message_id]),
+            "Auto-Submitted: auto-generated",
+            mime.token_header("List-Id", [f"<{_list_id(head)}>"]),
+        ]
 
     def _context(self, due: Due) -> dict[str, Any]:
         """What templates see: text, numbers, lists and mappings, and nothing that has a method of ours."""
@@ -116,11 +120,11 @@ class Composer:
             "withheld": _withheld(due, clock),
             "until": clock.at(due.until),
             "per_hour": head.per_hour,
-            "zone": str(head.zone),
+            "zone": printable(str(head.zone)),
             "rules": _rules(digest),
             "destination": head.destination,
             "instance": head.instance,
-            "router": head.router,
+            "router": printable(head.router),
             "command": _command(digest),
         }
 
@@ -167,18 +171,13 @@ class _Clock:
         return f"{moment:%H:%M:%S}" if is_near else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def _environment(*directories: Path) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(directories),
-        autoescape=lambda name: (name or "").endswith(".html"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _render(environment: ImmutableSandboxedEnvironment, context: Mapping[str, Any]) -> Rendered:
-    return {name: environment.get_template(name).render(mail=context) for name in (SUBJECT, TEXT, HTML)}
+def _list_id(head: Letterhead) -> str:
+    """A name of ASCII letters, digits and `%`, whatever the instance is called; one that is too long ends in a hash."""
+    name = f"{quote(head.destination, safe='')}.{quote(head.instance, safe='', errors='replace')}.logrouter"
+    if len(name) <= _LIST_ID_LENGTH:
+        return name
+    digest = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    return f"{quote(head.destination, safe='')[:64]}.{digest}.logrouter"
 
 
 def _rules(digest: Digest | None) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -90,7 +91,7 @@ class Digest(msgspec.Struct):
     groups: dict[str, Group] = msgspec.field(default_factory=dict)
     rules: dict[str, int] = msgspec.field(default_factory=dict)
     other: int = 0
-    identity: str = "0"
+    identity: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]+$")] = "0"
     room: int = MAX_KEPT
 
     def add(self, identity: str, rule: str, records: Sequence[Record]) -> None:

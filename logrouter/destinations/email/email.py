@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from logrouter.destinations.contract import Composed
+from logrouter.destinations.contract import Taken
 from logrouter.destinations.email.composing import Composer, Letterhead
-from logrouter.destinations.email.pacing import Memory, Pacing
+from logrouter.destinations.email.pacing import Due, Memory, Pacing
 from logrouter.destinations.email.sending import Send
 from logrouter.errors import Refuse
 from logrouter.message import Message
@@ -33,7 +33,22 @@ class Email:
     def resume(self, note: str) -> Mailing:
         """Go on from a note."""
         memory = msgspec.json.decode(note, type=Memory) if note else Memory()
-        return Mailing(self._head, self._composer, Pacing(memory, self._group_wait, self._head.per_hour))
+        return Mailing(self.name, Pacing(memory, self._group_wait, self._head.per_hour))
+
+    def compose(self, digest: bytes, now: float) -> tuple[Message, ...]:
+        """The mail of what was taken, once for each recipient."""
+        mail = self._composer.compose(msgspec.json.decode(digest, type=Due), now)
+        return tuple(
+            Message(
+                key="",
+                body=mail.content,
+                type=TYPE,
+                content_type="message/rfc822",
+                message_id=mail.message_id,
+                headers={_RECIPIENT: recipient},
+            )
+            for recipient in self._head.recipients
+        )
 
     async def deliver(self, notification: Message) -> None:
         """Send one mail to one recipient. Raises Retry, Refuse."""
@@ -44,14 +59,12 @@ class Email:
 
 
 class Mailing:
-    """What is gathered for mail."""
+    """What is gathered for mail by the destination of that name."""
 
-    def __init__(self, letterhead: Letterhead, composer: Composer, pacing: Pacing) -> None:
-        self._head = letterhead
-        self._composer = composer
+    def __init__(self, destination: str, pacing: Pacing) -> None:
         self._pacing = pacing
         # All that events.py says of a notification begins so.
-        self._own = re.compile(rf"notification\.\w+: destination {re.escape(letterhead.destination)}(?![\w-])")
+        self._own = re.compile(rf"notification\.\w+: destination {re.escape(destination)}(?![\w-])")
 
     def add(self, identity: str, rule: str, records: Sequence[Record], now: float) -> None:
         """Take records, save what this program says of this very destination: it would never end."""
@@ -59,25 +72,11 @@ class Mailing:
         if kept:
             self._pacing.add(identity, rule, kept, now)
 
-    def compose(self, now: float, *, at_once: bool = False) -> Composed:
-        """The mail that is due, once for each recipient."""
+    def take(self, now: float, *, at_once: bool = False) -> Taken:
+        """The mail that is due."""
         due = self._pacing.take(now, at_once=at_once)
-        notifications: tuple[Message, ...] = ()
-        if due is not None:
-            mail = self._composer.compose(due, now)
-            notifications = tuple(
-                Message(
-                    key="",
-                    body=mail.content,
-                    type=TYPE,
-                    content_type="message/rfc822",
-                    message_id=mail.message_id,
-                    headers={_RECIPIENT: recipient},
-                )
-                for recipient in self._head.recipients
-            )
         note = msgspec.json.encode(self._pacing.memory).decode()
-        return Composed(notifications, note, self._pacing.due())
+        return Taken(msgspec.json.encode(due) if due else b"", note, self._pacing.due())
 
     def _is_own(self, record: Record) -> bool:
         return _PROGRAM in (record.app, record.service) and self._own.search(record.message) is not None

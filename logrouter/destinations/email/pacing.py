@@ -46,9 +46,12 @@ class Memory(msgspec.Struct):
     withheld: Withheld | None = None
 
 
-def gathered(note: str) -> int:
-    """Records that a destination with this note has taken and not told of yet."""
-    memory = msgspec.json.decode(note, type=Memory) if note else Memory()
+def gathered(note: str) -> int | None:
+    """Records that a destination with this note has taken and not told of yet; None if the note cannot be read."""
+    try:
+        memory = msgspec.json.decode(note, type=Memory) if note else Memory()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
     return (memory.open.total if memory.open else 0) + (memory.withheld.total if memory.withheld else 0)
 
 

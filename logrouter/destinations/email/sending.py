@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from logrouter.config.email import MailServer, Security
+from logrouter.config.email import MailServer, Security, is_domain
 from logrouter.errors import Refuse, Retry
 from logrouter.printable import printable
 from logrouter.state import replace_file
@@ -78,6 +79,7 @@ def to_server(server: MailServer, login: Login | None, *, require_tls: bool, ca_
         client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
+            local_hostname=await asyncio.to_thread(_greeting),
             timeout=timeout,
             use_tls=server.security is Security.TLS,
             start_tls=False if server.security is Security.TLS else (True if must else None),
@@ -106,6 +108,12 @@ def _tls(ca_file: str, *, verified: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _greeting() -> str:
+    """What EHLO says who we are: an address where the name is none (RFC 5321, 4.1.3)."""
+    name = socket.getfqdn() if is_domain(socket.gethostname()) else ""  # which raises what it likes of any other
+    return name if is_domain(name) else "[127.0.0.1]"
 
 
 def _failure(error: Exception, server: MailServer) -> Retry | Refuse:
