@@ -22,26 +22,39 @@ from logrouter.keys import SEVERITIES
 @click.option("--json", "as_objects", is_flag=True, help="One record a line, as JSON.")
 @options.rules
 @options.state
+@click.pass_context
 def command(
+    context: click.Context,
+    *,
     patterns: tuple[str, ...],
     since: str | None,
     until: str | None,
     severity: str | None,
     grep: Any,
-    *,
     as_objects: bool,
     rules: Path | None,
     state: Path | None,
 ) -> None:
     r"""Print what the archives hold of keys that match PATTERNS (default: all), byte for byte.
 
+    Status 1 if anything is left out; what and why is said.
+
     \b
     logrouter cat 'mail.#' --since 2h --grep 'timed out'
     """
     from logrouter.cli.reading import archive_records
+    from logrouter.errors import LogrouterError
     from logrouter.record import encode_lines, original
 
     selection = Selection(patterns, severity, grep, since, until)
-    for record in archive_records(rules, state, selection):
-        line = encode_lines([record]) if as_objects else original(record)
-        sys.stdout.buffer.write(line if line.endswith(b"\n") else line + b"\n")
+    archives = archive_records(rules, state, selection)
+    try:
+        for record in archives:
+            line = encode_lines([record]) if as_objects else original(record)
+            sys.stdout.buffer.write(line if line.endswith(b"\n") else line + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough
+    except OSError as error:
+        raise LogrouterError(f"standard output cannot be written: {error.strerror}") from error
+    context.exit(0 if archives.outcome.is_whole else 1)

@@ -33,10 +33,17 @@ def as_json(record: Record) -> str:
 
 def in_columns(record: Record) -> str:
     """Local time, severity, service and host in columns, then the message."""
-    when = datetime.fromisoformat(record.ts).astimezone()
-    head = f"{when:%m-%d %H:%M:%S} {record.severity:<7} {f'{record.service}@{record.host}':<24} "
+    head = f"{_local(record.ts):<14} {record.severity:<7} {f'{record.service}@{record.host}':<24} "
     style = _STYLES.get(record.severity, {})
     return click.style(head, dim=True) + click.style(printable(record.message), **style)  # type: ignore[arg-type]  # names of colours
+
+
+def _local(time: str) -> str:
+    """A record's time here and now; one that is none, or out of reach, as far as there is room."""
+    try:
+        return f"{datetime.fromisoformat(time).astimezone():%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return printable(time[:14])
 
 
 def printer(*, as_objects: bool) -> Show:
