@@ -23,13 +23,15 @@ from logrouter.keys import SEVERITIES
 @click.option("--raw", is_flag=True, help="On a terminal too: the exact bytes, whatever they do to it.")
 @options.rules
 @options.state
+@click.pass_context
 def command(
+    context: click.Context,
+    *,
     patterns: tuple[str, ...],
     since: str | None,
     until: str | None,
     severity: str | None,
     grep: Any,
-    *,
     as_objects: bool,
     raw: bool,
     rules: Path | None,
@@ -37,7 +39,8 @@ def command(
 ) -> None:
     r"""Print what the archives hold of keys that match PATTERNS (default: all), byte for byte.
 
-    On a terminal control characters are written out, as \x1b; --raw prints them as they are.
+    On a terminal control characters are written out, as \x1b; --raw prints them as they are. Status 1 if anything is
+    left out; what and why is said.
 
     \b
     logrouter cat 'mail.#' --since 2h --grep 'timed out'
@@ -45,13 +48,22 @@ def command(
     from logrouter.cli.printing import is_on_terminal
     from logrouter.cli.reading import archive_records
     from logrouter.cli.showing import as_json, as_written
+    from logrouter.errors import LogrouterError
     from logrouter.record import encode_lines, original
 
     selection = Selection(patterns, severity, grep, since, until)
+    archives = archive_records(rules, state, selection)
     is_exact = raw or not is_on_terminal()
-    for record in archive_records(rules, state, selection):
-        if is_exact:
-            line = encode_lines([record]) if as_objects else original(record)
-        else:
-            line = (as_json(record) if as_objects else as_written(record)).encode()
-        sys.stdout.buffer.write(line if line.endswith(b"\n") else line + b"\n")
+    try:
+        for record in archives:
+            if is_exact:
+                line = encode_lines([record]) if as_objects else original(record)
+            else:
+                line = (as_json(record) if as_objects else as_written(record)).encode()
+            sys.stdout.buffer.write(line if line.endswith(b"\n") else line + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough
+    except OSError as error:
+        raise LogrouterError(f"standard output cannot be written: {error.strerror}") from error
+    context.exit(0 if archives.outcome.is_whole else 1)

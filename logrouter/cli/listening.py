@@ -15,10 +15,11 @@ from secrets import token_hex
 from logrouter.batch import from_message, is_batch
 from logrouter.broker.contract import EXCHANGE, Broker, Consumer, Queue, QueueKind, Session
 from logrouter.cli.selecting import Selection
+from logrouter.cli.stored import Odd, decoded
 from logrouter.errors import Missing, SessionLost
 from logrouter.message import Message
 from logrouter.observe import events
-from logrouter.record import Record, decode_lines
+from logrouter.record import Record, split_lines
 from logrouter.router.foreign import from_foreign
 from logrouter.slices import FOREIGN
 from logrouter.waiting import wait
@@ -56,7 +57,7 @@ async def listen(
                 unreachable.end(broker=broker.name)
                 if remaining is past:
                     events.LISTENING_BEGUN.happened(patterns=" ".join(patterns), broker=broker.name)
-                await asyncio.to_thread(_show_past, remaining, reached, take)
+                await asyncio.to_thread(_show_past, remaining, reached, take, stop)
                 remaining = ()
                 await _receive(consumer, selection, reached, take, stop)
         except SessionLost as error:
@@ -85,7 +86,7 @@ async def _receive(
 ) -> None:
     stopping = asyncio.create_task(stop.wait())
     deliveries = aiter(consumer)
-    expected = None
+    expected = 1
     try:
         while not stop.is_set():
             coming = asyncio.ensure_future(anext(deliveries))
@@ -94,7 +95,7 @@ async def _receive(
                 coming.cancel()
                 return
             delivery = coming.result()
-            if expected is not None and delivery.tag > expected:
+            if delivery.tag > expected:
                 events.TAIL_DROPPED.happened(messages=delivery.tag - expected)
             expected = delivery.tag + 1
             new = [record for record in _records(delivery.message) if _is_new(record, reached)]
@@ -104,8 +105,10 @@ async def _receive(
         stopping.cancel()
 
 
-def _show_past(past: Iterable[Record], reached: dict[str, int], take: Take) -> None:
+def _show_past(past: Iterable[Record], reached: dict[str, int], take: Take, stop: asyncio.Event) -> None:
     for chunk in batched(past, _PAST_LINES):
+        if stop.is_set():
+            return
         for record in chunk:
             reached[record.source] = max(reached.get(record.source, 0), record.end)
         take(chunk)
@@ -125,8 +128,18 @@ def _is_new(record: Record, reached: Mapping[str, int]) -> bool:
 def _records(message: Message) -> list[Record]:
     try:
         if is_batch(message):
-            return decode_lines(from_message(message).body)
+            return _of_batch(message)
         return from_foreign(message, severity, time.time()).records()
     except Exception as error:  # noqa: BLE001  # anybody may have written it
         events.TAIL_UNREADABLE.happened(key=message.key, reason=error)
         return []
+
+
+def _of_batch(message: Message) -> list[Record]:
+    """Each record that decodes. Raises WireError."""
+    odd = Odd()
+    records = [record for _, record in decoded(split_lines(from_message(message).body), 1, odd)]
+    if odd.count:
+        reason = f"{odd.count} lines are no records, the first is line {odd.first}: {odd.reason}"
+        events.TAIL_UNREADABLE.happened(key=message.key, reason=reason)
+    return records

@@ -1,71 +1,114 @@
 """Archives read back: the records of all files under the archives of a configuration, in the order of their time.
 
-In come rules (for where archives are) and a selection, out come records. Each file's own order is kept; files are
-merged by time. A file that is damaged gives what is readable before the damage, and is named.
+Rules (for where archives are) and a selection arrive, records leave. Each file's own order is kept; files are merged by
+time. A file that is damaged gives what is readable before the damage, and is named.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from logrouter.cli import options
-from logrouter.cli.selecting import Selection, filing_time
+from logrouter.cli.merge import Source, in_order
+from logrouter.cli.selecting import Selection
+from logrouter.cli.stored import Outcome, first_time, read_segments, record_of
 from logrouter.config.destinations import ArchiveModel
 from logrouter.config.rules import RuleConfig, load_rules
-from logrouter.destinations.archive.codec import codec_for
+from logrouter.config.templates import PLACEHOLDER
 from logrouter.destinations.archive.naming import segment_of, twin_name
-from logrouter.errors import WireError
-from logrouter.observe import events
-from logrouter.record import Record, decode_lines
+from logrouter.record import Record
 
-_CHUNK = 1 << 20
+_NOT_OURS = "lost+found"
+"""At the root of many file systems, and closed. A `+` of a name of ours is written `%2B`."""
 
 
-def archive_records(rules: Path | None, state: Path | None, selection: Selection) -> Iterator[Record]:
+@dataclass(slots=True)
+class Place:
+    """A directory with archives: the path templates of those with records, and of those with plain text."""
+
+    records: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def holds_records(self, path: str) -> bool:
+        """Whether a file there, by its path without segment, is of records: all are that could not be of text."""
+        return not self._is_any(self.texts, path) or self._is_any(self.records, path)
+
+    @staticmethod
+    def _is_any(templates: Sequence[str], path: str) -> bool:
+        return any(_pattern(template).fullmatch(path) for template in templates)
+
+
+class Archives:
+    """The archives of a configuration.   outcome: how the reading of them goes."""
+
+    def __init__(self, places: dict[Path, Place], selection: Selection) -> None:
+        self.outcome = Outcome()
+        self._places = places
+        self._selection = selection
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records that are selected."""
+        sources = [
+            Source(first_time(paths[0]), partial(read_segments, paths, self._selection, self.outcome))
+            for base, place in self._places.items()
+            if place.records
+            for paths in self._files(base, place)
+        ]
+        return (each.decoded or record_of(each.line) for each in in_order(sources))
+
+    def _files(self, base: Path, place: Place) -> list[list[Path]]:
+        """The files of each path, the first segment first, without those last written before the selection begins."""
+        since = datetime.fromisoformat(f"{self._selection.since}Z").timestamp() if self._selection.since else 0.0
+        found: dict[str, list[tuple[int, Path]]] = {}
+        for path in self._regular_files(base, since):
+            first, segment = segment_of(str(path.relative_to(base)))
+            if place.holds_records(first):
+                found.setdefault(first, []).append((segment, path))
+        return [[path for _, path in sorted(found[first])] for first in sorted(found)]
+
+    def _regular_files(self, base: Path, since: float) -> Iterator[Path]:
+        for directory, below, names in os.walk(base, onerror=self._closed):
+            here = Path(directory)
+            below[:] = [name for name in below if name != _NOT_OURS and here / name not in self._places]
+            known = set(names)
+            for name in names:
+                if ".torn-" in name or name.endswith(".new") or twin_name(name) in known:
+                    continue  # of twins the open file has all of it: it is just being finished
+                try:
+                    status = (here / name).stat()
+                except OSError:
+                    yield here / name  # whoever opens it says what is wrong
+                    continue
+                if stat.S_ISREG(status.st_mode) and status.st_mtime >= since:
+                    yield here / name
+
+    def _closed(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            self.outcome.unreadable(Path(error.filename), error)
+
+
+def archive_records(rules: Path | None, state: Path | None, selection: Selection) -> Archives:
     """The records that are selected. Raises ConfigError for rules that do not load."""
     config = load_rules([options.rules_path(rules)])
-    default = options.archive_directory(options.state_directory(state))
-    files = [path for base in archive_directories(config, default) for path in archive_files(base, selection)]
-    return heapq.merge(*(_selected(path, selection) for path in files), key=filing_time)
+    return Archives(archive_places(config, options.archive_directory(options.state_directory(state))), selection)
 
 
-def archive_directories(config: RuleConfig, default: Path) -> list[Path]:
-    """The directories of NDJSON archives, each once; archives of plain text hold no records."""
-    models = (model for model in config.destinations.values() if isinstance(model, ArchiveModel))
-    found = [Path(model.dir) if model.dir else default for model in models if model.format == "ndjson"]
-    return list(dict.fromkeys(found))
+def archive_places(config: RuleConfig, default: Path) -> dict[Path, Place]:
+    """Where archives are; those of plain text alone hold no records, and are there for their templates."""
+    places: dict[Path, Place] = {}
+    for model in config.destinations.values():
+        if isinstance(model, ArchiveModel):
+            place = places.setdefault((Path(model.dir) if model.dir else default).absolute(), Place())
+            (place.records if model.format == "ndjson" else place.texts).append(model.path)
+    return places
 
 
-def archive_files(base: Path, selection: Selection) -> list[Path]:
-    """The archive's files, without those last written before the selection begins."""
-    since = datetime.fromisoformat(f"{selection.since}Z") if selection.since else None
-    found = []
-    for path in sorted(base.rglob("*"), key=lambda path: segment_of(str(path))):
-        if ".torn-" in path.name or path.name.endswith(".new") or not path.is_file():
-            continue
-        if path.with_name(twin_name(path.name)).exists():
-            continue  # it is just being finished: the open file has all of it
-        if since is None or datetime.fromtimestamp(path.stat().st_mtime, UTC) >= since:
-            found.append(path)
-    return found
-
-
-def _selected(path: Path, selection: Selection) -> Iterator[Record]:
-    return (record for record in read_file(path) if selection.takes(record))
-
-
-def read_file(path: Path) -> Iterator[Record]:
-    """The records of one file, as far as it can be read; damage is an event."""
-    try:
-        with path.open("rb") as file:
-            content = codec_for(path.name).reader(file)
-            rest = b""
-            while chunk := content.read(_CHUNK):
-                whole, newline, rest = (rest + chunk).rpartition(b"\n")
-                yield from decode_lines(whole + newline)
-            yield from decode_lines(rest)
-    except (OSError, EOFError, WireError) as error:
-        events.ARCHIVE_UNREADABLE.happened(path=path, reason=error)
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile("[^/]+".join(map(re.escape, PLACEHOLDER.split(str(PurePosixPath(template)))[::2])))

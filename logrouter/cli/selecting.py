@@ -69,7 +69,7 @@ def parse_time(ctx: click.Context, param: click.Parameter, text: str | None) -> 
         except ValueError:
             message = f"{text!r} is no time; write 10m, 2h, 3d (ago), 2026-11-22 or 2026-11-22T10:00"
             raise click.BadParameter(message, ctx, param) from None
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds")
+    return moment.replace(tzinfo=None).isoformat()
 
 
 def patterns_or_all(patterns: Sequence[str]) -> tuple[str, ...]:

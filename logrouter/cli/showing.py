@@ -42,12 +42,12 @@ def in_columns(record: Record) -> str:
     return styled(head, dim=True) + styled(record.message, **_STYLES.get(record.severity, {}))
 
 
-def _local(ts: str) -> str:
-    """A time in local time; one that is none as it stands there."""
+def _local(time: str) -> str:
+    """A record's time here and now; one that is none, or out of reach, as far as there is room."""
     try:
-        return f"{datetime.fromisoformat(ts).astimezone():%m-%d %H:%M:%S}"
-    except (ValueError, OverflowError):
-        return printable(ts)
+        return f"{datetime.fromisoformat(time).astimezone():%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return printable(time[:14])
 
 
 def printer(*, as_objects: bool) -> Show:

@@ -23,7 +23,9 @@ from logrouter.record import Record
 @options.listening
 @options.rules
 @options.state
+@click.pass_context
 def command(
+    context: click.Context,
     patterns: tuple[str, ...],
     severity: str | None,
     grep: Any,
@@ -36,6 +38,8 @@ def command(
 ) -> None:
     r"""Show what passes through the exchange `log` under keys that match PATTERNS (default: all).
 
+    With --since, status 1 at the end if the archive could not be read in full.
+
     \b
     logrouter tail 'mail.*.error' 'web.#'
     """
@@ -47,13 +51,14 @@ def command(
 
     reached = find_broker(broker, state)
     selection = Selection(tuple(patterns), severity, grep, since)
-    past = archive_records(rules, state, selection) if since else ()
+    past = archive_records(rules, state, selection) if since else None
     show = printer(as_objects=as_objects)
 
     async def main(stop: asyncio.Event) -> None:
         def take(records: list[Record]) -> None:
             click.echo("\n".join(map(show, records)))
 
-        await listen(reached, patterns_or_all(patterns), selection, take, stop, past=past)
+        await listen(reached, patterns_or_all(patterns), selection, take, stop, past=past or ())
 
     running.run(main)
+    context.exit(0 if past is None or past.outcome.is_whole else 1)

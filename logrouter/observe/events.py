@@ -255,7 +255,12 @@ TAIL_DROPPED = Event(
     "tail.dropped", _warning, "{messages} messages were dropped here: this output is too slow for them"
 )
 TAIL_UNREADABLE = Event("tail.unreadable", _warning, "a message under {key!r} does not decode: {reason}")
-ARCHIVE_UNREADABLE = Event("archive.unreadable", _error, "{path} is damaged ({reason}); what stands before is shown")
+ARCHIVE_UNREADABLE = Event(
+    "archive.unreadable", _error, "{path} cannot be read to its end ({reason}); what stands before is shown"
+)
+ARCHIVE_ODD = Event(
+    "archive.odd", _error, "{path}: {count} lines are no records and are left out, the first is line {first}: {reason}"
+)
 LISTEN_FAILED = Event("input.deaf", _warning, "cannot listen on {address} ({reason}); trying again")
 LISTEN_BEGUN = Event("input.listening", _info, "listening on {address}")
 UDP_DROPPED = Event("input.dropped", _warning, "the kernel dropped {count} datagrams on {address}: they came too fast")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
+import resource
 import subprocess
 from pathlib import Path
 
@@ -10,6 +13,11 @@ from corpus import assert_archived_once, write_corpus
 from rabbitmq_node import RabbitNode
 
 from acceptance.conftest import PROGRAM, Command, Start, wait_for
+from logrouter.batch import Part, to_message
+from logrouter.broker import connect
+from logrouter.broker.contract import EXCHANGE
+from logrouter.message import Message
+from logrouter.record import Record, encode_lines
 
 
 def publish(environment: dict[str, str], text: str, *arguments: str) -> None:
@@ -79,6 +87,94 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(logrouter: Command, tmp_p
     assert "archive.unreadable" in result.stderr
     assert str(first) in result.stderr
     assert result.stdout.count('"service":"s1"') == 1000
+    assert 100 < result.stdout.count('"service":"s0"') <= 1000
+    assert result.returncode == 1
+
+
+RULES = """\
+destinations:
+  archive: {type: archive}
+  plain: {type: archive, path: "plain/{host}.log", format: text}
+"""
+
+
+def archive(directory: Path, files: int, lines: int = 10) -> None:
+    """Files of as many hosts whose times overlap, each with so many lines."""
+    for host in range(files):
+        path = directory / f"web/h{host}/2026-11-22.jsonl.gz"
+        path.parent.mkdir(parents=True)
+        records = [
+            Record(f"2026-11-22T{line:02}:{host // 60 % 60:02}:{host % 60:02}Z", "web", f"h{host}", "info",
+                   f"{host} {line}", f"source{host}", 10 * line, 10 * line + 10)
+            for line in range(lines)
+        ]  # fmt: skip
+        path.write_bytes(gzip.compress(encode_lines(records), 1))
+
+
+def test_an_archive_of_more_files_than_may_be_open_is_read_in_full_and_in_order(
+    logrouter: Command, tmp_path: Path
+) -> None:
+    archive(tmp_path / "state/archive", 1500)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        result = logrouter("cat", "--rules", "rules.yaml")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [f"{host} {line}" for line in range(10) for host in range(1500)]
+
+
+def test_what_is_left_out_is_named_and_the_status_says_so(
+    logrouter: Command, start: Start, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    base = tmp_path / "state/archive"
+    archive(base, 3)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (base / "lost+found").mkdir()
+    (base / "lost+found/x").write_text("not ours")
+    (base / "plain").mkdir()
+    (base / "plain/h1+open.log").write_text("no record, and none is looked for\n")
+    assert logrouter("cat", "--rules", "rules.yaml").returncode == 0
+    bad = base / "web/h1/2026-11-22.jsonl.gz"
+    lines = gzip.decompress(bad.read_bytes()).splitlines(keepends=True)
+    odd = b'{"ts":"2026-11-22T03:30:00Z","service":"web","host":"h1","severity":"info","message":null}\n'
+    bad.write_bytes(gzip.compress(b"".join([*lines[:4], odd, *lines[4:]])))
+    result = logrouter("cat", "--rules", "rules.yaml")
+    assert result.stdout.splitlines() == [f"{host} {line}" for line in range(10) for host in range(3)]
+    assert f"archive.odd: {bad}: 1 lines are no records and are left out, the first is line 5: " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.returncode == 1
+    up = start("up", "--file", "web=nothing.log")
+    wait_for(up, "input.following")
+    tail = start("tail", "--since", "2020-01-01", "--rules", "rules.yaml")
+    assert tail.stdout is not None
+    assert [tail.stdout.readline().split()[-2:] for _ in range(30)] == [
+        line.split() for line in result.stdout.splitlines()
+    ]
+    wait_for(tail, f"archive.odd: {bad}")
+    tail.terminate()
+    assert tail.wait(20) == 1
+
+
+def test_tail_shows_what_decodes_of_a_message(start: Start, tmp_path: Path, rabbitmq: RabbitNode) -> None:
+    tail = start("tail", "odd.#", "--broker", rabbitmq.url)
+    wait_for(tail, "listening.begun")
+    good = Record("yesterday", "odd", "h1", "info", "shown", "s", 0, 10)
+    nested = encode_lines([good]).replace(b'"pos":0', b'"fields":{"x":' + b"[" * 9000 + b"]" * 9000 + b'},"pos":0')
+    body = b"".join([nested, encode_lines([good]), b'{"message":null}\n'])
+    part = Part("s", 0, 0, 30, 0, ("odd.h1.info",), "odd", "h1", "info", 3, 0, 0, body)
+    asyncio.run(_publish(rabbitmq.url, to_message(part)))
+    said = wait_for(tail, "tail.unreadable")
+    assert "2 lines are no records, the first is line 1: it is nested too deep" in said
+    assert tail.stdout is not None
+    assert tail.stdout.readline().split() == ["yesterday", "info", "odd@h1", "shown"]
+
+
+async def _publish(url: str, message: Message) -> None:
+    async with connect(url, Path()).session() as session:
+        await session.publish(EXCHANGE, message)
 
 
 def test_tail_first_then_shipper_then_router_loses_nothing(

@@ -8,12 +8,15 @@ ledger's crc and size.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO, Protocol
 
 import zstandard
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 _GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])
 _EMPTY_FINAL_DEFLATE_BLOCK = b"\x03\x00"
@@ -21,33 +24,86 @@ _EMPTY_FINAL_ZSTD_BLOCK = b"\x01\x00\x00"
 
 
 _BUFFER = 1 << 17
+_GZIP_ERROR: Any = isal_zlib.error  # isal's stub takes its class for an instance
+_GZIP_INPUT, _ZSTD_INPUT = 4 << 10, 1 << 10
+"""Bytes that are unpacked at a time: a zstd block of four may stand for 128 KiB."""
 
 
 class Damaged(OSError):
     """A file does not hold what was written to it."""
 
 
-class _Reading(io.RawIOBase):
-    """Decompressed content; each library has errors of its own for the same thing."""
+class _Member(Protocol):
+    """What unpacks one member, an object of the library.   eof: it has ended.   unused_data: what came behind that."""
 
-    def __init__(self, content: Any) -> None:
-        self._content = content
+    @property
+    def eof(self) -> bool: ...
 
-    @classmethod
-    def of(cls, content: Any) -> BinaryIO:
-        """A library's reader, buffered."""
-        return io.BufferedReader(cls(content), _BUFFER)
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class _Content(io.RawIOBase):
+    """The content of all members of a file, which is unpacked `step` bytes at a time.
+
+    error: what the library raises for a member that is damaged; all that stands before the damage is given first.
+    """
+
+    def __init__(self, file: BinaryIO, begin: Callable[[], _Member], error: type[Exception], step: int) -> None:
+        self._file = file
+        self._begin = begin
+        self._error = error
+        self._step = step
+        self._member: _Member | None = None
+        self._member_at = 0
+        self._packed = b""
+        self._ready = memoryview(b"")
+        self._damage: Damaged | None = None
 
     def readable(self) -> bool:
         """Yes."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """See RawIOBase. Raises Damaged, EOFError, OSError."""
+        """See RawIOBase. Raises Damaged, EOFError for a member without its end, OSError."""
+        while not self._ready:
+            if self._damage is not None:
+                raise self._damage
+            self._packed = self._packed or self._file.read(self._step)
+            if not self._packed and self._member is None:
+                return 0
+            if not self._packed:
+                raise EOFError("its end is missing")
+            self._ready = memoryview(self._unpack())
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+    def _unpack(self) -> bytes:
+        packed, self._packed = self._packed, b""
+        if self._member is None:
+            self._member, self._member_at = self._begin(), self._file.tell() - len(packed)
         try:
-            return int(self._content.readinto(buffer))
-        except (igzip.BadGzipFile, isal_zlib.error, zstandard.ZstdError) as error:  # type: ignore[misc]  # isal's stub takes its class for an instance
-            raise Damaged(str(error)) from error
+            content = self._member.decompress(packed)
+        except self._error as error:
+            self._damage = Damaged(str(error))
+            return self._salvage(self._file.tell() - len(packed), len(packed))
+        if self._member.eof:
+            self._packed, self._member = self._member.unused_data, None
+        return content
+
+    def _salvage(self, start: int, size: int) -> bytes:
+        """What the bytes hold of which one is damaged, up to that one: the library gives nothing of them at once."""
+        member, content = self._begin(), []
+        self._file.seek(self._member_at)
+        while left := start - self._file.tell():
+            member.decompress(self._file.read(min(left, self._step)))
+        with contextlib.suppress(self._error):
+            for _ in range(size):
+                content.append(member.decompress(self._file.read(1)))  # noqa: PERF401  # what came before an error counts
+        return b"".join(content)
 
 
 class Stream(Protocol):
@@ -85,8 +141,9 @@ class Gzip:
         return _EMPTY_FINAL_DEFLATE_BLOCK + struct.pack("<II", crc, size & 0xFFFFFFFF)
 
     def reader(self, file: BinaryIO) -> BinaryIO:
-        """Raises EOFError for a missing trailer."""
-        return _Reading.of(igzip.IGzipFile(fileobj=file, mode="rb"))  # type: ignore[no-untyped-call]  # isal has no types here
+        """All members of the file."""
+        content = _Content(file, partial(isal_zlib.decompressobj, 31), _GZIP_ERROR, _GZIP_INPUT)
+        return io.BufferedReader(content, _BUFFER)
 
 
 class _GzipStream:
@@ -115,7 +172,8 @@ class Zstd:
 
     def reader(self, file: BinaryIO) -> BinaryIO:
         """All frames of the file."""
-        return _Reading.of(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
+        content = _Content(file, zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError, _ZSTD_INPUT)
+        return io.BufferedReader(content, _BUFFER)
 
 
 class _ZstdStream:
