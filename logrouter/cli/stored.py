@@ -12,11 +12,11 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from logrouter.batch import MAX_BODY
 from logrouter.cli.selecting import Selection, filing_time
 from logrouter.destinations.archive.codec import codec_for
 from logrouter.destinations.archive.naming import final_name, open_name, segment_of
 from logrouter.errors import WireError
+from logrouter.message import MAX_BODY
 from logrouter.observe import events
 from logrouter.record import Record, decode_lines
 
