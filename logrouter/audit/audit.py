@@ -7,7 +7,7 @@ way that of each source.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -65,6 +65,8 @@ class Report:
     late: windows out of their order.   repeated: records that came again.   exceptions: what shippers counted, by name.
     dismissed: sources of which an operator dismissed what is missing.   given_up: what was, by name.
     gathered: records that a destination keeps in the ledger until it tells of them.
+    healed: records that the broker had lost and that came again.   gone: bytes that it lost and nobody has any more.
+    forks: lives of state directories that were copied or set back; their sources are told apart.
     """
 
     lines: int
@@ -84,6 +86,9 @@ class Report:
     exceptions: Mapping[str, int]
     given_up: Mapping[str, int]
     gathered: Mapping[str, int]
+    healed: int
+    gone: int
+    forks: Sequence[str]
     findings: Findings
 
     @property
@@ -210,6 +215,9 @@ class Audit:
             exceptions=snapshot.exceptions,
             given_up=past,
             gathered={name: records for name, note in snapshot.notes.items() if (records := gathered(note) or 0)},
+            healed=snapshot.healed,
+            gone=snapshot.gone,
+            forks=snapshot.forks,
             findings=self._books.findings,
         )
 

@@ -128,6 +128,12 @@ def in_words(report: Report) -> str:
     rows.append(("late", report.late, "windows out of their order, counted"))
     rows.append(("repeated", report.repeated, "records that came again, dropped"))
     rows.append(("queued", sum(report.queued.values()), "messages" if report.queues_known else "not known"))
+    if report.healed:
+        rows.append(("healed", report.healed, "records that the broker had lost and that came again"))
+    if report.gone:
+        rows.append(("gone", report.gone, "bytes that the broker lost and that nobody can read any more"))
+    if report.forks:
+        rows.append(("forks", len(report.forks), "state directories copied or set back, whose sources are told apart"))
     if report.dismissed:
         rows.append(("dismissed", report.dismissed, "sources by --forget, whatever they lack"))
     rows += [(name, count, "counted by shippers") for name, count in report.exceptions.items()]

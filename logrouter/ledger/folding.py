@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from logrouter.ledger import folded, standing
+from logrouter.ledger import folded, owners, requests, standing
 from logrouter.ledger.entry import INGRESS
 from logrouter.ledger.folded import Folded
 from logrouter.ledger.stating import REMEMBERED, fold_processes, tally
@@ -141,6 +141,8 @@ def _fold_source(cursor: sqlite3.Cursor, source: str, today: int) -> None:
     cursor.execute("DELETE FROM counts WHERE source = ?", (source,))
     cursor.execute("DELETE FROM ranges WHERE stage = ? AND source = ?", (INGRESS, source))
     cursor.execute("DELETE FROM stated WHERE source = ?", (source,))
+    requests.forget(cursor, source)
+    owners.forget(cursor, source)
     _drop_source(cursor, INGRESS, source, its.repeated, its.late)
     folded.put(cursor, source, Folded(its.decided.start, its.decided.end, its.records, its.late, today))
 

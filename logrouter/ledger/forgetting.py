@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logrouter.errors import StateError
-from logrouter.ledger import standing
+from logrouter.ledger import requests, standing
 from logrouter.ledger.entry import INGRESS, ledger_path
 from logrouter.ledger.snapshot import refuse_other
 
@@ -84,6 +84,7 @@ def _forget(cursor: sqlite3.Cursor, source: str) -> Dismissed | None:
         return None
     confirmed = its.stated.confirmed if its.stated else 0
     cursor.execute("DELETE FROM stated WHERE source = ?", (source,))
+    requests.forget(cursor, source)
     cursor.execute(
         "INSERT INTO sources (stage, source, dismissed, day) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " dismissed = excluded.dismissed, day = excluded.day",

@@ -219,7 +219,9 @@ class Ledger:
         if time.monotonic() < self._fold_at:
             return
         with self._writing, self._transaction() as cursor:
-            self._folding.step(cursor, int(now // _DAY))
+            today = int(now // _DAY)
+            self._folding.step(cursor, today)
+            lives.forget(cursor, today - lives.KEPT_DAYS)
 
 
 def _write_sources(cursor: sqlite3.Cursor, entry: Entry, today: int) -> None:

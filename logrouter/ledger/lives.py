@@ -40,9 +40,10 @@ def read(cursor: sqlite3.Cursor, name: str) -> Life | None:
     return Life(*row) if row else None
 
 
-def forks(cursor: sqlite3.Cursor) -> list[str]:
+def forks(cursor: sqlite3.Cursor, schema: str = "main") -> tuple[str, ...]:
     """The branches beside the main one."""
-    return [branch for (branch,) in cursor.execute("SELECT DISTINCT branch FROM lives WHERE branch != ''").fetchall()]
+    found = cursor.execute(f"SELECT DISTINCT branch FROM {schema}.lives WHERE branch != ''").fetchall()  # noqa: S608  # our own names
+    return tuple(branch for (branch,) in found)
 
 
 def forget(cursor: sqlite3.Cursor, day: int) -> None:

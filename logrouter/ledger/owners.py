@@ -11,6 +11,11 @@ def write(cursor: sqlite3.Cursor, owners: Mapping[str, str]) -> None:
     cursor.executemany("INSERT OR IGNORE INTO owners VALUES (?, ?)", owners.items())
 
 
+def forget(cursor: sqlite3.Cursor, source: str) -> None:
+    """The source is at rest."""
+    cursor.execute("DELETE FROM owners WHERE source = ?", (source,))
+
+
 def read(cursor: sqlite3.Cursor, source: str) -> str:
     """The owner of a source, '' for none."""
     row = cursor.execute("SELECT owner FROM owners WHERE source = ?", (source,)).fetchone()

@@ -49,7 +49,18 @@ def heal(cursor: sqlite3.Cursor, sources: Iterable[str], records: int) -> None:
         )
 
 
-def healed(cursor: sqlite3.Cursor) -> int:
+def healed(cursor: sqlite3.Cursor, schema: str = "main") -> int:
     """Records that the broker had lost and that came again."""
-    row = cursor.execute("SELECT records FROM healed").fetchone()
+    row = cursor.execute(f"SELECT records FROM {schema}.healed").fetchone()  # noqa: S608  # our own names
     return int(row[0]) if row else 0
+
+
+def gone(cursor: sqlite3.Cursor, schema: str = "main") -> int:
+    """Bytes that the broker lost and that nobody can read any more."""
+    statement = f"SELECT coalesce(sum(stop - start), 0) FROM {schema}.missing WHERE outcome = ?"  # noqa: S608  # our own names
+    return int(cursor.execute(statement, (GONE,)).fetchone()[0])
+
+
+def forget(cursor: sqlite3.Cursor, source: str) -> None:
+    """Nothing of this source is missing any more, for it is at rest or was dismissed."""
+    cursor.execute("DELETE FROM missing WHERE source = ?", (source,))

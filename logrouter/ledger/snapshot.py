@@ -16,7 +16,7 @@ from pathlib import Path
 
 from logrouter.errors import StateError
 from logrouter.extents import Extents
-from logrouter.ledger import folded, ranges, stating
+from logrouter.ledger import folded, lives, ranges, requests, stating
 from logrouter.ledger.entry import DECIDED, FILE_COLUMNS, INGRESS, AsideState, FileState, ledger_path
 from logrouter.ledger.schema import VERSION
 from logrouter.ledger.selection import Selection
@@ -87,6 +87,8 @@ class Snapshot:
     exceptions: what shippers counted, by name.   tallies: what else was counted of what is no more.
     notes: what destinations keep, by name.   aside: what waits for destinations that are set aside.
     outgoing: destinations with notifications that the broker may not have yet.
+    healed: records that the broker had lost and that came again.   gone: bytes that it lost and nobody has any more.
+    forks: lives of state directories that were copied or set back.
     is_running: whether a router has the ledger.   taken_at: Unix time.
     """
 
@@ -100,6 +102,9 @@ class Snapshot:
     notes: Mapping[str, str]
     outgoing: frozenset[str]
     aside: Mapping[str, AsideState]
+    healed: int
+    gone: int
+    forks: tuple[str, ...]
     is_running: bool
     taken_at: float
 
@@ -187,6 +192,9 @@ def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool
             name: AsideState(*map(int, state))
             for name, *state in rows("SELECT destination, length, taken, records FROM ledger.aside")
         },
+        healed=requests.healed(cursor, "ledger"),
+        gone=requests.gone(cursor, "ledger"),
+        forks=lives.forks(cursor, "ledger"),
         is_running=is_running,
         taken_at=time.time(),
     )
