@@ -137,7 +137,7 @@ def memory(function: F) -> F:
         show_default=True,
         metavar="SIZE",
         callback=_check_memory,
-        help="What the router aims to stay within; of it a quarter may be messages in hand.",
+        help="What the router aims to stay within; of it a sixth may be messages in hand.",
     )(function)
 
 

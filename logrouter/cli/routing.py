@@ -27,7 +27,7 @@ from logrouter.rules.ruleset import RuleSet
 from logrouter.waiting import wait_for_any
 from shippers.parsing.severity import severity
 
-_IN_HAND = 4
+_IN_HAND = 6
 """The part of a router's memory that messages in hand may take, as they come: unpacked and decoded they take more."""
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import uvloop
 
-from logrouter.garbage import collect_seldom
+from logrouter.garbage import collect_seldom, give_back_large_blocks
 from logrouter.printable import printable
 
 T = TypeVar("T")
@@ -33,6 +33,7 @@ def run(
     log_to(handler or logging.StreamHandler())
     sys.setswitchinterval(_TURN_SECONDS)
     collect_seldom()
+    give_back_large_blocks()
 
     async def with_signals() -> T:
         stop = asyncio.Event()
