@@ -14,7 +14,7 @@ import msgspec
 from logrouter.ledger import folded
 from logrouter.ledger.entry import INGRESS
 from logrouter.observe import events
-from logrouter.statement import EXCEPTIONS, SourceStatement, Statement
+from logrouter.statement import EXCEPTIONS, ROUTER, SourceStatement, Statement
 
 MOST_SOURCES = 200_000
 """Of one reporter."""
@@ -31,7 +31,14 @@ _DAY = 86_400
 class _Counts(msgspec.Struct):
     """What is needed of the statements that are kept, whatever their version was."""
 
+    kind: str = ""
     counted: dict[str, float] = {}
+
+    @property
+    def exceptions(self) -> dict[str, int]:
+        """What a shipper could not promise. In one process with a router both say what either has counted."""
+        found = {name: int(amount) for name in EXCEPTIONS if (amount := self.counted.get(name))}
+        return {} if self.kind == ROUTER else found
 
 
 _counts = msgspec.json.Decoder(_Counts)
@@ -66,10 +73,8 @@ def _write_process(cursor: sqlite3.Cursor, statement: Statement) -> None:
 def fold_processes(cursor: sqlite3.Cursor, rows: Iterable[tuple[str, float, str]]) -> None:
     """Keep no more of processes that have ended than what they counted. rows: (reporter, started, statement)."""
     for reporter, started, text in rows:
-        counted = _counts.decode(text).counted
-        for name in EXCEPTIONS:
-            if amount := counted.get(name):
-                tally(cursor, _EXCEPTION + name, int(amount))
+        for name, amount in _counts.decode(text).exceptions.items():
+            tally(cursor, _EXCEPTION + name, amount)
         cursor.execute("DELETE FROM statements WHERE reporter = ? AND started = ?", (reporter, started))
 
 
@@ -91,10 +96,8 @@ def exceptions(cursor: sqlite3.Cursor, schema: str = "main") -> dict[str, int]:
     rows = cursor.execute(f"SELECT name, amount FROM {schema}.tallies").fetchall()  # noqa: S608  # our own name
     totals = {name.removeprefix(_EXCEPTION): int(amount) for name, amount in rows if name.startswith(_EXCEPTION)}
     for (text,) in cursor.execute(f"SELECT statement FROM {schema}.statements"):  # noqa: S608  # our own name
-        counted = _counts.decode(text).counted
-        for name in EXCEPTIONS:
-            if amount := counted.get(name):
-                totals[name] = totals.get(name, 0) + int(amount)
+        for name, amount in _counts.decode(text).exceptions.items():
+            totals[name] = totals.get(name, 0) + amount
     return {name: totals[name] for name in EXCEPTIONS if name in totals}
 
 

@@ -11,6 +11,7 @@ import asyncio
 import os
 import struct
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import msgspec
@@ -132,6 +133,20 @@ class Aside:
         return windows, size
 
 
+class _Stored(msgspec.Struct, frozen=True, gc=False):
+    """A place as it is kept: what else a decode of it has is JSON, which means something else here."""
+
+    pos: int
+    end: int
+
+
+def _fields(piece: Slice) -> dict[str, object]:
+    return {each.name: getattr(piece, each.name) for each in fields(piece)}
+
+
 def _frame(window: Window) -> bytes:
-    content = _encoder.encode(window)
+    stored = [
+        {**_fields(piece), "places": [_Stored(place.pos, place.end) for place in piece.places]} for piece in window
+    ]
+    content = _encoder.encode(stored)
     return _HEAD.pack(len(content)) + content
