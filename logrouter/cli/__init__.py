@@ -57,7 +57,7 @@ _as_written(group)
 
 
 def main() -> None:
-    """Run the command line; the entry point of the `logrouter` script."""
+    """Run the command line."""
     gc.set_threshold(_LOADED_OBJECTS)
     try:
         status = group.main(standalone_mode=False)
