@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from logrouter.batch import unpack
 from logrouter.keys import read_key
 from logrouter.message import Message
 from logrouter.record import Record, rfc3339
+from logrouter.router.amqp10 import content
 from logrouter.slices import FOREIGN, Slice, from_record
 
 _DAY = 86400.0
@@ -25,6 +27,8 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
     read_severity: (severity, how it was found) from text.  now: seconds since 1970.
     Raises WireError for a content encoding that does not decode.
     """
+    if (inner := content(message)) is not message.body:
+        message = replace(message, body=inner)
     body = unpack(message)
     text = body.decode(errors="replace").removesuffix("\n").removesuffix("\r")
     parts = read_key(message.key)
