@@ -5,7 +5,8 @@
 help:
 	@echo 'make up      follow this machine'"'"'s logs, route and archive them, until Ctrl-C'
 	@echo 'make demo    the same with lively made-up logs, to see everything at work'
-	@echo 'make test    run every test; sets up what the tests need'
+	@echo 'make test    run every test; sets up what the tests need. RABBITMQ=4 or 4.3: those that show how it gets on with'
+	@echo '             that server, which is unpacked into .rabbitmq/'
 	@echo 'make faults  break everything that can break while logs flow, then compare every line; for SECONDS=600 in each'
 	@echo '             mode; SEED=n replays a schedule, MODE=embedded, amqp or points runs one mode alone'
 	@echo 'make bench   measure speed, memory and size beside peers and limits; ONLY=ship measures one row alone'
@@ -20,10 +21,14 @@ demo:
 	@scripts/venv.sh
 	@.venv/bin/logrouter up --demo
 
+RABBITMQ =
+OF_THE_BROKER = tests/contract tests/integration tests/acceptance/test_rights.py tests/faults/test_campaign.py
+
 test:
 	@scripts/venv.sh dev
 	@scripts/test-needs.sh
-	@.venv/bin/python -m pytest
+	@$(if $(RABBITMQ),scripts/rabbitmq-4.sh $(RABBITMQ))
+	@RABBITMQ=$(RABBITMQ) .venv/bin/python -m pytest $(if $(RABBITMQ),-m rabbitmq $(OF_THE_BROKER))
 
 SECONDS = 600
 MODE = all
@@ -47,4 +52,4 @@ lint:
 	@.venv/bin/lint-imports
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .rabbitmq .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -9,13 +9,14 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from rabbitmq_node import RabbitNode
+from rabbitmq_node import VERSION, RabbitNode
 
 from logrouter.broker import connect
 from logrouter.broker.contract import Broker, Session
 from logrouter.broker.socket.server import serve
 
-_ABSENT = "RABBITMQ IS NOT INSTALLED: the tests that need it were skipped (apt install rabbitmq-server)"
+_REMEDY = f"scripts/rabbitmq-4.sh {VERSION}" if VERSION else "apt install rabbitmq-server"
+_ABSENT = f"RABBITMQ {VERSION} IS NOT INSTALLED: the tests that need it were skipped ({_REMEDY})"
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")  # a machine that is busy with something else is no failure

@@ -146,8 +146,7 @@ class Session(Protocol):
     async def settle(self) -> None:
         """Wait until queues that were declared just now would keep what they confirm over the broker's death.
 
-        RabbitMQ 3.10 loses a quorum queue's first messages when it is killed within a second of the queue's birth;
-        from 3.13 on, and on the embedded broker, there is nothing to wait for.
+        RabbitMQ, 4.3 too, loses a quorum queue's first messages when it is killed within a second of the queue's birth.
         """
 
     async def lost(self) -> str:

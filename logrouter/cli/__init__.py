@@ -62,7 +62,7 @@ _as_written(group)
 
 
 def main() -> None:
-    """Run the command line; the entry point of the `logrouter` script."""
+    """Run the command line."""
     gc.set_threshold(_LOADED_OBJECTS)
     sys.excepthook = _report_unexpected
     if isinstance(sys.stdout, io.TextIOWrapper):

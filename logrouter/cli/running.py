@@ -28,7 +28,8 @@ def run(
 ) -> T:
     """Run `main` to its end; SIGTERM and SIGINT set the event that it is given.
 
-    handler: another for log lines.   hung_up: called at each SIGHUP, save that of a terminal that goes: that ends it.
+    handler: another for log lines.   hung_up: called at each SIGHUP, one that came before included, save that of a
+    terminal that goes: that ends it.
     """
     log_to(handler or logging.StreamHandler())
     sys.setswitchinterval(_TURN_SECONDS)
@@ -42,6 +43,7 @@ def run(
         if hung_up is not None:
             at_terminal = sys.stdin is not None and sys.stdin.isatty()
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set if at_terminal else hung_up)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # logrouter/main.py has one wait for this
         return await main(stop)
 
     return uvloop.run(with_signals())

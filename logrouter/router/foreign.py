@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from logrouter.batch import unpack
 from logrouter.keys import read_key
 from logrouter.message import Message
 from logrouter.observe import events
 from logrouter.record import Record, cut_mark, fitted, rfc3339
+from logrouter.router.amqp10 import content
 from logrouter.slices import FOREIGN, Slice, from_record
 
 MAX_BODY = 4 << 20
@@ -29,7 +31,7 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
     read_severity: (severity, how it was found) from text.  now: seconds since 1970.
     Raises WireError for a content encoding that does not decode.
     """
-    whole = unpack(message)
+    whole = unpack(replace(message, body=content(message)))
     body = whole[:MAX_BODY]
     text = body.decode(errors="replace").removesuffix("\n").removesuffix("\r")
     parts = read_key(message.key)

@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,9 @@ rules:
   - {{name: all, match: "#", to: {to}}}
 default: one
 """
+
+
+NOWHERE = ("--broker", "amqp://127.0.0.1:1")
 
 
 class Programs:
@@ -164,7 +168,32 @@ def test_a_shipper_says_that_its_inputs_stay_and_goes_on(
     assert ship.wait(20) == 0
 
 
-@pytest.mark.parametrize("command", [("ship", "--broker", "amqp://127.0.0.1:1"), ("up",)], ids=["ship", "up"])
+@pytest.mark.parametrize(
+    ("command", "event"),
+    [(("run", *NOWHERE), "rules.reloaded"), (("ship", *NOWHERE), "input.kept"), (("up",), "rules.reloaded")],
+    ids=["run", "ship", "up"],
+)
+def test_one_that_comes_while_a_command_starts_is_kept_until_it_has(
+    start: Start, command: Sequence[str], event: str
+) -> None:
+    process = start(*command)
+    status = Path(f"/proc/{process.pid}/status")
+    while not takes(status.read_text(), "SigBlk"):
+        assert not takes(status.read_text(), "SigCgt"), "it is ready, and would have ended before"
+        time.sleep(0.001)
+    process.send_signal(signal.SIGHUP)
+    wait_for(process, event)
+    process.terminate()
+    assert process.wait(20) == 0
+
+
+def takes(status: str, signals: str) -> bool:
+    """Whether SIGHUP is among these signals of a process."""
+    found = re.search(rf"{signals}:\s*([0-9a-f]+)", status)
+    return found is not None and bool(int(found[1], 16) & 1 << signal.SIGHUP - 1)
+
+
+@pytest.mark.parametrize("command", [("ship", *NOWHERE), ("up",)], ids=["ship", "up"])
 def test_the_hangup_of_a_terminal_ends_it(start: Start, command: Sequence[str]) -> None:
     ours, terminal = pty.openpty()
     try:

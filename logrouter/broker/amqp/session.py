@@ -34,10 +34,8 @@ BLOCKED_EVERY_SECONDS = 1.0
 """How often to look whether the broker has blocked us."""
 
 _YOUNG_SECONDS = 1.5
-"""Killed within a second of a quorum queue's birth, RabbitMQ 3.10 came back with the queue empty, time and again."""
-
-_GROWN_UP = (3, 13)
-"""The first version that keeps what a young queue has confirmed."""
+"""Killed within a second of a quorum queue's birth, RabbitMQ (3.10.8, 4.0.5 and 4.3.6) came back with the queue empty,
+or with one that answered nobody, time and again."""
 
 _CONFIGURE_TO_LOOK = ((4, 2, 6), (4, 3, 0))
 """Versions that want the right to configure for a passive declaration; later ones want any, earlier ones none."""
@@ -143,8 +141,7 @@ class AmqpSession:
 
     async def settle(self) -> None:
         """See the contract."""
-        if self._version < _GROWN_UP:
-            await asyncio.sleep(_YOUNG_SECONDS)
+        await asyncio.sleep(_YOUNG_SECONDS)
 
     async def lost(self) -> str:
         """See the contract."""
