@@ -17,6 +17,7 @@ from logrouter.broker.contract import Delivery, Queue, QueueKind, Session
 from logrouter.errors import WireError
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.observe import events, metrics
+from logrouter.printable import encodable
 from logrouter.router.deliveries import some
 from logrouter.router.handoff import sent_to
 from logrouter.statement import EXCHANGE, ROUTER, Statement, from_message, to_message
@@ -51,10 +52,11 @@ class Reporter:
     def statement(self, *, final: bool) -> Statement:
         """What there is to say now."""
         decided = {f"to {name}": float(count) for name, count in metrics.by_label(metrics.DECIDED).items()}
+        host = encodable(socket.gethostname())
         return Statement(
             kind=ROUTER,
-            reporter=f"{self.instance}@{socket.gethostname()}",
-            host=socket.gethostname(),
+            reporter=f"{self.instance}@{host}",
+            host=host,
             version=__version__,
             config=self.config,
             started=self.started,
