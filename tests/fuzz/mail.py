@@ -3,7 +3,7 @@
 In come bytes that atheris (not among our dependencies: `pip install atheris`) makes up; a digest is made of them, and
 mail of the digest, which must be read back by the letter of the RFCs as what went in.
 
-    PYTHONPATH=tests python tests/fuzz/mail.py -max_total_time=600
+    PYTHONPATH=tests python tests/fuzz/mail.py -max_total_time=600 -len_control=0 -max_len=3000
 """
 
 from __future__ import annotations

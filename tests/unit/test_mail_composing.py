@@ -318,7 +318,10 @@ async def never(*_: object) -> None:
     raise AssertionError
 
 
-@pytest.mark.parametrize("event", [events.NOTIFYING_FAILING, events.NOTIFICATION_REFUSED, events.TEMPLATE_FAILED])
+@pytest.mark.parametrize(
+    "event",
+    [events.NOTIFYING_FAILING, events.NOTIFICATION_REFUSED, events.TEMPLATE_FAILED, events.GATHERED_ASIDE],
+)
 def test_what_is_said_of_a_destination_is_not_told_by_it(event: Event) -> None:
     def told(destination: str, app: str | None) -> bool:
         line = event.sentence.format(destination=destination, reason="destination other x", queue="q")
