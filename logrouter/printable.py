@@ -30,6 +30,11 @@ def printable(text: str, *, newlines: bool = False) -> str:
     return (_TEXT if newlines else _LINE).sub(_written, text)
 
 
+def encodable(text: str) -> str:
+    """The text with lone surrogates written out, which Python puts where a name in the system is not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def printable_json(text: str) -> str:
     r"""The same JSON, in which no string holds such a character itself, but its escape (`\u009b`)."""
     if text.isascii() and text.isprintable():

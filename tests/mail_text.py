@@ -28,7 +28,8 @@ def read(content: bytes) -> Read:
     """The mail."""
     lines = content.decode("ascii").split("\r\n")
     assert not any("\r" in line or "\n" in line or "\0" in line for line in lines), "line ends are CRLF, and no NUL"
-    assert max(map(len, lines)) <= 78, "RFC 5322, 2.1.1"
+    assert max(map(len, lines)) <= 998, "RFC 5322, 2.1.1"
+    assert all(len(line) <= 78 or len(line.split()) <= 2 for line in lines), "folded wherever it can be"
     assert not any("=?" in line and len(line) > 76 for line in lines), "RFC 2047, 2"
     head, _, body = content.decode("ascii").partition("\r\n\r\n")
     headers = {}

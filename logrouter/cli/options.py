@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from logrouter.errors import UserError
+from logrouter.printable import encodable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,6 +89,7 @@ def host(function: F) -> F:
         default=socket.gethostname,
         show_default="this machine's name",
         metavar="NAME",
+        callback=lambda ctx, param, name: encodable(name),
         help="The host name that records carry.",
     )(function)
 

@@ -207,12 +207,12 @@ class Gatherer:
         aside, self._aside = self._aside, []
         seen, (fresh, self._fresh) = dict(self._seen), (self._fresh, {})
         self._taken_at, hurried = time.time(), self._hurried
-        taken, notifications = await self._tell(deliveries, aside)
+        taken, outgoing = await self._tell(deliveries, aside)
         await self._publish(aside)
         decided = {(self._name, source): extents for source, extents in fresh.items()}
         entry = Entry(decided=decided, seen=seen, notes={self._name: taken.note})
-        if notifications:
-            entry.outgoing[self._name] = msgspec.json.encode(notifications)
+        if outgoing:
+            entry.outgoing[self._name] = outgoing
         await asyncio.to_thread(self._ledger.commit, entry)
         for name in seen:
             del self._seen[name]
@@ -224,23 +224,24 @@ class Gatherer:
         self._due = taken.due if hurried == self._hurried else 0.0  # told to hurry since: all of it is due
         self._settling = False
 
-    async def _tell(self, deliveries: Sequence[Delivery], aside: list[Message]) -> tuple[Taken, Sequence[Message]]:
-        """Take out what is due, and compose it; what fails, however it does, is added to `aside` instead."""
+    async def _tell(self, deliveries: Sequence[Delivery], aside: list[Message]) -> tuple[Taken, bytes]:
+        """Take out what is due, and compose it for the outbox; what fails, however it does, is added to `aside`."""
         taken = None
         try:
             taken = self._gathering.take(self._taken_at, at_once=self._hurried)
-            compose = self._destination.compose
-            notifications = await asyncio.to_thread(compose, taken.digest, self._taken_at) if taken.digest else ()
+            if not taken.digest:
+                return taken, b""
+            notifications = await asyncio.to_thread(self._destination.compose, taken.digest, self._taken_at)
+            return taken, msgspec.json.encode(notifications)
         except Exception as error:  # noqa: BLE001  # templates, odd records, a note that is none: whatever it comes to
             if taken is not None:
                 aside.append(self._gathered(taken.digest, error))
-                return taken, ()
+                return taken, b""
             # It is what is gathered that fails: all of it goes, as it was noted last, and what has come since.
             aside.append(self._gathered(_as_bytes(self._ledger.note(self._name)), error))
             aside += [self._dead(delivery.message, described(error)) for delivery in deliveries]
             self._gathering = self._destination.resume("")
-            return Taken(b"", ""), ()
-        return taken, notifications
+            return Taken(b"", ""), b""
 
 
 def _as_bytes(note: str) -> bytes:

@@ -19,6 +19,7 @@ from logrouter.broker.contract import Delivery, Queue, QueueKind, Session
 from logrouter.ledger.ledger import INGRESS, Entry, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
+from logrouter.printable import encodable
 from logrouter.probe import is_probe
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.deliveries import some
@@ -65,10 +66,11 @@ class Reporter:
     def statement(self, *, final: bool) -> Statement:
         """What there is to say now."""
         decided = {f"to {name}": float(count) for name, count in metrics.by_label(metrics.DECIDED).items()}
+        host = encodable(socket.gethostname())
         return Statement(
             kind=ROUTER,
-            reporter=f"{self.instance}@{socket.gethostname()}",
-            host=socket.gethostname(),
+            reporter=f"{self.instance}@{host}",
+            host=host,
             version=__version__,
             config=self.config,
             started=self.started,

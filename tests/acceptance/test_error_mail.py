@@ -61,11 +61,11 @@ def test_a_mail_is_a_private_file_where_no_server_is_named(logrouter: Command, t
 )
 def test_a_line_that_looks_like_an_encoded_word_stays_that_line(logrouter: Command, tmp_path: Path, line: str) -> None:
     (tmp_path / "app.log").write_text(f"{line}\n")
-    result = logrouter("up", "--drain", "--file", "app=app.log", "--host", "=?utf-8?q?=0a?=")
+    result = logrouter("up", "--drain", "--file", "app=app.log", "--host", "=?utf-8?q?=0a?=\udcff")
     assert result.returncode == 0, result.stderr
     (path,) = (tmp_path / "state/mail").iterdir()
     mail = read(path.read_bytes())
-    assert mail.subject == f"error app@=?utf-8?q?=0a?=: {line}"
+    assert mail.subject == f"error app@=?utf-8?q?=0a?=\\udcff: {line}"
     assert list(mail.headers)[:4] == ["From", "To", "Subject", "Date"]
     assert "Bcc" not in mail.headers
 

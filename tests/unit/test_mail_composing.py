@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -182,6 +184,17 @@ def test_times_are_in_the_zone_and_the_command_in_utc() -> None:
     assert "logrouter cat --severity error --since 2026-11-22T10:00:00Z\n" in text
 
 
+@pytest.mark.parametrize("name", ["日本", "=?utf-8?q?0=0d=0a?=", "\udcff\n\x1b", "x" * 500, "h1.example.org"])
+def test_names_of_machines_and_instances_go_through(name: str) -> None:
+    composer = Composer(dataclasses.replace(head(), router=name, instance=name, sender=f"a@{'x.' * 100}org"))
+    mail = composed(record(), composer=composer)
+    seen = read(mail.content)
+    assert f"instance {printable(name)} on {printable(name)}\n" in seen.text
+    assert re.fullmatch(r"<mail\.[A-Za-z0-9.%_-]+\.logrouter>", seen.headers["List-Id"])
+    assert len(seen.headers["List-Id"]) <= 257
+    assert len(mail.message_id) <= 255, "as long as the broker takes it"
+
+
 def test_a_summary_counts_what_was_withheld() -> None:
     withheld = Withheld(since=0.0)
     withheld.add(digest(*[record(host="<b>")] * 7, *[record(service="web")] * 5))
@@ -249,7 +262,7 @@ def test_templates_that_fail_give_way_to_the_shipped_ones(tmp_path: Path, name: 
         ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "1 s of processor time"),
         ("{{ 9999999 ** 9999999 % 7 }}", "1 s of processor time"),
         ("{{ 'x' * 10**10 }}", "too much memory"),
-        ("{% for i in range(9999) %}{{ 'x' * 9999 }}{% endfor %}", "more than 2,000,000 characters"),
+        ("{% for i in range(9999) %}{{ 'x' * 9999 }}{% endfor %}", "more than 4,000,000 characters"),
     ],
 )
 def test_templates_that_never_end_or_fill_the_memory_give_way_too(
@@ -305,7 +318,10 @@ async def never(*_: object) -> None:
     raise AssertionError
 
 
-@pytest.mark.parametrize("event", [events.NOTIFYING_FAILING, events.NOTIFICATION_REFUSED, events.TEMPLATE_FAILED])
+@pytest.mark.parametrize(
+    "event",
+    [events.NOTIFYING_FAILING, events.NOTIFICATION_REFUSED, events.TEMPLATE_FAILED, events.GATHERED_ASIDE],
+)
 def test_what_is_said_of_a_destination_is_not_told_by_it(event: Event) -> None:
     def told(destination: str, app: str | None) -> bool:
         line = event.sentence.format(destination=destination, reason="destination other x", queue="q")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from logrouter.config.email import EmailModel, MailServer, Security, parse_serve
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.rules import RuleConfig, load_rules
 from logrouter.destinations import building
+from logrouter.destinations.email.sending import greeting
 from logrouter.errors import UserError
 
 SECRET = "s3cret"
@@ -107,7 +109,7 @@ def test_each_mistake_has_its_place(tmp_path: Path, entry: str, at: str, says: s
     "address",
     [
         "", "a", "a@", "@b", "a@b@c", "a b@c", "a@b c", "<a@b>", "A <a@b>", "a@b,c@d", "a@b.", "a@.b", ".a@b", "a(x)@b",
-        "ä@b", "a@b\r\nBcc: c@d", "a@b\x00", "a@\u202eb", "=?utf-8?q?x?=@b",
+        "ä@b", "a@b\r\nBcc: c@d", "a@b\x00", "a@\u202eb", "=?utf-8?q?x?=@b", "x=?y@b", "a" * 253 + "@b",
     ],
 )  # fmt: skip
 def test_what_is_no_address(address: str) -> None:
@@ -121,6 +123,14 @@ def test_addresses_are_kept_in_order_and_each_once() -> None:
     model = EmailModel.model_validate({"type": "email", "server": "file:", "to": given})
     assert model.to == ["b@x", "a@[127.0.0.1]", '"a b"@x']
     assert re.fullmatch(r"logrouter@.+", model.sender)
+
+
+@pytest.mark.parametrize("name", ["h\udcff", "=?utf-8?q?x?=", "a b", "", "h\n.", "a..b", "日本"])
+def test_a_machine_whose_name_is_no_domain_sends_from_localhost(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    model = EmailModel.model_validate({"type": "email", "server": "file:", "to": "a@b"})
+    assert model.sender == "logrouter@localhost"
+    assert greeting() == "[127.0.0.1]"
 
 
 @pytest.mark.parametrize("name", ["dead", "retry", "ready", "a.b", "1", "ä", "a b", "'#'", "x" * 65])

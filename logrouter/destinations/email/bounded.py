@@ -8,6 +8,7 @@ has had its seconds, in the middle of a multiplication too, and denies it more t
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -28,6 +29,10 @@ _BYTES = 512 << 20
 """Of address space, of which Python and Jinja take some 100 MB."""
 
 
+_ENVIRONMENT = ("PYTHONHOME", "PYTHONPATH", "LANG", "LC_ALL")
+"""What a Python needs of ours, and no password."""
+
+
 class TemplateError(LogrouterError):
     """What is wrong with a template, in a sentence."""
 
@@ -42,6 +47,7 @@ def render(directory: Path, mails: Sequence[Mapping[str, Any]]) -> list[Rendered
             input=json.dumps(job).encode(),
             capture_output=True,
             timeout=_PATIENCE,
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             start_new_session=True,
             check=False,
         )

@@ -33,6 +33,9 @@ _DOMAIN_LENGTH = 200
 """Characters of the domain in a Message-ID, which the broker takes up to 255 of."""
 
 
+_shipped = Templates(SHIPPED)
+
+
 @dataclass(frozen=True, slots=True)
 class Letterhead:
     """What all mails of a destination have in common. router: the name of the machine that sends.
@@ -63,7 +66,6 @@ class Composer:
 
     def __init__(self, letterhead: Letterhead) -> None:
         self._head = letterhead
-        self._shipped = Templates(SHIPPED)
 
     def compose(self, due: Due, now: float) -> Mail:
         """The mail; `now` is its date. Where the user's templates fail it is written by the shipped ones."""
@@ -87,7 +89,7 @@ class Composer:
                 events.TEMPLATE_FAILED.happened(destination=self._head.destination, reason=error)
             else:
                 return texts
-        return self._shipped.render(context)
+        return _shipped.render(context)
 
     def _identity(self, due: Due) -> str:
         what = due.digest.identity if due.digest else f"withheld {due.withheld and due.withheld.since}"
@@ -123,7 +125,7 @@ class Composer:
             "zone": printable(str(head.zone)),
             "rules": _rules(digest),
             "destination": head.destination,
-            "instance": head.instance,
+            "instance": printable(head.instance),
             "router": printable(head.router),
             "command": _command(digest),
         }

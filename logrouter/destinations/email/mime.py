@@ -1,4 +1,4 @@
-"""A mail's headers and its two texts -> its bytes: RFC 5322 with CRLF, in ASCII alone, no line over 78 characters.
+"""A mail's headers and its two texts -> its bytes: RFC 5322 with CRLF, in ASCII alone, folded at 78 characters.
 
 It is written here and not by Python's email package, which takes encoded words for such wherever they stand in what it
 is given: a log line could so become a header, or keep a mail from being written at all. What is not plain goes into

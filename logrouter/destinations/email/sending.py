@@ -79,7 +79,7 @@ def to_server(server: MailServer, login: Login | None, *, require_tls: bool, ca_
         client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
-            local_hostname=await asyncio.to_thread(_greeting),
+            local_hostname=await asyncio.to_thread(greeting),
             timeout=timeout,
             use_tls=server.security is Security.TLS,
             start_tls=False if server.security is Security.TLS else (True if must else None),
@@ -110,7 +110,7 @@ def _tls(ca_file: str, *, verified: bool) -> ssl.SSLContext:
     return context
 
 
-def _greeting() -> str:
+def greeting() -> str:
     """What EHLO says who we are: an address where the name is none (RFC 5321, 4.1.3)."""
     name = socket.getfqdn() if is_domain(socket.gethostname()) else ""  # which raises what it likes of any other
     return name if is_domain(name) else "[127.0.0.1]"
