@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from logrouter import __version__
@@ -25,7 +25,12 @@ from logrouter.waiting import wait_for_any
 _EVERY = 60.0
 """Seconds between two statements of the router."""
 
-_PREFETCH = 100
+_PREFETCH = 10
+"""Statements in hand at most, each of up to some MiB."""
+
+_AT_ONCE = 20_000
+"""Sources of statements in one transaction: nothing else is committed meanwhile."""
+
 _PATIENCE = 0.2
 """Seconds without a statement after which, when it is to end, none is left."""
 
@@ -98,14 +103,26 @@ async def _keep(
     session: Session, reporter: Reporter, ledger: Ledger, deliveries: Sequence[Delivery]
 ) -> list[Statement]:
     """Make the statements among these durable, and say which they are."""
-    entry = Entry()
+    kept: list[Statement] = []
     for delivery in deliveries:
         try:
-            entry.statements.append(from_message(delivery.message))
+            kept.append(from_message(delivery.message))
         except WireError as error:
             await session.publish("", sent_to(reporter.dead, delivery.message, reason=str(error)))
             events.DEAD_LETTER.happened(key=delivery.message.key, queue=reporter.dead, reason=error)
             metrics.DEAD.labels(reporter.dead).inc()
-    if entry.statements:
-        await asyncio.to_thread(ledger.commit, entry)
-    return entry.statements
+    for statements in _portions(kept):
+        await asyncio.to_thread(ledger.commit, Entry(statements=statements))
+    return kept
+
+
+def _portions(statements: Iterable[Statement]) -> Iterator[list[Statement]]:
+    """Those that go into a transaction together."""
+    portion: list[Statement] = []
+    for each in statements:
+        if portion and sum(len(other.sources) for other in (*portion, each)) > _AT_ONCE:
+            yield portion
+            portion = []
+        portion.append(each)
+    if portion:
+        yield portion
