@@ -22,6 +22,7 @@ from logrouter.extents import Extents
 from logrouter.ledger.entry import DECIDED
 from logrouter.ledger.folding import FORGOTTEN
 from logrouter.ledger.selection import Selection
+from logrouter.ledger.standing import Standing
 from logrouter.slices import FOREIGN
 
 SETTLING = 180.0
@@ -108,8 +109,8 @@ class Audit:
         self._can_wait = queued is None or bool(queued.waiting or queued.unknown)
         self._selection = selection
 
-    def run(self, decided: Decided, tell: Callable[[SourceReport], None]) -> Report:
-        """Hold it all against each other; `tell` takes the report of each source."""
+    def run(self, decided: Decided, tell: Callable[[SourceReport], None] | None = None) -> Report:
+        """Hold it all against each other; `tell` takes the report of each source, if anybody is to know."""
         told = Counter[str]()
         self._add(accounts.of_waiting(self._queued, self._snapshot))
         by_source = {name for name, each in self._archives.items() if self._hold_totals(each)}
@@ -117,15 +118,16 @@ class Audit:
         for its in self._books.sources():
             self._hold_source(its, decided)
             short.update(name for name in by_source if self._is_short(its, name))
-            if its.standing is not None:
-                report = self._report(its)
-                tell(report)
-                told["sources"] += report.lines >= 0
-                told["lines"] += max(report.lines, 0)
-                told["unsaid"] += report.decided > max(report.lines, 0)
-                told["late"] += report.late
-                told["repeated"] += report.repeated
-                told["dismissed"] += bool(report.dismissed)
+            if (standing := its.standing) is not None:
+                lines = standing.stated.lines if standing.stated else 0
+                told["sources"] += standing.stated is not None
+                told["lines"] += lines
+                told["unsaid"] += its.counted.get(DECIDED, 0) > lines
+                told["late"] += standing.late
+                told["repeated"] += standing.repeated
+                told["dismissed"] += bool(standing.dismissed)
+                if tell is not None:
+                    tell(self._report(its, standing))
         for name in self._archives.keys() - short:
             if not self._selection.is_all:
                 self._add(accounts.of_days(self._archives[name], self._snapshot))
@@ -168,9 +170,7 @@ class Audit:
             return self._archives[name].foreign
         return sum(run.records for run in its.runs.get(name, ()))
 
-    def _report(self, its: Sourced) -> SourceReport:
-        standing = its.standing
-        assert standing is not None  # by `run`
+    def _report(self, its: Sourced, standing: Standing) -> SourceReport:
         stated = standing.stated
         return SourceReport(
             source=its.source,

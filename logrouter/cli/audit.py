@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+import sys
 from pathlib import Path
 
 import click
@@ -53,11 +53,11 @@ def command(
     logrouter audit --state /var/lib/logrouter
     """
     directory = options.state_directory(state)
-    write = partial(click.echo, nl=False)
+    output = sys.stdout
     if forget or forget_reporter:
         from logrouter.cli import dismissing
 
-        dismissing.dismiss(directory, instance, forget, forget_reporter, write)
+        dismissing.dismiss(directory, instance, forget, forget_reporter, output.write)
         return
     from logrouter.cli import auditing
     from logrouter.ledger.selection import Selection
@@ -65,5 +65,5 @@ def command(
     selection = Selection(since, until, host, service)
     place = auditing.Place(broker, options.rules_path(rules), directory, instance)
     if as_objects:
-        context.exit(auditing.audit_as_json(place, selection, write))
-    context.exit(auditing.audit_in_words(place, selection, write))
+        context.exit(auditing.audit_as_json(place, selection, output.write))
+    context.exit(auditing.audit_in_words(place, selection, output.write))

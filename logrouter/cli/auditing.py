@@ -47,7 +47,7 @@ class Place:
 def audit_in_words(place: Place, selection: Selection, write: Write) -> int:
     """Write the books, what is wrong, and the verdict. The exit status. Raises ConfigError, StateError."""
     with books.opened(place.state, place.instance, selection) as opened:
-        report = _audit(place, selection, opened, lambda _: None)
+        report = _audit(place, selection, opened)
         write(in_words(report))
         return report.status
 
@@ -73,7 +73,9 @@ def audit_as_json(place: Place, selection: Selection, write: Write) -> int:
         return report.status
 
 
-def _audit(place: Place, selection: Selection, opened: Books, tell: Callable[[SourceReport], None]) -> Report:
+def _audit(
+    place: Place, selection: Selection, opened: Books, tell: Callable[[SourceReport], None] | None = None
+) -> Report:
     config = load_rules([place.rules])
     with snapshot.opened(place.state, place.instance) as now:
         archives = []

@@ -28,8 +28,11 @@ CREATE TABLE files AS SELECT {file_columns} FROM ledger.files
     WHERE state NOT IN ('new', 'expiring', 'removed') AND {near} ORDER BY destination, path, segment
 """,
     """
+CREATE TABLE meant AS SELECT source, destination, day, service, host, records FROM ledger.counts {index} WHERE {meant}
+""",
+    """
 CREATE TABLE counted AS SELECT source, destination, sum(records) AS records, service, host
-    FROM ledger.counts {index} WHERE {meant} GROUP BY source, destination ORDER BY source, destination
+    FROM meant GROUP BY source, destination ORDER BY source, destination
 """,
     """
 CREATE TABLE chosen (source TEXT PRIMARY KEY) WITHOUT ROWID
@@ -164,7 +167,7 @@ def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool
 
     decided = rows(
         "SELECT destination, day, sum(records) FROM ("
-        "SELECT destination, day, records FROM ledger.counts {index} WHERE {meant} UNION ALL"
+        "SELECT destination, day, records FROM main.meant UNION ALL"
         " SELECT destination, day, records FROM ledger.totals WHERE {meant}) GROUP BY destination, day"
     )
     removed = rows(

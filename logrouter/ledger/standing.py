@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from logrouter.extents import Extents
 from logrouter.ledger import ranges
@@ -14,7 +15,7 @@ STATED_COLUMNS = "source, input, path, start, read, confirmed, lines, by_line"
 SOURCE_COLUMNS = "repeated, late, folded, shared, dismissed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Standing:
     """A source.
 
@@ -33,7 +34,7 @@ class Standing:
     shared: bool = False
     dismissed: int = 0
 
-    @property
+    @cached_property
     def gaps(self) -> list[tuple[int, int]]:
         """What was confirmed and is not decided; without a statement, what lies between decided positions."""
         begin = self.stated.start if self.stated else self.decided.start

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -33,8 +33,11 @@ from logrouter.waiting import wait_for_any
 _EVERY = 60.0
 """Seconds between two statements of the router."""
 
-_PREFETCH, _BUDGET = 100, 8 << 20
+_PREFETCH, _BUDGET = 10, 8 << 20
 """Statements, and bytes of them, in hand at most."""
+
+_AT_ONCE = 20_000
+"""Sources of statements in one transaction: nothing else is committed meanwhile."""
 
 _PATIENCE = 0.2
 """Seconds without a statement after which, when it is to end, none is left."""
@@ -159,14 +162,26 @@ async def _keep(
     session: Session, reporter: Reporter, ledger: Ledger, deliveries: Sequence[Delivery]
 ) -> list[Statement]:
     """Make the statements among these durable, and say which they are."""
-    entry = Entry()
+    kept: list[Statement] = []
     for delivery in deliveries:
         if is_probe(delivery.message):
             continue  # it came by the binding of an older router, which took everything
         try:
-            entry.statements.append(_of_its_life(from_message(delivery.message), ledger))
+            kept.append(_of_its_life(from_message(delivery.message), ledger))
         except Exception as error:  # noqa: BLE001  # anybody may have written it
             await session.publish("", reporter.dead_letters.letter(delivery.message, error))
-    if entry.statements:
-        await asyncio.to_thread(ledger.commit, entry)
-    return entry.statements
+    for statements in _portions(kept):
+        await asyncio.to_thread(ledger.commit, Entry(statements=statements))
+    return kept
+
+
+def _portions(statements: Iterable[Statement]) -> Iterator[list[Statement]]:
+    """Those that go into a transaction together."""
+    portion: list[Statement] = []
+    for each in statements:
+        if portion and sum(len(other.sources) for other in (*portion, each)) > _AT_ONCE:
+            yield portion
+            portion = []
+        portion.append(each)
+    if portion:
+        yield portion

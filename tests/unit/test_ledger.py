@@ -2,13 +2,19 @@
 
 import resource
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logrouter.errors import StateError
+from logrouter.extents import Extents
 from logrouter.ledger.ledger import INGRESS, Counted, Entry, FileState, Ledger
+from logrouter.ledger.ranges import GATHERED
 from logrouter.state import Lock
 
 
@@ -36,6 +42,58 @@ def test_extents_grow_over_commits_and_restarts(tmp_path: Path) -> None:
     assert list(again.extents(INGRESS, "b")) == []
     assert list(again.extents("oncall", "a")) == []
     again.close()
+
+
+spans = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)).map(lambda drawn: (drawn[0], sum(drawn))), max_size=4)
+
+
+@settings(max_examples=30)  # each syncs to a disk
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), spans), max_size=10), st.booleans())
+def test_ranges_grow_together_as_extents_do(commits: list[tuple[str, list[tuple[int, int]]]], is_folded: bool) -> None:
+    with TemporaryDirectory() as directory:
+        ledger = Ledger(Path(directory))
+        model: dict[str, Extents] = {"a": Extents(), "b": Extents()}
+        for source, ranges in commits:
+            ledger.commit(entry(*ranges, source=source))
+            for start, end in ranges:
+                model[source].add(start, end)
+            if is_folded:
+                ledger._fold_at = 0.0
+                ledger.fold(time.time() + 40 * 86_400)
+        for source, extents in model.items():
+            assert list(ledger.extents(INGRESS, source)) == list(extents)
+        ledger.close()
+
+
+def test_of_what_is_gathered_the_last_ranges_are_kept(ledger: Ledger) -> None:
+    for begin in range(0, 3000, 500):
+        made = Entry()
+        made.add_decided("oncall", "a", ((10 * number, 10 * number + 5) for number in range(begin, begin + 500)))
+        ledger.commit(made)
+    kept = list(ledger.extents("oncall", "a"))
+    assert len(kept) == GATHERED
+    assert kept[0] == (20_000, 20_005)
+    assert kept[-1] == (29_990, 29_995)
+
+
+def test_a_commit_costs_what_it_changes_and_not_what_there_is(ledger: Ledger) -> None:
+    def steps() -> int:
+        found = 0
+
+        def count() -> int:
+            nonlocal found
+            found += 1
+            return 0
+
+        ledger._writer.set_progress_handler(count, 1)
+        ledger.commit(entry((1_000_000 + 10 * found, 1_000_000 + 10 * found + 10)))
+        ledger._writer.set_progress_handler(None, 1)
+        return found
+
+    ledger.commit(entry((0, 5)))
+    few = steps()
+    ledger.commit(entry(*((10 * number, 10 * number + 5) for number in range(5000))))
+    assert steps() <= 1.25 * few
 
 
 def test_counts_add_up(ledger: Ledger) -> None:
