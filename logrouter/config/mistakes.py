@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from logrouter.errors import UserError
 
+_TOLD, _SHOWN = 200, 250
+"""Mistakes that are told at once, and characters at either end of one."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
@@ -30,7 +33,12 @@ class Mistake:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.problem}" + (f"\n    {self.remedy}" if self.remedy else "")
+        return f"{self.place}: {_short(self.problem)}" + (f"\n    {_short(self.remedy)}" if self.remedy else "")
+
+
+def _short(text: str) -> str:
+    """Whoever writes a value of a megabyte need not read it."""
+    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}...{text[-_SHOWN:]}"
 
 
 class ConfigError(UserError):
@@ -43,7 +51,8 @@ class ConfigError(UserError):
     def told(self, outcome: str = "") -> str:
         """All of them, below a line that says how many, and what came of it."""
         count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
-        return "\n".join([f"{count} in the configuration{outcome}", *map(str, self.mistakes)])
+        more = [f"and {len(self.mistakes) - _TOLD} more"] if len(self.mistakes) > _TOLD else []
+        return "\n".join([f"{count} in the configuration{outcome}", *map(str, self.mistakes[:_TOLD]), *more])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
