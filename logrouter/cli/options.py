@@ -176,7 +176,7 @@ def inputs_path(chosen: Path | None) -> Path:
     """Where inputs are configured: the option, ./shippers, /etc/logrouter/shippers, else what came with the program."""
     candidates = (chosen,) if chosen is not None else (Path("shippers"), Path("/etc/logrouter/shippers"))
     for path in candidates:
-        if path.is_file() or any(path.glob("*.y*ml")):
+        if any(path.glob("*.y*ml")) if path.is_dir() else path.exists():
             return path
     if chosen is not None:
         raise UserError(f"there are no *.yaml files in {chosen}", "--config with a file or directory of inputs")

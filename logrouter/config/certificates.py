@@ -8,6 +8,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from logrouter.config.files import read_small
+
 _CERTIFICATE, _KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
 
@@ -53,6 +55,6 @@ def _check_key(path: str) -> None:
 
 def _text(path: str, remedy: str) -> str:
     try:
-        return Path(path).read_bytes().decode(errors="replace")
+        return read_small(Path(path)).decode(errors="replace")
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}\n{remedy}, which this user may read") from error

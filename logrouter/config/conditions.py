@@ -120,4 +120,9 @@ def _texts(value: Any, report: Report, path: Path_) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
     if not values or any(item is None or isinstance(item, dict | list) for item in values):
         report(path, "this should be a text, a number or a list of them", "")
-    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
+    return tuple(map(_text, values))
+
+
+def _text(value: Any) -> str:
+    """A value as it is compared: a number as it is written."""
+    return str(value).lower() if isinstance(value, bool) else str(getattr(value, "written", value))

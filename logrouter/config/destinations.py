@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 from pydantic import field_validator
@@ -10,6 +11,8 @@ from logrouter.config.email import EmailModel
 from logrouter.config.templates import template_problem
 from logrouter.config.units import Duration, Size
 from logrouter.config.validation import Strict
+
+_LONGEST = 255
 
 
 class ArchiveModel(Strict):
@@ -27,6 +30,13 @@ class ArchiveModel(Strict):
     def _stays_below(cls, path: str) -> str:
         if problem := template_problem(path):
             raise ValueError(problem)
+        return path
+
+    @field_validator("dir", "path")
+    @classmethod
+    def _fits(cls, path: str | None) -> str | None:
+        if path is not None and any(len(os.fsencode(part)) > _LONGEST for part in path.split("/")):
+            raise ValueError(f"a name in this path has more than {_LONGEST} bytes\nno file system takes one")
         return path
 
     @field_validator("keep")

@@ -1,11 +1,12 @@
 """A YAML file as plain data that remembers where each value stood.
 
-In comes a path, out comes a Document: dicts, lists and scalars, and a place for every key and value. Duplicate keys,
-which PyYAML lets pass, and everything that is not plain data are mistakes. Nothing is constructed: no tags, no code.
+A path arrives, a Document leaves: dicts, lists and scalars, and a place for every key and value. Duplicate keys, which
+the library lets pass, and everything that is not plain data are mistakes. Nothing is constructed: no tags, no code.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +14,42 @@ from typing import Any
 
 import yaml
 
+from logrouter.config.files import read_small
 from logrouter.config.mistakes import Mistake, Place
+from logrouter.config.nodes import Node, Unreadable, compose
 
 Path_ = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML refuses, naming no place."""
+
+_YAML = "tag:yaml.org,2002:"
+_TEXTS = {f"{_YAML}{name}" for name in ("str", "timestamp", "merge", "value")}
+_COLLECTIONS = {"", "!", f"{_YAML}map", f"{_YAML}seq"}
+_CONSTRUCTOR = yaml.constructor.SafeConstructor()
+_CONSTRUCT = {
+    f"{_YAML}int": _CONSTRUCTOR.construct_yaml_int,
+    f"{_YAML}float": _CONSTRUCTOR.construct_yaml_float,
+    f"{_YAML}bool": _CONSTRUCTOR.construct_yaml_bool,
+    f"{_YAML}null": _CONSTRUCTOR.construct_yaml_null,
+}
+
+_SHOWN = 40
+_LONGEST_NUMBER = 64
+_MAX_NUMBER = 1 << 63
 
 
-_MAX_VALUES = 100_000
-"""Far above any configuration; a few aliases within aliases can stand for billions of values."""
+class Whole(int):
+    """A number that is written in another way than we would write it."""
 
-_TOO_LARGE = f"the file holds more than {_MAX_VALUES} values, aliases counted as what they stand for"
+    written: str
+
+
+class Fraction(float):
+    """Likewise."""
+
+    written: str
 
 
 @dataclass(slots=True)
@@ -52,20 +77,37 @@ def read_document(path: Path) -> Document:
     """The document in a file; a file that cannot be read or parsed is a document with a mistake."""
     document = Document(str(path))
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        node = yaml.compose(text, Loader=_LOADER)
+        node = compose(_text(document, read_small(path)))
     except OSError as error:
         document.mistakes.append(Mistake(Place(document.file), f"cannot be read: {error.strerror}"))
-    except UnicodeDecodeError as error:
-        document.mistakes.append(Mistake(Place(document.file), f"is not UTF-8: byte {error.start}"))
+    except Unreadable as error:
+        document.mistakes.append(Mistake(Place(document.file, error.line, error.column), str(error), error.remedy))
     except yaml.MarkedYAMLError as error:
-        place = _place(document, error.problem_mark) if error.problem_mark else Place(document.file)
+        mark = error.problem_mark
+        place = Place(document.file, mark.line + 1, mark.column + 1) if mark else Place(document.file)
         document.mistakes.append(Mistake(place, f"not YAML: {error.problem or error}", _yaml_remedy(error)))
     except yaml.YAMLError as error:
         document.mistakes.append(Mistake(Place(document.file), f"not YAML: {' '.join(str(error).split())}"))
     else:
         document.data = _convert(document, node, ()) if node is not None else None
     return document
+
+
+def _text(document: Document, content: bytes) -> str:
+    """The text of a file; '' with a mistake added where it is none."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        document.mistakes.append(Mistake(Place(document.file), f"is not UTF-8: byte {error.start}"))
+        return ""
+    if found := _UNPRINTABLE.search(text):
+        before = text[: found.start()]
+        place = Place(document.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        document.mistakes.append(
+            Mistake(place, f"holds the character {found[0]!a}", "no YAML does: is it the right file?")
+        )
+        return ""
+    return text
 
 
 def yaml_files(paths: Iterable[Path]) -> Iterable[Path]:
@@ -75,40 +117,34 @@ def yaml_files(paths: Iterable[Path]) -> Iterable[Path]:
 
 
 def _yaml_remedy(error: yaml.MarkedYAMLError) -> str:
-    if "found character" in (error.problem or "") or "mapping values" in (error.problem or ""):
+    if any(word in (error.problem or "") for word in ("found character", "mapping values", "tab character")):
         return "quote texts that hold `: `, `#`, `*`, `{` or a tab, and indent with spaces"
     return str(error.context or "")
 
 
-def _convert(document: Document, node: yaml.Node, path: Path_) -> Any:
-    if len(document.values) >= _MAX_VALUES:
-        if not document.mistakes or document.mistakes[-1].problem != _TOO_LARGE:
-            document.mistakes.append(Mistake(_place(document, node.start_mark), _TOO_LARGE))
-        return None
-    document.values[path] = _place(document, node.start_mark)
-    if isinstance(node, yaml.MappingNode):
+def _convert(document: Document, node: Node, path: Path_) -> Any:
+    document.values[path] = place = Place(document.file, node.line, node.column)
+    if node.text is not None:
+        return _scalar(document, node, node.text, place)
+    if node.tag not in _COLLECTIONS:
+        document.mistakes.append(_no_value(node, place))
+    if node.is_mapping:
         return _convert_mapping(document, node, path)
-    if isinstance(node, yaml.SequenceNode):
-        return [_convert(document, child, (*path, index)) for index, child in enumerate(node.value)]
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
-        problem = getattr(error, "problem", None) or error
-        document.mistakes.append(Mistake(document.values[path], f"not a plain value: {problem}", "quote it"))
-        return None
-    finally:
-        loader.dispose()
+    return [_convert(document, child, (*path, index)) for index, child in enumerate(node.children)]
 
 
-def _convert_mapping(document: Document, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+def _convert_mapping(document: Document, node: Node, path: Path_) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        place = _place(document, key_node.start_mark)
-        if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
+    for key_node, value_node in zip(node.children[::2], node.children[1::2], strict=True):
+        place = Place(document.file, key_node.line, key_node.column)
+        if key_node.text is None:
             document.mistakes.append(Mistake(place, "only plain words can be keys here"))
             continue
-        key = key_node.value
+        if key_node.tag == f"{_YAML}merge":
+            problem = "only plain words can be keys here, and `<<` is none"
+            document.mistakes.append(Mistake(place, problem, "write out what it stands for"))
+            continue
+        key = _cleaned(document, key_node.text, place)
         if key in mapping:
             first = document.keys[*path, key]
             document.mistakes.append(Mistake(place, f"`{key}` is here twice", f"the first is at {first}"))
@@ -118,5 +154,40 @@ def _convert_mapping(document: Document, node: yaml.MappingNode, path: Path_) ->
     return mapping
 
 
-def _place(document: Document, mark: yaml.Mark) -> Place:
-    return Place(document.file, mark.line + 1, mark.column + 1)
+def _scalar(document: Document, node: Node, text: str, place: Place) -> Any:
+    if node.tag in _TEXTS:
+        return _cleaned(document, text, place)
+    try:
+        value = _CONSTRUCT[node.tag](yaml.ScalarNode(node.tag, text[:_LONGEST_NUMBER]))
+    except (ValueError, LookupError):
+        document.mistakes.append(_no_value(node, place))
+        return None
+    if isinstance(value, bool) or value is None:
+        return value
+    if len(text) > _LONGEST_NUMBER or not -_MAX_NUMBER <= value < _MAX_NUMBER:
+        document.mistakes.append(Mistake(place, f"`{_short(text)}` is out of reach", "if it is a text, quote it"))
+        return None
+    if str(value) != text:
+        value = Whole(value) if isinstance(value, int) else Fraction(value)
+        value.written = text
+    return value
+
+
+def _cleaned(document: Document, text: str, place: Place) -> str:
+    """A text without what no name, path or pattern can hold; that is a mistake."""
+    if text.isprintable():
+        return text
+    cleaned = text.replace("\0", "").encode(errors="ignore").decode()
+    if cleaned != text:
+        document.mistakes.append(Mistake(place, "holds a NUL or half a character", "no name, path or pattern does"))
+    return cleaned
+
+
+def _no_value(node: Node, place: Place) -> Mistake:
+    tag = node.tag.replace(_YAML, "!!")
+    what = f"{tag} {_short(node.text)}" if node.text else tag
+    return Mistake(place, f"not a plain value: `{what}`", "leave the tag out, or quote the text")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

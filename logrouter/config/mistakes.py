@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from logrouter.errors import UserError
 
+_TOLD, _SHOWN = 200, 250
+"""Mistakes that are told at once, and characters at either end of one."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
@@ -35,12 +38,18 @@ class Mistake:
     @property
     def lines(self) -> list[str]:
         """For people: what is wrong, and below it the remedy."""
-        return [f"{self.place}: {self.problem}", *([f"    {self.remedy}"] if self.remedy else [])]
+        told = f"{self.place}: {_short(self.problem)}"
+        return [told, *([f"    {_short(self.remedy)}"] if self.remedy else [])]
 
     @property
     def sentence(self) -> str:
         """The same on one line."""
         return "; ".join(map(str.strip, self.lines))
+
+
+def _short(text: str) -> str:
+    """Whoever writes a value of a megabyte need not read it."""
+    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}...{text[-_SHOWN:]}"
 
 
 class ConfigError(UserError):
@@ -53,7 +62,9 @@ class ConfigError(UserError):
     @property
     def lines(self) -> list[str]:
         """All of them, below a line that says how many."""
-        return [f"{self.count}; nothing was started", *(line for mistake in self.mistakes for line in mistake.lines)]
+        told = [line for mistake in self.mistakes[:_TOLD] for line in mistake.lines]
+        more = [f"and {len(self.mistakes) - _TOLD} more"] if len(self.mistakes) > _TOLD else []
+        return [f"{self.count}; nothing was started", *told, *more]
 
     @property
     def count(self) -> str:

@@ -47,9 +47,18 @@ def _addresses(given: Any) -> list[Address]:
 
 def _address(text: Any) -> Address:
     found = _ADDRESS.fullmatch(text) if isinstance(text, str) else None
-    if found is None or not 0 < int(found[3]) < 65_536:
+    if found is None or not 0 < int(found[3]) < 65_536 or not _is_host(found[1] or found[2]):
         raise ValueError(f"{text!r} is no address\nwrite host:port, such as 127.0.0.1:5514, or [::1]:5514")
     return found[1] or found[2], int(found[3])
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name can be asked for at all."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _paths(given: Any) -> list[str]:

@@ -15,15 +15,25 @@ for _power, _letter in enumerate("kmgt", start=1):
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 
+MAX_SIZE = 1 << 50
+MAX_DURATION = 100 * _SECONDS["y"]
+"""Seconds: dates can be counted back by as much."""
+
 
 def parse_size(text: Any) -> int:
     """Bytes from `512`, `64 KiB`, `1GB`. Raises ValueError with a remedy behind a newline."""
-    return int(_parse(text, _BYTES, "a size", "write a number and KiB, MiB or GiB, such as 64 MiB"))
+    found = _parse(text, _BYTES, "a size", "write a number and KiB, MiB or GiB, such as 64 MiB")
+    if found > MAX_SIZE:
+        raise ValueError(f"{text} is out of reach\nwrite up to {MAX_SIZE >> 40} TiB")
+    return int(found)
 
 
 def parse_duration(text: Any) -> float:
     """Seconds from `10s`, `5 m`, `90d`. Raises ValueError with a remedy behind a newline."""
-    return _parse(text, _SECONDS, "a duration", "write a number and s, m, h, d, w or y, such as 90d")
+    found = _parse(text, _SECONDS, "a duration", "write a number and s, m, h, d, w or y, such as 90d")
+    if found > MAX_DURATION:
+        raise ValueError(f"{text} is out of reach\nwrite up to {MAX_DURATION / _SECONDS['y']:g}y")
+    return found
 
 
 def _parse(text: Any, units: dict[str, float] | dict[str, int], what: str, remedy: str) -> float:

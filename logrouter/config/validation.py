@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from logrouter.config.document import Document, Path_
 from logrouter.config.mistakes import Mistake, did_you_mean
 
+_MOST = 100
+"""Mistakes of one value; to find what was meant takes a while for each."""
+
 
 class Strict(BaseModel):
     """A frozen model that knows all its keys and turns no number into a text.
@@ -35,7 +38,13 @@ def validate(document: Document, model: type[Model], data: Any = None, at: Path_
     try:
         return model.model_validate({} if given is None and not at else given)
     except ValidationError as error:
-        document.mistakes.extend(_mistake(document, model, at, dict(found)) for found in error.errors())
+        found = error.errors(include_url=False)
+        said = {mistake.place for mistake in document.mistakes}  # what is no value is none of this kind either
+        mistakes = [_mistake(document, model, at, dict(each)) for each in found[:_MOST]]
+        document.mistakes.extend(mistake for mistake in mistakes if mistake.place not in said)
+        if len(found) > _MOST:
+            more = f"there are {len(found) - _MOST} more mistakes behind this"
+            document.mistakes.append(Mistake(document.place((*at, *found[_MOST]["loc"])), more))
         return None
 
 
@@ -53,7 +62,8 @@ def _mistake(document: Document, model: type[BaseModel], at: Path_, found: Mappi
     if kind in ("literal_error", "enum"):
         return Mistake(document.place(path), f"expected {context['expected']}")
     message = found["msg"].replace("Input should be", "this should be").replace("valid dictionary", "mapping of keys")
-    return Mistake(document.place(path), message)
+    is_unquoted = kind == "string_type" and isinstance(found.get("input"), int | float)
+    return Mistake(document.place(path), message, "quote it" if is_unquoted else "")
 
 
 def known_keys(model: type[BaseModel], path: Path_) -> set[str]:

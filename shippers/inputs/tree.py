@@ -14,6 +14,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 Inode = tuple[int, int]
 """Device and inode: what one file is while it is there."""
@@ -51,7 +52,9 @@ class Tree:
 
     def expand(self, glob: str) -> Iterator[str]:
         """The paths that a glob names, some of which may not be there."""
-        return self._expand("", os.path.abspath(glob).split("/")[1:])
+        parts = os.path.abspath(glob).split("/")[1:]
+        repeated = (part == before == "**" for before, part in pairwise(["", *parts]))
+        return self._expand("", [part for part, is_repeated in zip(parts, repeated, strict=True) if not is_repeated])
 
     def _expand(self, directory: str, parts: list[str]) -> Iterator[str]:
         if not parts:

@@ -94,7 +94,7 @@ default: archvie
         "rules.yaml:10:20: `mesage` is no field of a record | did you mean `message`?",
         "rules.yaml:10:40: bad regex: invalid perl operator: (?= | " + RE2,
         "rules.yaml:10:59: `contians` is no test of a field | did you mean `contains`?",
-        "rules.yaml:12:12: this should be a valid string",
+        "rules.yaml:12:12: this should be a valid string | quote it",
         "rules.yaml:13:10: there is no destination `archvie` | did you mean `archive`?",
     ]
 
