@@ -7,10 +7,12 @@ each made only when somebody asks. Most records pass from the broker into an arc
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import compress
+from typing import NamedTuple
 
 import msgspec
 
@@ -132,8 +134,22 @@ def from_part(part: Part) -> Slice:
     )
 
 
-def salvage(part: Part) -> tuple[Slice | None, bytes]:
-    """What can be kept of a part whose body is not what its headers say, and the lines of it that cannot."""
+class Salvage(NamedTuple):
+    """What a part comes to whose body is not what its headers say.
+
+    piece: the records that can be kept.   left: the lines that cannot.   claimed: where these say that they stood.
+    """
+
+    piece: Slice | None
+    left: bytes
+    claimed: tuple[tuple[int, int], ...]
+
+
+_POS, _END = re.compile(rb'(?<!\\)"pos":(\d{1,19})(?=[,}])'), re.compile(rb'(?<!\\)"end":(\d{1,19})(?=[,}])')
+
+
+def salvage(part: Part) -> Salvage:
+    """What can be kept of a part whose body is not what its headers say."""
     places, kept, left = [], [], []
     before = part.from_
     for line in split_lines(part.body):
@@ -150,7 +166,16 @@ def salvage(part: Part) -> tuple[Slice | None, bytes]:
             left.append(line)
     body = b"".join(kept)
     piece = Slice(part.key, part.source, part.service, part.host, part.severity, part.first, part.last, body, places)
-    return piece if places else None, b"".join(left)
+    claimed = tuple(span for line in left if (span := _claimed(line, part)) is not None)
+    return Salvage(piece if places else None, b"".join(left), claimed)
+
+
+def _claimed(line: bytes, part: Part) -> tuple[int, int] | None:
+    """Where a line stood that is no record, if it says so: what is laid aside with it is missing to nobody."""
+    pos, end = _POS.search(line), _END.search(line)
+    if pos is None or end is None or not part.from_ <= int(pos[1]) < int(end[1]) <= part.to:
+        return None
+    return int(pos[1]), int(end[1])
 
 
 def from_record(key: str, record: Record) -> Slice:

@@ -14,7 +14,7 @@ parts may it have gaps: these are theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import le
 from typing import Generic, NamedTuple, TypeVar
@@ -79,6 +79,7 @@ class _Held(Generic[Token]):
     shared: bool
     size: int = 0
     again: bool = False
+    laid_aside: list[tuple[int, int]] = field(default_factory=list)
     slices: dict[int, Slice | None] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
     repeated: int = 0
@@ -127,9 +128,17 @@ class Assembly(Generic[Token]):
         self._forget_at = 0.0
         self.held = self.held_bytes = 0
 
-    def add(self, part: Part, piece: Slice | None, token: Token, now: float) -> list[Release[Token]]:
+    def add(
+        self,
+        part: Part,
+        piece: Slice | None,
+        token: Token,
+        now: float,
+        laid_aside: Sequence[tuple[int, int]] = (),
+    ) -> list[Release[Token]]:
         """Take a part; `piece` is None for one whose body was set aside. Says what can be released now.
 
+        laid_aside: where records of it stood that are among the dead letters; nobody waits for these.
         Raises WireError for one that would make another gap in a source that has too many.
         """
         chain = self._chain(part, now)
@@ -148,6 +157,7 @@ class Assembly(Generic[Token]):
             held.size += len(part.body)
             self.held_bytes += len(part.body)
         held.again |= part.again
+        held.laid_aside += laid_aside
         held.tokens.append(token)
         self.held += 1
         released = self._advance(chain)
@@ -238,6 +248,11 @@ class Assembly(Generic[Token]):
         late = bool(missing) and missing[0][0] < chain.next
         pieces = [piece for piece in held.slices.values() if piece is not None]
         starts, ends = _runs(pieces)
+        if held.laid_aside:
+            starts, ends = (
+                sorted(starts + [s for s, _ in held.laid_aside]),
+                sorted(ends + [e for _, e in held.laid_aside]),
+            )
         covers = starts[:1] == [held.from_] and ends[-1:] == [held.to] and starts[1:] == ends[:-1]
         if missing == ((held.from_, held.to),) and (covers or all(map(le, ends, starts[1:]))):
             new = _New(tuple(pieces))

@@ -18,7 +18,6 @@ from logrouter.errors import WireError
 from logrouter.faultpoint import reach
 from logrouter.keys import matcher
 from logrouter.ledger.ledger import INGRESS, Ledger
-from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.probe import is_probe
 from logrouter.probe import key as probe_key
@@ -173,7 +172,7 @@ class Serving:
         try:
             if is_batch(message):
                 part = self._ownership.attribute(from_message(message), message.user_id, self._group.entry)
-                self._put(self._assembly.add(part, self._read_body(part, message), delivery, time.monotonic()))
+                self._take_part(part, delivery)
             elif message.type == BARRIER:
                 self._retransmission.passed(message.message_id, self._assembly.held_of, time.monotonic(), time.time())
                 self._group.deliveries.append(delivery)
@@ -186,14 +185,17 @@ class Serving:
         except Exception as error:  # noqa: BLE001  # anybody may have written the message
             self._group.lay_aside(message, error, delivery)
 
-    def _read_body(self, part: Part, message: Message) -> Slice | None:
-        """The records of a part; those that do not decode are laid among the dead letters, and the rest is taken."""
+    def _take_part(self, part: Part, delivery: Delivery) -> None:
+        """Take a part; records that do not decode are laid among the dead letters, and the rest is taken."""
+        piece: Slice | None
+        laid_aside: tuple[tuple[int, int], ...] = ()
         try:
-            return from_part(part)
+            piece = from_part(part)
         except WireError as error:
-            piece, left = salvage(part)
-            self._group.lay_aside(replace(message, body=left or part.body, content_encoding=""), error)
-            return piece
+            piece, left, laid_aside = salvage(part)
+            message = replace(delivery.message, body=left or part.body, content_encoding="")
+            self._group.lay_aside(message, error)
+        self._put(self._assembly.add(part, piece, delivery, time.monotonic(), laid_aside))
 
     def _take_probe(self, delivery: Delivery) -> None:
         """Nothing is to be done but to acknowledge it, at once: a shipper waits for that on the embedded broker."""
