@@ -214,16 +214,18 @@ class Agent:
     async def _ship(self, files: Files, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE
         while not stop.is_set():
+            began = time.monotonic()
             try:
                 async with self._broker.session() as session:
                     self._unreachable.end(broker=self._broker.name)
                     await self._wait_for_routers(session, stop)
-                    pause = pause if self._refused.holds else _FIRST_PAUSE
                     await self._publish(session, files, stop)
             except Forbidden as error:
                 self._refused.begin(broker=self._broker.name, reason=f"{error}; {error.remedy}")
             except BrokerError as error:
                 self._unreachable.begin(broker=self._broker.name, reason=error)
+            if time.monotonic() - began > _LONGEST_PAUSE:
+                pause = _FIRST_PAUSE  # it worked for a while; a session that only just began says nothing
             await wait(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
             pause = min(pause * 2, _LONGEST_PAUSE)
 
