@@ -109,7 +109,7 @@ def test_what_a_user_gets_wrong(terminal: Open, tmp_path: Path) -> None:
     (tmp_path / f"{FAKE}{NAME}.yaml").write_text(f"rules: [{{name: {name}, match: {name}, to: {name}}}]")
     first, second = (f'{{name: "{each}{said}", match: {name}, to: discard}}' for each in "ab")
     (tmp_path / "good.yaml").write_text(f"rules: [{first}, {second}]")
-    for status, arguments, says in (
+    tried = (
         (2, ("check", f"{FAKE}{NAME}.yaml"), f"there is no destination `{said}`"),
         (2, ("check", evil), printable(NAME)),
         (2, ("up", "--rules", evil), f"there is no {said}"),
@@ -121,8 +121,8 @@ def test_what_a_user_gets_wrong(terminal: Open, tmp_path: Path) -> None:
         (2, ("tail", "--severity", evil), "Invalid value"),
         (2, ("up", "--config", evil), printable(NAME)),
         (2, ("run", "--broker", evil), ""),
-    ):
-        shown = terminal(*arguments, columns=1000)
+    )
+    for shown, (status, _, says) in [(terminal(*each[1], columns=1000), each) for each in tried]:
         assert shown.end() == status, shown.raw
         assert_harmless(shown, says)
         assert "Traceback" not in shown.raw
