@@ -81,7 +81,9 @@ def terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Open]:
     def start(*arguments: object, columns: int = 80, **variables: str) -> Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        sized = {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
+        # Unbuffered, Python loses what is left of a text when a signal interrupts its writing.
+        unwanted = {"COLUMNS", "LINES", "NO_COLOR", "PYTHONUNBUFFERED"}
+        sized = {name: value for name, value in environment.items() if name not in unwanted}
         process = subprocess.Popen(
             [str(PROGRAM), *map(str, arguments)],
             cwd=tmp_path,

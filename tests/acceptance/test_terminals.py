@@ -15,10 +15,12 @@ import yaml
 
 from acceptance.conftest import Command
 from acceptance.terminal import Open, Terminal
+from logrouter.batch import Part, to_message
 from logrouter.broker import connect
 from logrouter.broker.contract import EXCHANGE
 from logrouter.message import Message
 from logrouter.printable import printable
+from logrouter.record import Record, encode_lines
 
 HIDDEN = {
     character
@@ -107,7 +109,7 @@ def test_what_a_user_gets_wrong(terminal: Open, tmp_path: Path) -> None:
     (tmp_path / f"{FAKE}{NAME}.yaml").write_text(f"rules: [{{name: {name}, match: {name}, to: {name}}}]")
     first, second = (f'{{name: "{each}{said}", match: {name}, to: discard}}' for each in "ab")
     (tmp_path / "good.yaml").write_text(f"rules: [{first}, {second}]")
-    for status, arguments, says in (
+    tried = (
         (2, ("check", f"{FAKE}{NAME}.yaml"), f"there is no destination `{said}`"),
         (2, ("check", evil), printable(NAME)),
         (2, ("up", "--rules", evil), f"there is no {said}"),
@@ -119,8 +121,8 @@ def test_what_a_user_gets_wrong(terminal: Open, tmp_path: Path) -> None:
         (2, ("tail", "--severity", evil), "Invalid value"),
         (2, ("up", "--config", evil), printable(NAME)),
         (2, ("run", "--broker", evil), ""),
-    ):
-        shown = terminal(*arguments, columns=1000)
+    )
+    for shown, (status, _, says) in [(terminal(*each[1], columns=1000), each) for each in tried]:
         assert shown.end() == status, shown.raw
         assert_harmless(shown, says)
         assert "Traceback" not in shown.raw
@@ -147,11 +149,17 @@ def test_what_is_listened_to(terminal: Open, tmp_path: Path) -> None:
     for tail in tails:
         tail.wait_for("listening for #")
 
+    record = Record(EVIL, f"s{NAME}", f"h{NAME}", EVIL, EVIL, "forged", 0, 1, app=EVIL, fields={EVIL: EVIL})
+    forged = Part(
+        "forged", 0, 0, 1, 0, ("s.h.error",), f"s{NAME}", f"h{NAME}", "error", 1, 0, 0, encode_lines([record])
+    )  # fmt: skip
+
     async def publish() -> None:
         headers = {"x-logrouter-source": EVIL, f"x{EVIL}": EVIL}
         async with connect(f"unix:{tmp_path}/state/logrouter.sock", tmp_path / "state").session() as session:
             for key in (f"k{NAME}", f"k{FAKE}.h{NAME}.error"):
                 await session.publish(EXCHANGE, Message(key, EVIL.encode(), headers=headers, app_id=EVIL))
+            await session.publish(EXCHANGE, to_message(forged))
             broken = Message(f"b{NAME}", EVIL.encode(), type="logrouter.batch/1", content_type=EVIL, headers=headers)
             await session.publish(EXCHANGE, broken)
 
@@ -166,8 +174,9 @@ def test_what_is_listened_to(terminal: Open, tmp_path: Path) -> None:
     up.wait_for("message.dead")
     for each in (*tails, up):
         assert each.interrupt() == 0
-    assert_harmless(columns, ours, foreign, printable(EVIL), printable(f"ERROR {EVIL}"))
+    assert_harmless(columns, ours, foreign, printable(EVIL), printable(f"ERROR {EVIL}"), printable(f"s{NAME}@h{NAME}"))
     assert_harmless(objects)
     assert_harmless(up, drawn=True)
     records = [json.loads(line) for line in objects.raw.splitlines() if line.startswith("{")]
-    assert {record["service"] for record in records} >= {f"web{FAKE}{NAME}", f"k{NAME}"}
+    assert {each["service"] for each in records} == {f"web{FAKE}{NAME}", f"k{NAME}", f"k{FAKE}", f"s{NAME}"}
+    assert next(each["app"] for each in records if "app" in each) == EVIL

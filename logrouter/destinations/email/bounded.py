@@ -28,8 +28,7 @@ _PATIENCE = 30.0
 _BYTES = 512 << 20
 """Of address space, of which Python and Jinja take some 100 MB."""
 
-
-_ENVIRONMENT = ("PYTHONHOME", "PYTHONPATH", "LANG", "LC_ALL")
+_ENVIRONMENT = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """What a Python needs of ours, and no password."""
 
 

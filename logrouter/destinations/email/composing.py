@@ -32,7 +32,6 @@ _LIST_ID_LENGTH = 255
 _DOMAIN_LENGTH = 200
 """Characters of the domain in a Message-ID, which the broker takes up to 255 of."""
 
-
 _shipped = Templates(SHIPPED)
 
 
