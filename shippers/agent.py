@@ -34,8 +34,10 @@ from logrouter.waiting import raise_first, wait
 from shippers.checkpoint import Checkpoint
 from shippers.draining import drained, until
 from shippers.input import Input
+from shippers.inputs.budget import most_open
 from shippers.inputs.files import GRACE, Files
 from shippers.inputs.follower import TICK
+from shippers.inputs.identity import shown
 from shippers.inputs.spooled import Spools
 from shippers.inputs.watches import Watches
 from shippers.lease import Lease
@@ -59,6 +61,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
 
 _FIRST_LOOK = 0.02
 """The first pause for a router: one in the same process is there in a moment."""
+
+_DESCRIPTORS_OF_WORKER = 4
 
 _ABSENT_SECONDS = 1.0
 """A router that starts at the same time is not missed."""
@@ -130,7 +134,9 @@ class Agent:
         try:
             spools = self._spools = Spools(self._state / "spool", self._spooled, self._host)
             watches = Watches.of_this_system()
-            files = self._files = Files([*self._inputs, *spools.inputs], positions, self._grace, watches=watches)
+            followed = [*self._inputs, *spools.inputs]
+            most = most_open(_DESCRIPTORS_OF_WORKER * (self._workers.count if self._workers else 0))
+            files = self._files = Files(followed, positions, self._grace, watches=watches, most_open=most)
         except OSError:
             positions.close()
             raise
@@ -150,6 +156,7 @@ class Agent:
             spools.turn(files, time.monotonic())
             await self._lease.close()
             await checkpoint.save()
+            await self._rounds.close()
             files.close()
             watches.close()
             positions.close()
@@ -167,7 +174,8 @@ class Agent:
         await until(lambda: self._rounds.done >= scan, self._over)
         if self._files is None or self._spools is None:
             return []
-        return await drained(self._files, self._spools, self._over)
+        left = await drained(self._files, self._spools, self._over)
+        return [*left, *(f"{shown(glob)}: its directory does not answer" for glob in self._rounds.hanging)]
 
     def progress(self) -> list[Progress]:
         """How far each input is, in the order in which they were given."""

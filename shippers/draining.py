@@ -26,7 +26,7 @@ async def until(holds: Callable[[], bool], over: asyncio.Event) -> None:
 
 async def drained(files: Files, spools: Spools, over: asyncio.Event) -> list[str]:
     """What is left when the rest is confirmed, or all is over."""
-    targets = [(follower, follower.size) for follower in files if follower.segment is None]
+    targets = await _met(files, over)
     await until(lambda: spools.ended, over)
     held = spools.held()
     await until(lambda: all(_is_confirmed(*each) for each in held), over)
@@ -48,6 +48,23 @@ async def drained(files: Files, spools: Spools, over: asyncio.Event) -> list[str
             if not _is_confirmed(segment, size)
         ]
     )
+
+
+async def _met(files: Files, over: asyncio.Event) -> list[tuple[Follower, int]]:
+    """All files with their sizes; those that wait to be opened once they have been. Others that are closed are done."""
+    found = [(follower, follower.size) for follower in files if follower.segment is None]
+    waiting = set(files.budget.waiting)
+
+    def are_met() -> bool:
+        for inode in list(waiting):
+            if (follower := files.follower_of(inode)) is not None:
+                found.append((follower, follower.size))
+            if follower is not None or inode not in files.budget.waiting:
+                waiting.discard(inode)
+        return not waiting
+
+    await until(are_met, over)
+    return found
 
 
 def _is_through(follower: Follower, size: int) -> bool:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from logrouter.observe.events import SCAN_FAILED
 from logrouter.waiting import wait
 from shippers.input import Input
-from shippers.inputs.discovery import discover
 from shippers.inputs.files import Files
 from shippers.inputs.follower import TICK
+from shippers.inputs.scans import Scans
 from shippers.inputs.watches import Watches
 
 _LOOK_SECONDS = 1.0
@@ -27,14 +27,16 @@ _SCAN_SECONDS = 10.0
 _SCANS_APART = 1.0
 """Seconds at least between two scans that the kernel's word leads to: a busy directory costs no more than unwatched."""
 
+_TURN_SECONDS = 0.25
+"""Until the next scan where files wait for others to be closed."""
+
 
 class Rounds:
     """Looks for the files of `inputs`, but in `excluded` directories.   begun, done: how many scans."""
 
     def __init__(self, inputs: Sequence[Input], excluded: Sequence[str]) -> None:
         self.begun = self.done = 0
-        self._inputs = inputs
-        self._excluded = excluded
+        self._scans = Scans(inputs, excluded)
         self._look_due = 0.0
         self._scanned_at = -math.inf
         self._stirred = asyncio.Event()
@@ -43,6 +45,15 @@ class Rounds:
         """Scan as soon as can be."""
         files.scan_due = 0.0
         self._stirred.set()
+
+    @property
+    def hanging(self) -> list[str]:
+        """The globs whose directories do not answer."""
+        return self._scans.hanging
+
+    async def close(self) -> None:
+        """Look at nothing any longer."""
+        await self._scans.close()
 
     def stir(self) -> None:
         """End the rest."""
@@ -77,11 +88,15 @@ class Rounds:
         files.scan_due = began + _SCAN_SECONDS
         self.begun += 1
         try:
-            found = await asyncio.to_thread(discover, self._inputs, self._excluded)
+            found, is_told = await self._scans.scan(watches)
+            opened = await self._scans.open(files.wanted(found, time.monotonic()))
         except Exception as error:  # noqa: BLE001  # the files that are followed are read on
             SCAN_FAILED.happened(reason=f"{type(error).__name__}: {error}")
             return
-        if not await asyncio.to_thread(watches.look_at, found.wanted):
+        files.apply(found, time.monotonic(), opened)
+        if files.budget.waiting:
+            files.scan_due = min(files.scan_due, time.monotonic() + _TURN_SECONDS)
+        elif not is_told or files.budget.is_short:
             files.scan_due = min(files.scan_due, began + _LOOK_SECONDS)
-        files.apply(found, time.monotonic())
-        self.done = self.begun
+        if not self._scans.is_late:
+            self.done = self.begun

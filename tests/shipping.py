@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -103,9 +104,11 @@ class Reader:
         *inputs: Input,
         glob: str = "*.log",
         watches: Watches | None = None,
+        most_open: int = sys.maxsize,
         **settings: Any,
     ) -> None:
         self.watches = watches
+        self.most_open = most_open
         self.state = directory / "state"
         self.logs = directory / "logs"
         self.log = self.logs / "app.log"
@@ -117,7 +120,7 @@ class Reader:
 
     def start(self) -> None:
         self.positions = Positions(self.state, "machine")
-        self.files = Files(self.inputs, self.positions, settling=0.0, watches=self.watches)
+        self.files = Files(self.inputs, self.positions, settling=0.0, watches=self.watches, most_open=self.most_open)
 
     def stop(self, *, save: bool = True) -> None:
         """End it; without a save it is as if killed after the last one."""

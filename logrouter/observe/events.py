@@ -194,6 +194,17 @@ INPUT_UNWATCHED = Event(
     _info,
     "the kernel does not tell of every change to files ({reason}); they are looked at each second instead",
 )
+INPUT_HANGS = Event(
+    "input.hangs", _warning, "{path} has not answered for {seconds} s; files below it wait, all others are read"
+)
+INPUT_ANSWERS = Event("input.answers", _info, "{path} answers again")
+INPUT_IN_TURN = Event(
+    "input.in_turn",
+    _warning,
+    "{files} files are followed and {most} may be open, so they are read in turn; to have all open at once set "
+    "LimitNOFILE= of the unit, or ulimit -n, to more",
+)
+INPUT_OPEN = Event("input.open", _info, "all {files} files that are followed can be open at once again")
 FOLLOWING = Event("input.following", _info, "following {what}")
 NOT_TRIED = Event("input.not_tried", _info, "{input}: nothing is listened for in a dry run")
 QUIET = Event(

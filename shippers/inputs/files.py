@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,8 +17,10 @@ from typing import TypeVar
 
 from logrouter.statement import SourceStatement
 from shippers.input import Input
+from shippers.inputs.budget import NONE, Budget
 from shippers.inputs.content import Rewritten, content_of
-from shippers.inputs.discovery import Discovery, Listing, Origin
+from shippers.inputs.descriptors import Opened, close_all, open_all
+from shippers.inputs.discovery import Discovery, Listing, Origin, Wanted, stamp_of
 from shippers.inputs.finding import SETTLING, Finding
 from shippers.inputs.follower import QUIET, Follower
 from shippers.inputs.followers import Followers
@@ -53,8 +56,10 @@ class Files:
         inputs: Sequence[Input],
         positions: Positions,
         grace: float = GRACE,
+        *,
         settling: float = SETTLING,
         watches: Watches | None = None,
+        most_open: int = sys.maxsize,
     ) -> None:
         origins = {glob: Origin(settings, glob) for settings in reversed(inputs) for glob in settings.globs}
         self._origins = origins
@@ -67,12 +72,16 @@ class Files:
         self.tallies, self.turns, self.gone = followers.tallies, followers.turns, followers.gone
         self._known = Known(saved.files, saved.empty)
         self._places = Places(saved.looked_at, grace)
+        self._stalled = self._unsure = frozenset[str]()  # globs: open files there, and paths there, are left alone
+        self.budget = Budget(most_open)
         self._finding = Finding(
             origins,
             followers,
             self._known,
             self.notices,
             places=self._places,
+            budget=self.budget,
+            grace=grace,
             looked_before=set(origins) if positions.lost else set(saved.globs),
             settling=settling,
         )
@@ -85,15 +94,40 @@ class Files:
     def __iter__(self) -> Iterator[Follower]:
         return iter(self._followers)
 
-    def apply(self, discovery: Discovery, now: float) -> None:
-        """Open what is new, notice what was renamed or is gone, and let go of what is done with."""
-        self.scan_due = min(self.scan_due, self._finding.apply(discovery, now))
+    def wanted(self, discovery: Discovery, now: float) -> list[Wanted]:
+        """What is to be opened for `apply`: as much as may be, for which others that hold nothing new are closed."""
+        self._stalled, self._unsure = discovery.late & discovery.remote, discovery.late | discovery.remote
+        due = self.budget.due(discovery, self._finding.is_followed)
+        followed = self._followers.by_inode
+        self._close_for(len(followed) + len(due) - self.budget.most, now)
+        room = max(0, self.budget.most - len(followed))
+        self.budget.wait(due[room:], len(discovery.files))
+        files = discovery.files
+        return [Wanted(inode, files[inode].paths[0], files[inode].origin) for inode in due[:room]]
+
+    def apply(self, discovery: Discovery, now: float, opened: Opened | None = None) -> None:
+        """Take in what is new, notice what was renamed or is gone, and let go of what is done with.
+
+        opened: of what is `wanted`; by default it is opened here.
+        """
+        if opened is None:
+            opened = open_all({each.inode: each.path for each in self.wanted(discovery, now)})
+        tried = list(opened)
+        self.scan_due = min(self.scan_due, self._finding.apply(discovery, opened, now))
+        close_all(opened.values())  # what nobody has taken
+        for inode in tried:
+            if inode in self._followers.by_inode:
+                self.budget.opened(inode)
+            else:
+                self.budget.closed(inode, NONE, now)
         self.look(now)
         self.notices.scanned(discovery)
 
     def look(self, now: float) -> None:
         """See which files have grown, and let go of what is done with."""
         for follower in self:
+            if follower.origin.glob in self._stalled:
+                continue
             self.turns.watch(follower)
             self._attempt(follower, now, partial(follower.look, now))
             if not (follower.failing or follower.ended):
@@ -132,6 +166,9 @@ class Files:
 
     def read(self, follower: Follower, now: float) -> Window | None:
         """The next window of a follower, if there is one now."""
+        if follower.origin.glob in self._stalled:
+            follower.due = now + QUIET
+            return None
         window = self._attempt(follower, now, partial(follower.read, now, final=self._is_final(follower, now)))
         if window is None and not follower.failing:
             if follower.segment is not None:
@@ -140,7 +177,7 @@ class Files:
                 self.turns.sleep(follower)
                 if now - follower.grown_at < 2 * QUIET:  # else it changed without growing, and may do that all the time
                     self.turns.watch(follower)
-            elif follower.matched and not _leads_to(follower):
+            elif follower.matched and follower.origin.glob not in self._unsure and not _leads_to(follower):
                 self.scan_due = now
         return window
 
@@ -154,11 +191,16 @@ class Files:
         """What is to be saved."""
         files = [*(follower.state() for follower in self._followers.unfinished()), *self._known]
         empty = {follower.path: follower.inode[1] for follower in self if not follower.source}
+        empty |= self._known.empty(self.budget.of_closed)
         return State(files, sorted(self._finding.looked_before), self._places.looked_at, empty=empty)
 
     def standings(self) -> list[SourceStatement]:
         """How far each source is, also of those that are gone and not yet forgotten."""
         return self._followers.standings(self._known)
+
+    def follower_of(self, inode: Inode) -> Follower | None:
+        """Whoever follows a file, if it is open."""
+        return self._followers.by_inode.get(inode)
 
     def reread(self, source: str) -> Reread | None:
         """A source that is to be read once more; None for one that is not known, or whose content is gone."""
@@ -170,8 +212,8 @@ class Files:
         origin = self._origins.get(saved.glob) if saved else None
         if saved is None or origin is None:
             return None
-        listing = Listing()
-        for path in dict.fromkeys([saved.path, *(path for path, _ in listing.beside(saved.path))]):
+        beside = Listing().beside(saved.path).values()
+        for path in dict.fromkeys([saved.path, *(path for path, _ in beside)]):
             with contextlib.suppress(OSError):
                 fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
                 if saved.recognises(content_of(fd, path)):
@@ -185,6 +227,30 @@ class Files:
     def close(self) -> None:
         """Let go of all."""
         self._followers.close()
+
+    def _close_for(self, others: int, now: float) -> None:
+        """Close files that hold nothing new, the quietest first, for so many others."""
+        quietest = sorted(self, key=lambda follower: follower.grown_at) if others > 0 else ()
+        closed = 0
+        for follower in quietest:
+            if closed < others and _can_be_closed(follower) and follower.origin.glob not in self._stalled:
+                closed += self._close(follower, now)
+
+    def _close(self, follower: Follower, now: float) -> bool:
+        """Close a file until it holds more, if it still holds nothing new."""
+        stamp = NONE
+        if not follower.failing:
+            stamp = stamp_of(os.fstat(follower.fd))
+            self._attempt(follower, now, partial(follower.look, now))
+            if follower.failing or follower.ended or not _can_be_closed(follower):
+                return False
+        if not follower.matched:  # it is looked for beside the name that it has now
+            follower.path = _name_beside(follower) or follower.path
+        self._known.keep(follower, stamp)
+        self._followers.leave(follower)
+        self.unsaved.discard(follower)
+        self.budget.closed(follower.inode, stamp, now)
+        return True
 
     def _is_quiet(self, follower: Follower, now: float) -> bool:
         """Whether there is nothing to be read for a while, nor anything under way that may have to be read again."""
@@ -231,10 +297,29 @@ class Files:
         self._followers.let_go(follower)
 
 
+def _can_be_closed(follower: Follower) -> bool:
+    """Whether it can be opened again, and goes on where it was."""
+    is_at_rest = follower.failing or (follower.exhausted and not follower.waits)
+    is_known = follower.saved or not follower.source
+    is_done_with = follower.segment is not None or follower.ended or follower.chain.pending
+    return is_at_rest and is_known and not is_done_with and bool(follower.matched or _name_beside(follower))
+
+
+def _name_beside(follower: Follower) -> str:
+    """What a file that was renamed is called now, where that is in the same directory; '' elsewhere."""
+    name = os.readlink(f"/proc/self/fd/{follower.fd}")  # noqa: PTH115  # paths are plain strings here
+    is_beside = os.path.dirname(name) == os.path.dirname(os.path.realpath(follower.path))  # noqa: PTH120
+    return name if is_beside and _names(name, follower.inode) else ""
+
+
 def _leads_to(follower: Follower) -> bool:
     """Whether the follower's path still names its file."""
+    return _names(follower.path, follower.inode)
+
+
+def _names(path: str, inode: Inode) -> bool:
     try:
-        status = os.stat(follower.path)  # noqa: PTH116  # a string, looked at forty times a second
+        status = os.stat(path)  # noqa: PTH116  # a string, looked at forty times a second
     except OSError:
         return False
-    return (status.st_dev, status.st_ino) == follower.inode
+    return (status.st_dev, status.st_ino) == inode

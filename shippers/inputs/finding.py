@@ -13,23 +13,30 @@ from dataclasses import replace
 
 from logrouter.observe.events import FILE_GONE
 from shippers.input import is_compressed
+from shippers.inputs.budget import Budget
 from shippers.inputs.content import Rewritten
-from shippers.inputs.discovery import Discovery, Listing, Origin
+from shippers.inputs.descriptors import Opened, is_shortage, open_file
+from shippers.inputs.discovery import Discovery, Found, Listing, Origin, stamp_of
 from shippers.inputs.follower import Follower
 from shippers.inputs.followers import Followers
-from shippers.inputs.identity import shown
+from shippers.inputs.identity import Saved, shown
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
 from shippers.inputs.places import Places
+from shippers.inputs.tree import Inode
 from shippers.inputs.twins import Twins
 
 SETTLING = 3.0
 """Seconds for which a compressed file must not have changed before it is taken: it may be just being made."""
 
+_BEYOND = 8
+"""Files that may be open beyond the budget: those that were renamed with news in them are soon done with."""
+
 
 class Finding:
     """origins: of each glob.   known: the positions that nobody has claimed.   places: where files were.
 
+    grace: seconds for which a renamed file may still be written to.
     looked_before: the globs under which all has been seen once.   settling: see SETTLING.
     """
 
@@ -41,7 +48,9 @@ class Finding:
         notices: Notices,
         *,
         places: Places,
+        budget: Budget,
         looked_before: set[str],
+        grace: float,
         settling: float = SETTLING,
     ) -> None:
         self.looked_before = looked_before
@@ -52,43 +61,76 @@ class Finding:
         self._places = places
         self._notices = notices
         self._twins = Twins(followers.by_inode)
-        self._is_first = True
+        self._budget = budget
+        self._grace = grace
+        self._met: set[str] = set()
+        self._missed: dict[str, float] = {}
+        self._there_before: set[Inode] = set()
         self._again = math.inf
 
-    def apply(self, discovery: Discovery, now: float) -> float:
-        """Open what is new, notice what was renamed or is gone; says when to discover again at the latest."""
+    def is_followed(self, inode: Inode) -> bool:
+        """Whether a file is followed, or its content is as another one."""
+        return inode in self._followers.by_inode or self._twins.is_followed(inode)
+
+    def apply(self, discovery: Discovery, opened: Opened, now: float) -> float:
+        """Take in what is new, notice what was renamed or is gone; says when to discover again at the latest.
+
+        opened: files that were opened since they were discovered.
+        """
         listing = Listing()
         self._again = math.inf
-        changed = [*self._meet(discovery, now), *self._miss(discovery, now)]
-        if self._is_first:
-            changed += self._look_for_renamed(listing, now)
+        met = self._origins.keys() - discovery.late
+        self._await_turns(discovery, opened, met - self.looked_before)
+        changed = [*self._meet(discovery, opened, now), *self._miss(discovery, now)]
+        changed += self._look_for_renamed(discovery, listing, now)
         followers = self._followers.by_inode.values()
-        for path, origin in self._places.passed_through(discovery.vacant, dict(changed), followers, listing, now):
-            self._open(path, origin, now)
-        self._places.looked_at = discovery.began
-        if self._is_first:
-            self._is_first = False
-            self.looked_before |= self._origins.keys()
+        places = self._places.passed_through(discovery, dict(changed), followers, listing, now)
+        for path, origin in places:
+            if not self._known.has_closed(path):  # those have been looked for
+                self._open(path, origin, now)
+        self._places.looked(met, discovery.began)
+        if not met <= self._met:
+            self._met |= met
+            self.looked_before |= met
             self._followers.changes += 1
         return self._again
 
-    def _meet(self, discovery: Discovery, now: float) -> Iterator[tuple[str, Origin]]:
-        """Open or greet each file that was found; yields the places where another may have been since the last look."""
+    def _await_turns(self, discovery: Discovery, opened: Opened, first_met: set[str]) -> None:
+        """Keep in mind which files are there at the first look under a glob, though they are opened later."""
+        self._there_before &= discovery.files.keys()
+        for inode, found in discovery.files.items():
+            if found.origin.glob in first_met and inode not in opened:
+                self._there_before.add(inode)
+
+    def _meet(self, discovery: Discovery, opened: Opened, now: float) -> Iterator[tuple[str, Origin]]:
+        """Take or greet each file that was found; yields the places where another may have been since the last look."""
         # What was compressed comes after what it may have been made of.
         for inode, found in sorted(discovery.files.items(), key=lambda item: is_compressed(item[1].paths[0])):
             follower = self._followers.by_inode.get(inode)
-            if follower is None and self._twins.is_followed(inode):
-                continue
-            if follower is None:
+            if follower is None and inode in opened:
                 is_new = not self._known.has(inode, found.paths[0])
-                if not self._open(found.paths[0], found.origin, now, matched=True) or is_new:
+                is_there = self._take_opened(opened.pop(inode), found, now)
+                self._there_before.discard(inode)
+                if is_new or not is_there:
                     yield found.paths[0], found.origin
+            elif follower is None:
+                continue
             elif follower.path not in found.paths:
                 yield follower.path, follower.origin
                 follower.path, follower.left_at, follower.matched = found.paths[0], now, True
                 self._followers.changes += 1
             elif not follower.matched:
                 follower.left_at, follower.matched = None, True
+
+    def _take_opened(self, opened: int | OSError, found: Found, now: float) -> bool:
+        """Follow a file; false if it is there no more."""
+        if isinstance(opened, int):
+            self._take(opened, found.paths[0], found.origin, now, matched=True)
+        elif isinstance(opened, FileNotFoundError):
+            return False
+        elif not is_shortage(opened):
+            self._notices.failed(found.paths[0], opened.strerror)
+        return True
 
     def _miss(self, discovery: Discovery, now: float) -> Iterator[tuple[str, Origin]]:
         """Notice which files no glob leads to any more; yields the places where they were."""
@@ -97,15 +139,16 @@ class Finding:
                 yield follower.path, follower.origin
                 follower.left_at, follower.matched = now, False
 
-    def _look_for_renamed(self, listing: Listing, now: float) -> Iterator[tuple[str, Origin]]:
-        """Find files that were renamed while nobody looked; yields the places where they were."""
-        for saved in self._known.unfinished():
-            origin = self._origins.get(saved.glob)
-            if origin is None:
+    def _look_for_renamed(self, discovery: Discovery, listing: Listing, now: float) -> Iterator[tuple[str, Origin]]:
+        """Find files that were renamed while nobody had them open; yields the places where they were."""
+        for saved, origin in self._missing(discovery):
+            beside = listing.beside(saved.path)
+            it = beside.get((saved.device, saved.inode))
+            if it is not None and self._rests(saved, it[1], now):
                 continue
-            for path, status in listing.beside(saved.path):
-                is_it = (status.st_dev, status.st_ino) == (saved.device, saved.inode)
-                if saved in self._known and (is_it or _is_of(path, saved.path)):
+            of_it = [path for path, _ in beside.values() if _is_of(path, saved.path)]
+            for path in of_it if it is None else [it[0], *of_it]:
+                if saved in self._known:
                     self._open(path, origin, now, known_only=True)
             if saved in self._known:
                 FILE_GONE.happened(path=shown(saved.path), position=saved.confirmed)
@@ -114,21 +157,54 @@ class Finding:
             if rewritten is None or rewritten.path != saved.path:
                 yield saved.path, origin
 
-    def _open(self, path: str, origin: Origin, now: float, *, matched: bool = False, known_only: bool = False) -> bool:
-        """Follow the file at `path`, unless it is followed already; false if there is none any more."""
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError:
+    def _missing(self, discovery: Discovery) -> list[tuple[Saved, Origin]]:
+        """The files that were not read to their end, and are not where they were."""
+        unfinished = [saved for saved in self._known.unfinished() if saved.glob in self._origins]
+        if not unfinished:
+            return []
+        unopened = {inode: each for inode, each in discovery.files.items() if not self.is_followed(inode)}
+        paths = {path for found in unopened.values() for path in found.paths}  # these are opened in their turn
+        return [
+            (saved, self._origins[saved.glob])
+            for saved in unfinished
+            if saved.glob not in discovery.late
+            and (saved.device, saved.inode) not in unopened
+            and saved.path not in paths
+        ]
+
+    def _rests(self, saved: Saved, status: os.stat_result, now: float) -> bool:
+        """Whether a file that was closed for others and then renamed is to be left alone now."""
+        closed = self._known.closed(saved)
+        if closed is None:
             return False
+        if closed == stamp_of(status):  # nothing new, and its writer may have it for a while
+            if now - self._missed.setdefault(saved.source, now) > self._grace:
+                del self._missed[saved.source]
+                self._known.give_up(saved)
+            return True
+        return len(self._followers.by_inode) >= self._budget.most + _BEYOND
+
+    def _open(self, path: str, origin: Origin, now: float, *, known_only: bool = False) -> None:
+        """Follow the file at `path`, to which no glob leads, unless it is followed already."""
+        try:
+            fd = open_file(path)
+        except FileNotFoundError:
+            return
         except OSError as error:
             self._notices.failed(path, error.strerror)
-            return True
+            return
+        self._take(fd, path, origin, now, known_only=known_only)
+
+    def _take(
+        self, fd: int, path: str, origin: Origin, now: float, *, matched: bool = False, known_only: bool = False
+    ) -> None:
+        """Follow an open file, unless it is followed already."""
         try:
             follower = Follower(fd, path, origin, now, self._followers.tallies[origin.settings])
         except OSError as error:
             os.close(fd)
             self._notices.failed(path, error.strerror)
-            return True
+            return
         follower.matched = matched
         try:
             is_new = not self._is_awaited(follower, now) and self._identify(follower, now, known_only=known_only)
@@ -139,7 +215,6 @@ class Finding:
             self._followers.add(follower)
         else:
             follower.close()
-        return True
 
     def _is_awaited(self, follower: Follower, now: float) -> bool:
         """Whether it is followed already, or is perhaps just being compressed: then a later look takes it."""
@@ -147,7 +222,7 @@ class Finding:
             return True
         status = os.fstat(follower.fd)
         is_fresh = is_compressed(follower.path) and time.time() - status.st_ctime < self.settling
-        if is_fresh and not self._is_first:
+        if is_fresh and follower.origin.glob in self._met:
             self._again = now + self.settling
             return True
         return False
@@ -164,7 +239,7 @@ class Finding:
             follower.resume(saved)
         elif known_only:
             return False
-        elif follower.origin.glob not in self.looked_before:
+        elif follower.origin.glob not in self.looked_before or follower.inode in self._there_before:
             follower.begin_as_set()
         if not follower.matched or (saved is not None and saved.path != follower.path):
             follower.left_at = now

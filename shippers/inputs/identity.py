@@ -70,10 +70,14 @@ class Saved:
             return self.recognises(content) and content.size(on_disk) == self.confirmed and content.ended
         return self.recognises(content)
 
+    def begins(self, content: Content) -> bool:
+        """Whether an open file begins as it did."""
+        return Mark.of(content.read(self.prefix.length, 0)) == self.prefix
+
     def recognises(self, content: Content) -> bool:
         """Whether an open file still has the bytes that were read from it."""
         try:
-            if Mark.of(content.read(self.prefix.length, 0)) != self.prefix:
+            if not self.begins(content):
                 return False
             return Mark.of(content.read(self.tail.length, self.confirmed - self.tail.length)) == self.tail
         except Rewritten:

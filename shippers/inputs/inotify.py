@@ -79,6 +79,11 @@ def is_local(path: str) -> bool:
     return _libc.statfs(os.fsencode(path), ctypes.byref(status)) == 0 and status[0] & 0xFFFFFFFF in _LOCAL
 
 
+def is_remote(path: str) -> bool:
+    """Whether it is there, and on a file system that is not local."""
+    return os.path.lexists(path) and not is_local(path)
+
+
 def _checked(result: int) -> int:
     if result < 0:
         number = ctypes.get_errno()

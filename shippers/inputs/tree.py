@@ -81,10 +81,10 @@ class Tree:
             if name[0] != "." and not entry.is_file(follow_symlinks=False):
                 yield from self._descend(f"{directory}/{name}", parts, seen)
 
-    def file(self, path: str) -> Inode | None:
-        """The inode of a regular file; None for anything else."""
+    def file(self, path: str) -> os.stat_result | None:
+        """The status of a regular file; None for anything else."""
         status = self._stat(path)
-        return (status.st_dev, status.st_ino) if status is not None and stat.S_ISREG(status.st_mode) else None
+        return status if status is not None and stat.S_ISREG(status.st_mode) else None
 
     def is_ours(self, path: str) -> bool:
         """Whether a path leads into a directory that is excluded."""

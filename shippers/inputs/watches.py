@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -40,6 +40,19 @@ class News:
 
     changed: list[Inode] = field(default_factory=list)
     is_elsewhere: bool = False
+
+
+@dataclass(slots=True)
+class Watched:
+    """Directories. names: patterns of those that matter, by descriptor.   is_told: whether all changes will be told.
+
+    is_remote: whether some are on file systems of other machines.   is_short: whether the kernel had no watch left.
+    """
+
+    names: dict[int, set[str]] = field(default_factory=dict)
+    is_told: bool = True
+    is_remote: bool = False
+    is_short: bool = False
 
 
 class Watches:
@@ -74,7 +87,7 @@ class Watches:
         try:
             descriptor = self._kernel.watch(f"/proc/self/fd/{fd}", inotify.MODIFY | inotify.ONCE)
         except OSError as error:
-            self._note(error)
+            self._is_used_up = self._is_shortage(error)
         else:
             self._quiet[descriptor], self._descriptors[inode] = inode, descriptor
 
@@ -91,27 +104,43 @@ class Watches:
         Not of those that were not watched before: what changed there since they were listed is not known. Nor on file
         systems of other machines. Of a directory that is not there its parent tells. May be called in a thread.
         """
-        kernel = self._kernel
-        if kernel is None:
-            return False
-        self._is_used_up = False
-        is_all, watched = True, dict[int, set[str]]()
+        watched = self.watch_directories(wanted)
+        self.keep([watched])
+        return watched.is_told
+
+    def watch_directories(self, wanted: Mapping[str, set[str]]) -> Watched:
+        """Watch these too, until `keep` is called without them. May be called in a thread."""
+        watched = Watched(is_told=self._kernel is not None)
         for directory, names in wanted.items():
+            watched.is_remote = watched.is_remote or inotify.is_remote(directory)
+            if self._kernel is None:
+                continue
             try:
-                descriptor = kernel.watch(directory, _OTHER_FILES | inotify.ONLY_DIRECTORY)
+                descriptor = self._kernel.watch(directory, _OTHER_FILES | inotify.ONLY_DIRECTORY)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                is_all = False
-                self._note(error)
+                watched.is_told = False
+                watched.is_short = watched.is_short or self._is_shortage(error)
             else:
-                watched.setdefault(descriptor, set()).update(names)
-                is_all = is_all and descriptor in self._directories and inotify.is_local(directory)
-        stale = self._directories.keys() - watched.keys()
-        self._directories = watched
-        for descriptor in stale:
-            kernel.forget(descriptor)
-        return is_all
+                watched.names.setdefault(descriptor, set()).update(names)
+                watched.is_told = watched.is_told and descriptor in self._directories
+        watched.is_told = watched.is_told and not watched.is_remote
+        return watched
+
+    def keep(self, watched: Iterable[Watched]) -> None:
+        """Watch these directories, and no others."""
+        names: dict[int, set[str]] = {}
+        self._is_used_up = False
+        for each in watched:
+            self._is_used_up = self._is_used_up or each.is_short
+            for descriptor, more in each.names.items():
+                names.setdefault(descriptor, set()).update(more)
+        stale = self._directories.keys() - names.keys()
+        self._directories = names
+        if self._kernel is not None:
+            for descriptor in stale:
+                self._kernel.forget(descriptor)
 
     def news(self) -> News:
         """What has been told since last asked, or a part of it; does not wait."""
@@ -136,10 +165,11 @@ class Watches:
         names = self._directories.get(event.descriptor)
         return names is None or not event.name or any(fnmatch.fnmatchcase(event.name, each) for each in names)
 
-    def _note(self, error: OSError) -> None:
+    def _is_shortage(self, error: OSError) -> bool:
+        """Whether there is no more of the kernel's watches, which is said."""
         if error.errno in _SHORTAGE:
-            self._is_used_up = True
             self._say(error)
+        return error.errno in _SHORTAGE
 
     def _say(self, error: OSError) -> None:
         if not self._is_said:

@@ -1,0 +1,136 @@
+"""Scans: a look into every base directory, each in a thread, so that one that hangs delays its own files alone.
+
+Inputs arrive, discoveries leave: what each directory last answered, and which have not answered in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from logrouter.observe.events import INPUT_ANSWERS, INPUT_HANGS, Condition
+from shippers.input import Input
+from shippers.inputs.descriptors import Opened, close_all, open_all
+from shippers.inputs.discovery import Discovery, Look, Origin, Wanted, by_base, joined, look, origins_of
+from shippers.inputs.identity import shown
+from shippers.inputs.threads import Threads
+from shippers.inputs.tree import Inode
+from shippers.inputs.watches import Watched, Watches
+
+_PATIENCE = 1.0
+"""Seconds for which a scan waits for the answers: longer looks are taken in by a later one."""
+
+_HANGS = 5.0
+"""Seconds after which it is said that a directory does not answer."""
+
+_AT_ONCE = 8
+"""Looks at a time, without those that are late."""
+
+_Answer = tuple[Look, Watched]
+
+
+@dataclass(slots=True)
+class _Base:
+    """A directory in which globs begin.   coming: the look that is under way, since the time `since`."""
+
+    origins: Sequence[Origin]
+    coming: asyncio.Task[_Answer] | None = None
+    since: float = 0.0
+    seen: Look | None = None
+    watched: Watched | None = None
+    hangs: Condition = field(default_factory=lambda: Condition(INPUT_HANGS, INPUT_ANSWERS))
+
+
+class Scans:
+    """Of what `inputs` lead to, but in `excluded` directories."""
+
+    def __init__(self, inputs: Sequence[Input], excluded: Sequence[str]) -> None:
+        self._origins = origins_of(inputs)
+        self._excluded = excluded
+        self._bases = {base: _Base(origins) for base, origins in by_base(self._origins).items()}
+        self._threads = Threads()
+        self._permits = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether a directory has not answered yet, and it is not said that it hangs."""
+        return any(base.coming is not None and not base.hangs.holds for base in self._bases.values())
+
+    @property
+    def hanging(self) -> list[str]:
+        """The globs whose directories do not answer."""
+        return [origin.glob for base in self._bases.values() if base.hangs.holds for origin in base.origins]
+
+    async def scan(self, watches: Watches) -> tuple[Discovery, bool]:
+        """What there is, and whether every change to that will be told from now on."""
+        began = time.monotonic()
+        for base in self._bases.values():
+            if base.coming is None:
+                base.coming, base.since = asyncio.create_task(self._look(base, watches)), began
+        begun = [base.coming for base in self._bases.values() if base.coming is not None and base.since == began]
+        if begun:  # whoever was late at the scan before has had its time
+            await asyncio.wait(begun, timeout=_PATIENCE)
+        late = {path for path, base in self._bases.items() if not _take(path, base, began)}
+        watched = {path: base.watched for path, base in self._bases.items() if base.watched is not None}
+        watches.keep(watched.values())
+        looks = {path: base.seen for path, base in self._bases.items() if base.seen is not None}
+        remote = {path for path, each in watched.items() if each.is_remote}
+        is_told = not late and all(each.is_told for each in watched.values())
+        return joined(self._origins, looks, late, remote), is_told
+
+    async def open(self, wanted: Iterable[Wanted]) -> Opened:
+        """Open files, those below each base in a thread. What does not answer is left out."""
+        paths: dict[str, dict[Inode, str]] = {}
+        for each in wanted:
+            paths.setdefault(each.origin.base, {})[each.inode] = each.path
+        opened = await asyncio.gather(*(self._open(self._bases[base], each) for base, each in paths.items()))
+        return {inode: fd for each in opened for inode, fd in each.items()}
+
+    async def close(self) -> None:
+        """Wait for nothing any longer."""
+        coming = [base.coming for base in self._bases.values() if base.coming is not None]
+        for task in coming:
+            task.cancel()
+        await asyncio.gather(*coming, return_exceptions=True)
+        self._threads.close()
+
+    async def _look(self, base: _Base, watches: Watches) -> _Answer:
+        def call() -> _Answer:
+            found = look(base.origins, self._excluded)
+            return found, watches.watch_directories(found.wanted)
+
+        async with self._permits:
+            answer = self._threads.run(call)
+            await asyncio.wait({answer}, timeout=_PATIENCE)
+        return await answer
+
+    async def _open(self, base: _Base, paths: Mapping[Inode, str]) -> Opened:
+        answer = self._threads.run(lambda: open_all(paths))
+        await asyncio.wait({answer}, timeout=_PATIENCE)
+        if answer.done():
+            return answer.result()
+        base.coming, base.since = asyncio.create_task(self._close_late(base, answer)), time.monotonic()
+        return {}
+
+    async def _close_late(self, base: _Base, answer: asyncio.Future[Opened]) -> _Answer:
+        """Until then the base gives the answer that it gave before."""
+        close_all((await answer).values())
+        assert base.seen is not None  # it led to these files
+        assert base.watched is not None
+        return base.seen, base.watched
+
+
+def _take(path: str, base: _Base, began: float) -> bool:
+    """Take in what a directory has answered; false if it has not."""
+    if base.coming is None or not base.coming.done():
+        waits = time.monotonic() - base.since
+        if waits >= _HANGS:
+            base.hangs.begin(path=shown(path), seconds=round(waits))
+        return False
+    base.seen, base.watched = base.coming.result()
+    base.coming = None
+    if base.since >= began:  # else it is slow, and may be so again
+        base.hangs.end(path=shown(path))
+    return True
