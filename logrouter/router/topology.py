@@ -111,9 +111,9 @@ async def _settle(session: Session, ledger: Ledger, queues: Collection[str]) -> 
     """
     known = noted(ledger.note(NOTE))
     if not set(queues).issubset(known):
-        await session.settle()
         now = _Declared(sorted({*known, *queues}))
         await asyncio.to_thread(ledger.commit, Entry(notes={NOTE: msgspec.json.encode(now).decode()}))
+        await session.settle()  # if it is killed meanwhile, its next life begins no sooner than this would have ended
 
 
 def noted(note: str) -> list[str]:
