@@ -6,7 +6,6 @@ not missing.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
@@ -96,7 +95,7 @@ def of_totals(contents: Contents, snapshot: Snapshot) -> Iterator[Finding]:
     name = contents.destination
     waiting = snapshot.aside[name].records if name in snapshot.aside else 0
     found = contents.records + contents.odd + contents.unread + contents.removed + snapshot.removed.get(name, 0)
-    short = sum(_decided(name, snapshot).values()) - waiting - found
+    short = snapshot.decided.get(name, 0) - waiting - found
     if short > 0:
         yield Finding(MISSING, short, f"{name}: {short} of the records that were decided for it are not in its files")
     elif short < 0:
@@ -108,23 +107,15 @@ def of_days(contents: Contents, snapshot: Snapshot) -> Iterator[Finding]:
     name = contents.destination
     if name in snapshot.aside or contents.wrong or contents.unread or contents.odd or contents.removed:
         return
-    decided, removed_until = _decided(name, snapshot), snapshot.removed_until.get(name, "")
-    months = {day for day in decided if len(day) == len("2026-11")}
-    held = Counter[str]()
-    for day, records in contents.days.items():
-        held[day[:7] if day[:7] in months else day] += records
+    decided = {day: records for (destination, day), records in snapshot.days.items() if destination == name}
+    removed_until = snapshot.removed_until.get(name, "")
     # A file of a day, in whatever time zone, may have had records of the day behind it.
     whole_from = (date.fromisoformat(removed_until) + timedelta(2)).isoformat() if removed_until else ""
     for day, records in sorted(decided.items()):
-        if day >= whole_from and records > held[day]:
-            short = records - held[day]
+        if day >= whole_from and records > contents.days[day]:
+            short = records - contents.days[day]
             text = f"{name}: {short} of the {records} records of {day} that were decided for it are not in its files"
             yield Finding(MISSING, short, text)
-
-
-def _decided(name: str, snapshot: Snapshot) -> Mapping[str, int]:
-    """Records that were decided for a destination, by day."""
-    return {day: records for (destination, day), records in snapshot.decided.items() if destination == name}
 
 
 def is_told_by_source(contents: Contents, snapshot: Snapshot) -> bool:

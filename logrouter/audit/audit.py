@@ -191,9 +191,7 @@ class Audit:
 
     def _total(self, told: Mapping[str, int]) -> Report:
         snapshot, archives = self._snapshot, self._archives
-        destinations = Counter[str]()
-        for (name, _), records in snapshot.decided.items():
-            destinations[name] += records
+        destinations = dict(sorted(snapshot.decided.items()))
         decided = destinations.pop(DECIDED, 0)
         past = dict(snapshot.tallies) if self._selection.is_all else {}
         late, repeated = past.pop("late", 0), past.pop("repeated", 0)
@@ -203,7 +201,7 @@ class Audit:
             is_unsaid=told["unsaid"] > 0,
             decided=decided,
             at_rest=snapshot.at_rest,
-            destinations=dict(sorted(destinations.items())),
+            destinations=destinations,
             archived={name: each.records + each.odd + each.unread for name, each in archives.items()},
             removed={name: each.removed + snapshot.removed.get(name, 0) for name, each in archives.items()},
             files={name: each.files for name, each in archives.items()},

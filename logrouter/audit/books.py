@@ -26,7 +26,7 @@ from logrouter.ledger.standing import Standing, statement_of
 _CACHE = 32 << 10
 """KiB of the database that are kept in memory."""
 
-_BATCH = 1000
+_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,12 @@ from logrouter.slices import FOREIGN
 _CHUNK = 4 << 20
 
 _MOST = 1 << 20
-"""Records of runs that go on, which are in memory."""
+"""Records of runs that go on, which are in memory; a run takes as much as _EACH of them."""
+
+_EACH = 16
+
+_MOST_DAYS = 100_000
+"""That are counted: whoever publishes can write anything in place of a day."""
 
 _Position = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
@@ -147,7 +152,8 @@ class Reading:
 
     def _take(self, contents: Contents, source: str, day: str, located: Sequence[_Located]) -> None:
         contents.records += len(located)
-        contents.days[day] += len(located)
+        if day in contents.days or len(contents.days) < _MOST_DAYS:
+            contents.days[day] += len(located)
         if source == FOREIGN:  # in no window: its place says nothing
             contents.foreign += len(located)
             return
@@ -165,6 +171,7 @@ class Reading:
             running = None
         if running is None:
             running = self._running[source] = Running(self._path, starts[0])
+            self._in_hand += _EACH
         running.extend(starts, stops, day)
         self._in_hand += len(starts)
         if self._in_hand > _MOST:

@@ -20,10 +20,10 @@ from logrouter.slices import FOREIGN
 FORGOTTEN = 365
 """Days after which nobody needs to know any more that a source was there, or what it lacked."""
 
-MONTHLY = 400
-"""Days after which totals are told apart by month and destination alone."""
+NAMED = 100
+"""Days after which totals are told apart by day and destination alone."""
 
-_AT_ONCE = 500
+AT_ONCE = 250
 """Rows of a table that are looked at in a step."""
 
 _MOST_PROCESSES = 20_000
@@ -40,14 +40,14 @@ class _Lap:
         marks = ", ".join("?" * size)
         self._query = (
             f"SELECT {key}, {columns} FROM {table}"  # noqa: S608  # our own names
-            f" WHERE {where} AND ({key}) > ({marks}) ORDER BY {key} LIMIT {_AT_ONCE}"
+            f" WHERE {where} AND ({key}) > ({marks}) ORDER BY {key} LIMIT {AT_ONCE}"
         )
         self._first = self._after = ("",) * size
 
     def rows(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
         """The next ones."""
         rows = cursor.execute(self._query, self._after).fetchall()
-        self._after = rows[-1][: len(self._first)] if len(rows) == _AT_ONCE else self._first
+        self._after = rows[-1][: len(self._first)] if len(rows) == AT_ONCE else self._first
         return rows
 
 
@@ -70,7 +70,7 @@ class Folding:
         self._forget(cursor, today)
         _fold_files(cursor)
         _fold_processes(cursor, today)
-        _fold_a_day(cursor, today)
+        _fold_names(cursor, today)
 
     def _fold_ranges(self, cursor: sqlite3.Cursor, today: int) -> None:
         at_rest = [row for row in self._ranges.rows(cursor) if row[3] <= today - REMEMBERED]
@@ -164,7 +164,7 @@ def _add_totals(cursor: sqlite3.Cursor, rows: Iterable[tuple[Any, ...]]) -> None
 def _fold_files(cursor: sqlite3.Cursor) -> None:
     """Of archive files that are kept no longer, how many records they had."""
     gone = cursor.execute(
-        "SELECT destination, path, segment, day, records FROM files WHERE state = 'removed' LIMIT ?", (_AT_ONCE,)
+        "SELECT destination, path, segment, day, records FROM files WHERE state = 'removed' LIMIT ?", (AT_ONCE,)
     ).fetchall()
     cursor.executemany(
         "INSERT INTO removed VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET records = records + excluded.records",
@@ -182,24 +182,26 @@ def _fold_processes(cursor: sqlite3.Cursor, today: int) -> None:
         cursor,
         cursor.execute(
             "SELECT reporter, started, statement FROM statements WHERE at < ? OR ? ORDER BY at LIMIT ?",
-            ((today - REMEMBERED) * _DAY, count > _MOST_PROCESSES, max(_AT_ONCE, count - _MOST_PROCESSES)),
+            ((today - REMEMBERED) * _DAY, count > _MOST_PROCESSES, max(AT_ONCE, count - _MOST_PROCESSES)),
         ).fetchall(),
     )
 
 
-def _fold_a_day(cursor: sqlite3.Cursor, today: int) -> None:
-    """The oldest day of the totals into its month."""
+def _fold_names(cursor: sqlite3.Cursor, today: int) -> None:
+    """Those of the oldest day of the totals that has some."""
+    named = "(service != '' OR host != '')"
     day = cursor.execute(
-        "SELECT min(day) FROM totals WHERE length(day) = 10 AND day < ?", (_written(today - MONTHLY),)
+        f"SELECT min(day) FROM totals WHERE {named} AND day < ?",  # noqa: S608  # our own words
+        (_written(today - NAMED),),
     ).fetchone()[0]
     if day is None:
         return
     cursor.execute(
-        "INSERT INTO totals SELECT substr(day, 1, 7), destination, '', '', sum(records) FROM totals WHERE day = ?"
+        f"INSERT INTO totals SELECT day, destination, '', '', sum(records) FROM totals WHERE day = ? AND {named}"  # noqa: S608  # our own words
         " GROUP BY destination ON CONFLICT DO UPDATE SET records = records + excluded.records",
         (day,),
     )
-    cursor.execute("DELETE FROM totals WHERE day = ?", (day,))
+    cursor.execute(f"DELETE FROM totals WHERE day = ? AND {named}", (day,))  # noqa: S608  # our own words
 
 
 def _written(day: int) -> str:

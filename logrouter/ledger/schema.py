@@ -16,7 +16,7 @@ files       archive files; notes, outgoing, aside, seen: what destinations and t
 What is past:
 
 folded      up to where sources were decided that are at rest: what comes again of them is known
-totals      records by day and destination, their sources no longer told apart
+totals      records by day, destination and names, their sources no longer told apart; at last by the first two alone
 removed     records in archive files that are kept no longer
 tallies     whatever else is counted and would be lost with rows
 """

@@ -35,6 +35,11 @@ CREATE TABLE counted AS SELECT source, destination, sum(records) AS records, ser
     FROM meant GROUP BY source, destination ORDER BY source, destination
 """,
     """
+CREATE TABLE days AS SELECT destination, day, sum(records) AS records FROM (
+    SELECT destination, day, records FROM meant UNION ALL
+    SELECT destination, day, records FROM ledger.totals WHERE {meant}) GROUP BY destination, day
+""",
+    """
 CREATE TABLE chosen (source TEXT PRIMARY KEY) WITHOUT ROWID
 """,
     """
@@ -84,7 +89,7 @@ class Snapshot:
     """What is not told by source.
 
     destinations: the names of all that records were counted for.
-    decided: records by destination and day, or month where no more is known.
+    decided: records by destination.   days: the same on each day, where not all of them are meant.
     at_rest: of the records decided, those of sources that are folded away.
     removed: records in archive files that are kept no longer, by destination; removed_until: the last day of these.
     exceptions: what shippers counted, by name.   tallies: what else was counted of what is no more.
@@ -96,7 +101,8 @@ class Snapshot:
     """
 
     destinations: frozenset[str]
-    decided: Mapping[tuple[str, str], int]
+    decided: Mapping[str, int]
+    days: Mapping[tuple[str, str], int]
     at_rest: int
     removed: Mapping[str, int]
     removed_until: Mapping[str, str]
@@ -165,11 +171,8 @@ def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool
     def rows(statement: str) -> list[tuple[str, ...]]:
         return scratch.execute(statement.format(**words), values).fetchall()
 
-    decided = rows(
-        "SELECT destination, day, sum(records) FROM ("
-        "SELECT destination, day, records FROM main.meant UNION ALL"
-        " SELECT destination, day, records FROM ledger.totals WHERE {meant}) GROUP BY destination, day"
-    )
+    decided = rows("SELECT destination, sum(records) FROM main.days GROUP BY destination")
+    days = [] if selection.is_all else rows("SELECT destination, day, records FROM main.days ORDER BY day LIMIT 100000")
     removed = rows(
         "SELECT destination, sum(records), max(day) FROM ("
         "SELECT destination, records, day FROM ledger.files WHERE state IN ('expiring', 'removed') AND {near}"
@@ -180,8 +183,9 @@ def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool
     )
     cursor = scratch.cursor()
     return Snapshot(
-        destinations=frozenset(name for name, _, _ in decided) - {DECIDED},
-        decided={(name, day): int(records) for name, day, records in decided},
+        destinations=frozenset(name for name, _ in decided) - {DECIDED},
+        decided={name: int(records) for name, records in decided},
+        days={(name, day): int(records) for name, day, records in days},
         at_rest=int(at_rest),
         removed={name: int(records) for name, records, _ in removed},
         removed_until={name: day for name, _, day in removed},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from logrouter.statement import SourceStatement
+from shippers.input import Input
 from shippers.inputs.discovery import Origin
 from shippers.inputs.follower import Follower
 from shippers.inputs.identity import Saved, shown
@@ -24,7 +25,7 @@ class Gone:
     def add(self, follower: Follower) -> None:
         """Keep the last that is known of a source."""
         if follower.source:
-            self._last[follower.source] = self._standing(follower.state(), follower.chain.position)
+            self._last[follower.source] = _followed(follower)
 
     def forget(self, stated: Mapping[str, SourceStatement]) -> None:
         """These standings are known elsewhere."""
@@ -32,19 +33,25 @@ class Gone:
 
     def standings(self, followers: Iterable[Follower], known: Iterable[Saved]) -> list[SourceStatement]:
         """Of those that are gone, remembered and followed."""
-        remembered = (self._standing(saved, saved.confirmed) for saved in known)
-        followed = (self._standing(each.state(), each.chain.position) for each in followers if each.source)
-        return [*self._last.values(), *remembered, *followed]
-
-    def _standing(self, saved: Saved, read: int) -> SourceStatement:
-        origin = self._origins.get(saved.glob)
-        return SourceStatement(
-            source=saved.source,
-            input=origin.settings.name if origin else saved.glob,
-            path=shown(saved.path),
-            start=saved.start,
-            read=read,
-            confirmed=saved.confirmed,
-            lines=saved.lines,
-            by_line=origin is not None and origin.settings.joining is None,
+        remembered = (
+            _standing(saved, saved.confirmed, origin.settings if (origin := self._origins.get(saved.glob)) else None)
+            for saved in known
         )
+        return [*self._last.values(), *remembered, *(_followed(each) for each in followers if each.source)]
+
+
+def _followed(follower: Follower) -> SourceStatement:
+    return _standing(follower.state(), follower.chain.position, follower.origin.settings)
+
+
+def _standing(saved: Saved, read: int, settings: Input | None) -> SourceStatement:
+    return SourceStatement(
+        source=saved.source,
+        input=settings.name if settings else saved.glob,
+        path=shown(saved.path),
+        start=saved.start,
+        read=read,
+        confirmed=saved.confirmed,
+        lines=saved.lines,
+        by_line=settings is not None and settings.joining is None,
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from logrouter.ledger import ledger as ledger_module
 from logrouter.ledger.entry import DECIDED, INGRESS, Counted, Entry, FileState
-from logrouter.ledger.folding import FORGOTTEN, MONTHLY
+from logrouter.ledger.folding import AT_ONCE, FORGOTTEN, NAMED
 from logrouter.ledger.ledger import Ledger
 from logrouter.ledger.stating import REMEMBERED
 from logrouter.statement import SourceStatement, Statement
@@ -210,15 +210,20 @@ def test_of_processes_that_ended_what_they_counted_is_kept(ledger: Ledger) -> No
     assert dict(rows(ledger, "tallies")) == {"exception shed": 20}
 
 
-def test_days_long_past_become_months(ledger: Ledger) -> None:
-    for number, day in enumerate(("2026-10-30", "2026-10-31", "2026-11-01")):
-        ledger.commit(decided(f"{number}", day=day))
+def test_names_of_days_long_past_are_told_apart_no_longer(ledger: Ledger) -> None:
+    for number, day in enumerate(("2026-10-30", "2026-10-30", "2026-11-01")):
+        entry = decided(f"{number}", day=day)
+        entry.counts[Counted(f"{number}", "archive", day, "mail", f"h{number}")] = 1
+        ledger.commit(entry)
     fold(ledger, REMEMBERED + 1)
-    assert len(rows(ledger, "totals")) == 6
-    fold(ledger, 100 * MONTHLY, steps=6)
-    months = {(day, destination): records for day, destination, _, _, records in rows(ledger, "totals")}
-    expected = {"2026-10": 20, "2026-11": 10}
-    assert months == {(day, to): records for day, records in expected.items() for to in (DECIDED, "archive")}
+    assert len(rows(ledger, "totals")) == 7
+    fold(ledger, 100 * NAMED)
+    assert rows(ledger, "totals") == [
+        ("2026-10-30", DECIDED, "", "", 20),
+        ("2026-10-30", "archive", "", "", 22),
+        ("2026-11-01", DECIDED, "", "", 10),
+        ("2026-11-01", "archive", "", "", 11),
+    ]
 
 
 def test_a_stated_source_of_which_nothing_came_is_dropped_where_nothing_was_confirmed(ledger: Ledger) -> None:
@@ -233,16 +238,16 @@ def test_a_stated_source_of_which_nothing_came_is_dropped_where_nothing_was_conf
 
 def test_a_step_is_bounded_and_steps_go_round(ledger: Ledger) -> None:
     entry = Entry()
-    for number in range(1200):
+    for number in range(3 * AT_ONCE - 1):
         entry.add_decided(INGRESS, f"{number:016x}", [(0, 100)])
     ledger.commit(entry)
+    for step in (1, 2):
+        fold(ledger, REMEMBERED + 1, steps=1)
+        assert len(rows(ledger, "folded")) == step * AT_ONCE
     fold(ledger, REMEMBERED + 1, steps=1)
-    assert len(rows(ledger, "folded")) == 500
-    fold(ledger, REMEMBERED + 1, steps=2)
-    assert len(rows(ledger, "folded")) == 1200
     ledger.commit(decided("a"))
     fold(ledger, REMEMBERED + 1, steps=1)
-    assert len(rows(ledger, "folded")) == 1201
+    assert len(rows(ledger, "folded")) == 3 * AT_ONCE
 
 
 def test_nothing_is_folded_while_a_start_is_fresh(tmp_path: Path) -> None:

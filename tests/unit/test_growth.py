@@ -3,9 +3,12 @@
 `make bench ONLY=growth` measures the same in processor time.
 """
 
+import gc
 import os
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -13,12 +16,16 @@ from typing import Any
 import pytest
 from parts import part
 
+from logrouter.audit import books
+from logrouter.audit.audit import Audit
+from logrouter.audit.contents import Reading
 from logrouter.config.rules import load_rules
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.destinations.archive.filing import Filing
 from logrouter.extents import Extents
 from logrouter.keys import SEVERITIES, routing_key
 from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry, FileState, Ledger
+from logrouter.ledger.selection import Selection
 from logrouter.router.assembly import Assembly
 from logrouter.rules import checks
 from logrouter.rules.ruleset import RuleSet
@@ -173,6 +180,49 @@ def test_a_ledger_of_ten_thousand_sources_is_written_and_read_as_one_of_ten(ledg
     assert few[0] > 100
     assert many[0] <= MOST * few[0]
     assert many[1] <= MOST * few[1]
+
+
+def peak(directory: Path, ledger: Ledger, archive: Path) -> int:
+    """Bytes that an audit of a ledger and one archive takes at most, but for what SQLite keeps."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        with books.opened(directory, "main", Selection()) as opened:
+            reading = Reading(archive, Selection(), opened.findings, lambda _: None, partial(opened.add_run, "archive"))
+            contents = reading.read("archive", opened.files("archive"), is_text=False)
+            report = Audit(opened, [contents], {}, Selection()).run(lambda _: (Extents(), 0), lambda _: None)
+        assert report.status == 0, report.findings.first
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def archived(directory: Path, count: int, first: int) -> Entry:
+    """So many more sources in a file of their own, one record each."""
+    entry, lines = Entry(), []
+    for number in range(first, first + count):
+        piece = part(0, 1, f"{number:016x}")
+        entry.add_decided(INGRESS, piece.source, [(0, 10)])
+        for destination in (DECIDED, "archive"):
+            entry.counts[Counted(piece.source, destination, "2026-11-22", "app", "h1")] = 1
+        lines.append(piece.body)
+    body = b"".join(lines)
+    directory.mkdir(exist_ok=True)
+    (directory / f"{first}.jsonl").write_bytes(body)
+    state = FileState("archive", f"{first}.jsonl", 1, "finished", "2026-11-22", size=len(body), records=count, crc=-1)
+    entry.files.append(state)
+    return entry
+
+
+def test_an_audit_of_two_thousand_sources_takes_no_more_memory_than_one_of_two_hundred(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    ledger.commit(archived(tmp_path / "archive", 200, 0))
+    peak(tmp_path, ledger, tmp_path / "archive")  # what is loaded once
+    few = peak(tmp_path, ledger, tmp_path / "archive")
+    for first in range(200, 2000, 200):
+        ledger.commit(archived(tmp_path / "archive", 200, first))
+    assert peak(tmp_path, ledger, tmp_path / "archive") <= MOST * few
 
 
 def test_forgetting_ids_looks_at_none_that_stay(ledger: Ledger) -> None:
