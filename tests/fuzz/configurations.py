@@ -12,6 +12,7 @@ import contextlib
 import logging
 import random
 import re
+import sqlite3
 import sys
 import tempfile
 import time
@@ -21,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from isal import isal_zlib
-from logrouter.audit.selection import Selection as Days
 
-from logrouter.audit.contents import read_contents
+from logrouter.audit.contents import Reading
+from logrouter.audit.findings import Findings
 from logrouter.cli.configured import checked_rules
 from logrouter.cli.merge import Source, in_order
 from logrouter.cli.selecting import Selection
@@ -33,7 +34,8 @@ from logrouter.config.mistakes import ConfigError
 from logrouter.config.shippers import load_inputs
 from logrouter.destinations.archive.codec import codec_for
 from logrouter.errors import WireError
-from logrouter.ledger.ledger import FileState
+from logrouter.ledger.entry import FileState
+from logrouter.ledger.selection import Selection as Days
 from logrouter.record import Record, encode_lines, original
 from shippers.settings import from_models
 
@@ -104,7 +106,9 @@ def one_archive(directory: Path, draw: random.Random) -> str:
         assert outcome.is_whole == (len(read) == len(every)), "what is left out is said"
     state = FileState("archive", "x" + name[1:].replace("+open", ""), 1, "open" if "+open" in name else "finished",
                       size=len(lines), records=len(records), crc=isal_zlib.crc32(lines))  # fmt: skip
-    read_contents("archive", directory, [state], Days(), is_text=name.endswith(".log"))
+    findings = Findings(sqlite3.connect(":memory:"))
+    reading = Reading(directory, Days(), findings, lambda state: state, lambda source, run: None)
+    reading.read("archive", [state], is_text=name.endswith(".log"))
     path.unlink()
     return "whole" if outcome.is_whole else "named"
 
