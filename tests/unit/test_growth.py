@@ -19,6 +19,7 @@ from parts import part
 from logrouter.audit import books
 from logrouter.audit.audit import Audit
 from logrouter.audit.contents import Reading
+from logrouter.audit.queues import Queued
 from logrouter.config.rules import load_rules
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.destinations.archive.filing import Filing
@@ -190,7 +191,9 @@ def peak(directory: Path, ledger: Ledger, archive: Path) -> int:
         with books.opened(directory, "main", Selection()) as opened:
             reading = Reading(archive, Selection(), opened.findings, lambda _: None, partial(opened.add_run, "archive"))
             contents = reading.read("archive", opened.files("archive"), is_text=False)
-            report = Audit(opened, [contents], {}, Selection()).run(lambda _: (Extents(), 0), lambda _: None)
+            report = Audit(opened, [contents], Queued({}, {}), Selection()).run(
+                lambda _: (Extents(), 0), lambda _: None
+            )
         assert report.status == 0, report.findings.first
         return tracemalloc.get_traced_memory()[1]
     finally:
