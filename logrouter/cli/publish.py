@@ -14,11 +14,13 @@ from logrouter.keys import SEVERITIES
 
 @click.command()
 @click.option("--service", required=True, help="The service that the lines belong to.")
-@click.option("--severity", type=click.Choice(SEVERITIES), default="info", show_default=True)
+@click.option(
+    "--severity", type=click.Choice(SEVERITIES), help="Of all lines. [default: what each line says, else info]"
+)
 @options.host
 @options.listening
 @options.state
-def command(service: str, severity: str, host: str, broker: str | None, state: Path | None) -> None:
+def command(service: str, severity: str | None, host: str, broker: str | None, state: Path | None) -> None:
     r"""Publish each line of standard input under SERVICE.HOST.SEVERITY; ends when all are confirmed.
 
     \b

@@ -1,11 +1,11 @@
 """Lines that somebody typed or piped, as a source of their own: its windows are what was read at once.
 
-In come lines with their terminators, out go confirmed messages. The severity is the one that was given, whatever the
-lines say.
+Their severity is the one that was given, whatever the lines say; without one it is read from each, as a shipper does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Sequence
@@ -18,6 +18,9 @@ from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Session
 from logrouter.keys import routing_key
 from logrouter.record import Record, encode_lines, original, rfc3339
+from shippers.input import Input
+from shippers.lines import Window
+from shippers.windows import parts
 
 
 @dataclass(slots=True)
@@ -26,42 +29,51 @@ class Typed:
 
     service: str
     host: str
-    severity: str
+    severity: str | None
     source: str = field(default_factory=lambda: token_hex(8))
     position: int = 0
 
     async def publish(self, session: Session, lines: Sequence[bytes]) -> None:
         """Publish these lines as one window; returns when it is confirmed. Raises BrokerError."""
-        now = time.time()
+        begin, now = self.position, time.time()
+        if self.severity is None:
+            data = b"".join(lines)
+            self.position += len(data)
+            window = Window(self.source, 0, begin, self.position, data)
+            made = parts(window, Input(self.service, host=self.host), now)
+        else:
+            made = (self._stated(lines, self.severity, now),)
+        await asyncio.gather(*(session.publish(EXCHANGE, to_message(part)) for part in made))
+
+    def _stated(self, lines: Sequence[bytes], severity: str, now: float) -> Part:
         begin, records = self.position, []
         for line in lines:
-            records.append(self._record(line, now))
+            records.append(self._record(line, severity, now))
             self.position += len(line)
         filed = int(now * 1000)
-        part = Part(
+        return Part(
             source=self.source,
             start=0,
             from_=begin,
             to=self.position,
             part=0,
-            keys=(routing_key(self.service, self.host, self.severity),),
+            keys=(routing_key(self.service, self.host, severity),),
             service=self.service,
             host=self.host,
-            severity=self.severity,
+            severity=severity,
             count=len(records),
             first=filed,
             last=filed,
             body=encode_lines(records),
         )
-        await session.publish(EXCHANGE, to_message(part))
 
-    def _record(self, line: bytes, now: float) -> Record:
+    def _record(self, line: bytes, severity: str, now: float) -> Record:
         text = line.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")
         record = Record(
             ts=rfc3339(now),
             service=self.service,
             host=self.host,
-            severity=self.severity,
+            severity=severity,
             severity_from="stated",
             message=text,
             source=self.source,

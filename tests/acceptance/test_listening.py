@@ -37,19 +37,21 @@ def test_tail_shows_what_passes_through_a_running_up(
         log.write("INFO not this\nERROR \x1b[2Jthis\n")
     publish(environment, "nor this\n", "--service", "mail", "--severity", "crit")
     publish(environment, "one\r\ntwo", "--service", "backup", "--severity", "alert", "--host", "b.example.org")
+    publish(environment, "fine\nERROR said so\n", "--service", "backup", "--host", "h1")
     assert tail.stdout is not None
-    shown = [json.loads(tail.stdout.readline()) for _ in range(3)]
+    shown = [json.loads(tail.stdout.readline()) for _ in range(4)]
     assert [(record["service"], record["host"], record["severity"], record["message"]) for record in shown] == [
         ("web", "h1", "error", "ERROR \x1b[2Jthis"),
         ("backup", "b.example.org", "alert", "one"),
         ("backup", "b.example.org", "alert", "two"),
+        ("backup", "h1", "error", "ERROR said so"),
     ]
     columns = start("tail", "--since", "1h", "--grep", "this", "--severity", "error", "web.#")
     assert columns.stdout is not None
     line = columns.stdout.readline()
     assert "error   web@h1" in line
     assert "\x1b" not in line
-    found = logrouter("cat", "backup.#", "--since", "1h")
+    found = logrouter("cat", "backup.b_example_org.#", "--since", "1h")
     assert found.stdout == "one\ntwo\n"
 
 
