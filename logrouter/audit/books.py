@@ -17,6 +17,7 @@ from typing import Any
 
 from logrouter.audit.findings import Findings
 from logrouter.audit.runs import Run
+from logrouter.errors import StateError
 from logrouter.extents import Extents
 from logrouter.ledger import snapshot
 from logrouter.ledger.entry import FILE_COLUMNS, FileState
@@ -145,11 +146,13 @@ def _standing(row: tuple[Any, ...], ranges: Sequence[tuple[str, int, int]]) -> S
 
 @contextmanager
 def opened(directory: Path, instance: str, selection: Selection) -> Iterator[Books]:
-    """Books of an instance's ledger as it is now. Raises StateError."""
+    """Books of an instance's ledger as it is now. Raises StateError, also for what fails while they are used."""
     scratch = sqlite3.connect("", isolation_level=None)
     try:
         scratch.execute("PRAGMA journal_mode = OFF")
         scratch.execute(f"PRAGMA cache_size = -{_CACHE}")
         yield Books(scratch, snapshot.take(scratch, directory, instance, selection))
+    except sqlite3.Error as error:
+        raise StateError(f"the audit cannot go on: {error}", snapshot.ROOM) from error
     finally:
         scratch.close()

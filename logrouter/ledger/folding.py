@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -124,9 +125,7 @@ def _fold_source(cursor: sqlite3.Cursor, source: str, today: int) -> None:
     """Fold a source if it is at rest and lacks nothing; after a year whatever it lacks."""
     last = cursor.execute("SELECT max(day) FROM ranges WHERE stage = ? AND source = ?", (INGRESS, source)).fetchone()[0]
     its = standing.read(cursor, source)
-    is_whole = not (its.gaps or its.lines_short or its.unconfirmed) and (
-        its.stated is None or its.stated.confirmed <= its.decided.end
-    )
+    is_whole = not (its.lines_short or its.unconfirmed or replace(its, dismissed=0).gaps)
     if last > today - (REMEMBERED if is_whole else FORGOTTEN):
         return
     if its.gaps:

@@ -83,6 +83,8 @@ SELECT source FROM ledger.sources WHERE stage = '{ingress}' UNION ALL SELECT sou
 _LATELY_STATED = "SELECT source FROM ledger.stated WHERE at >= CAST(strftime('%s', :since) AS INT)"
 """What was confirmed of them may have been decided by nobody, and so be counted under no day."""
 
+ROOM = "copies are temporary files, where there has to be room; SQLITE_TMPDIR names another directory for them"
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -139,7 +141,7 @@ def take(scratch: sqlite3.Connection, directory: Path, instance: str, selection:
                 scratch.execute("ROLLBACK")
             scratch.execute("DETACH ledger")
     except sqlite3.Error as error:
-        raise StateError(f"{path} cannot be read: {error}") from error
+        raise StateError(f"{path} cannot be read, or no copy of it be written: {error}", ROOM) from error
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from logrouter.ledger import forgetting
 from logrouter.ledger import ledger as ledger_module
 from logrouter.ledger.entry import DECIDED, INGRESS, Counted, Entry, FileState
 from logrouter.ledger.folding import AT_ONCE, FORGOTTEN, NAMED
@@ -128,6 +129,17 @@ def test_a_source_that_lacks_something_stays_for_a_year(
     assert len(rows(ledger, "folded")) == 1
     assert totals(ledger) == {DECIDED: 10, "archive": 10}
     assert dict(rows(ledger, "tallies")) == given_up
+
+
+def test_what_was_dismissed_may_still_come(ledger: Ledger) -> None:
+    ledger.commit(decided(MINTED, (0, 100), (150, 200)))
+    with forgetting.opened(ledger.directory, "main") as opened:
+        opened.forget(MINTED)
+    fold(ledger, REMEMBERED + 1)
+    assert list(ledger.extents(INGRESS, MINTED)) == [(0, 100), (150, 200)]
+    ledger.commit(decided(MINTED, (100, 150)))
+    fold(ledger, REMEMBERED + 1)
+    assert len(rows(ledger, "folded")) == 1
 
 
 def test_who_still_speaks_of_a_source_at_rest_says_nothing_new(ledger: Ledger) -> None:
