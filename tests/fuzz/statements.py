@@ -20,6 +20,7 @@ from typing import Any
 
 from logrouter.audit import books
 from logrouter.audit.audit import Audit, SourceReport
+from logrouter.audit.queues import Queued
 from logrouter.errors import WireError
 from logrouter.extents import Extents
 from logrouter.ledger import forgetting, snapshot, stating
@@ -176,7 +177,7 @@ class Fuzz:
             told.append(json.dumps(report.__getstate__()))
 
         with books.opened(directory, "main", selection) as opened, snapshot.opened(directory, "main") as now:
-            report = Audit(opened, [], {}, selection).run(now.decided, tell)
+            report = Audit(opened, [], Queued({}, {}), selection).run(now.decided, tell)
             assert report.status in (0, 1, 3)
             assert sum(finding.amount for finding in report.findings) >= 0
             if selection.is_all:
