@@ -37,7 +37,7 @@ class _Closed(NamedTuple):
 
 
 class Budget:
-    """most: files that may be open.   waiting: those whose turn is still to come."""
+    """most: files that may be open.   waiting: those that are to be opened and have not been yet."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -64,21 +64,25 @@ class Budget:
         ]
         return sorted(due, key=lambda inode: (self._closed_since(inode), is_compressed(files[inode].paths[0])))
 
-    def wait(self, waiting: Sequence[Inode], files: int) -> None:
-        """These are due and cannot be opened yet; there are so many files in all."""
-        self.waiting = frozenset(waiting)
-        if waiting:
+    def wait(self, due: Sequence[Inode], room: int, files: int) -> None:
+        """These are due, and there is room for so many of them; there are so many files in all."""
+        self.waiting = frozenset(due)
+        if len(due) > room:
             self._is_short.begin(files=files, most=self.most)
         elif files <= self.most:
             self._is_short.end(files=files)
 
     def closed(self, inode: Inode, stamp: Stamp, now: float) -> None:
-        """It was closed, or could not be opened: it holds no more than it did when it had this stamp."""
+        """It was closed, and holds no more than it did when it had this stamp."""
         self._closed[inode] = _Closed(stamp, now)
 
-    def opened(self, inode: Inode) -> None:
-        """It is followed."""
-        self._closed.pop(inode, None)
+    def tried(self, inode: Inode, *, is_followed: bool, now: float) -> None:
+        """It had its turn; one that could not be followed has another after all others."""
+        self.waiting -= {inode}
+        if is_followed:
+            self._closed.pop(inode, None)
+        else:
+            self.closed(inode, NONE, now)
 
     @property
     def of_closed(self) -> Collection[Inode]:

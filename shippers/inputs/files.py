@@ -101,7 +101,7 @@ class Files:
         followed = self._followers.by_inode
         self._close_for(len(followed) + len(due) - self.budget.most, now)
         room = max(0, self.budget.most - len(followed))
-        self.budget.wait(due[room:], len(discovery.files))
+        self.budget.wait(due, room, len(discovery.files))
         files = discovery.files
         return [Wanted(inode, files[inode].paths[0], files[inode].origin) for inode in due[:room]]
 
@@ -116,10 +116,7 @@ class Files:
         self.scan_due = min(self.scan_due, self._finding.apply(discovery, opened, now))
         close_all(opened.values())  # what nobody has taken
         for inode in tried:
-            if inode in self._followers.by_inode:
-                self.budget.opened(inode)
-            else:
-                self.budget.closed(inode, NONE, now)
+            self.budget.tried(inode, is_followed=inode in self._followers.by_inode, now=now)
         self.look(now)
         self.notices.scanned(discovery)
 

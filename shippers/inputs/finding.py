@@ -150,6 +150,7 @@ class Finding:
             for path in of_it if it is None else [it[0], *of_it]:
                 if saved in self._known:
                     self._open(path, origin, now, known_only=True)
+            self._missed.pop(saved.source, None)
             if saved in self._known:
                 FILE_GONE.happened(path=shown(saved.path), position=saved.confirmed)
                 self._known.give_up(saved)
@@ -173,11 +174,8 @@ class Finding:
         ]
 
     def _rests(self, saved: Saved, status: os.stat_result, now: float) -> bool:
-        """Whether a file that was closed for others and then renamed is to be left alone now."""
-        closed = self._known.closed(saved)
-        if closed is None:
-            return False
-        if closed == stamp_of(status):  # nothing new, and its writer may have it for a while
+        """Whether a file that was renamed while it was closed is to be left alone now."""
+        if self._known.closed(saved) == stamp_of(status):  # nothing new, and its writer may have it for a while
             if now - self._missed.setdefault(saved.source, now) > self._grace:
                 del self._missed[saved.source]
                 self._known.give_up(saved)

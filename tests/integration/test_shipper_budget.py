@@ -10,6 +10,8 @@ import pytest
 from shipping import Reader, add, lines
 
 from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN, INPUT_IN_TURN, INPUT_OPEN
+from shippers.inputs.descriptors import open_all
+from shippers.inputs.discovery import discover
 from shippers.inputs.files import GRACE
 
 MOST, BEYOND = 4, 8
@@ -163,6 +165,17 @@ def test_files_without_content_without_an_end_and_unreadable_ones_hold_nobody_up
     assert crowd.contents.count(b"full\n") == 2 * MOST
     assert crowd.contents.count(b"half a line, and its end\n") == 2 * MOST
     assert crowd.contents.count(b"x\n") == 2 * MOST
+
+
+def test_a_file_waits_until_it_has_been_opened(crowd: Crowd) -> None:
+    """A drain looks for what waits at any moment, also while files are being opened."""
+    crowd.write(0, 10)
+    found = discover(crowd.inputs)
+    wanted = crowd.files.wanted(found, crowd.now)
+    assert len(wanted) == MOST
+    assert crowd.files.budget.waiting == found.files.keys()
+    crowd.files.apply(found, crowd.now, open_all({each.inode: each.path for each in wanted[1:]}))
+    assert crowd.files.budget.waiting == found.files.keys() - {each.inode for each in wanted[1:]}
 
 
 def test_what_is_not_confirmed_stays_open(crowd: Crowd) -> None:
