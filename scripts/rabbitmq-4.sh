@@ -20,16 +20,22 @@ refuse() {
     exit 1
 }
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
-command -v apt-get >/dev/null && command -v dpkg >/dev/null && [ -e "$keys" ] || refuse "this is no Debian"
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
-[ -n "$mirror" ] || refuse "apt has no lists of Debian's packages; apt-get update brings them"
+for needed in "$(command -v apt-get)" "$(command -v dpkg)" "$keys"; do
+    [ -e "$needed" ] || refuse "this is no Debian"
+done
+mirror() {
+    # shellcheck disable=SC2016  # for apt to read
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1
+}
+if [ -z "$(mirror)" ] && [ "$(id -u)" = 0 ]; then apt-get update -qq || true; fi
+[ -n "$(mirror)" ] || refuse "apt has no lists of Debian's packages; apt-get update brings them"
 
 echo "unpacking RabbitMQ of Debian $suite into .rabbitmq/$version (some 60 MB to fetch)"
 rm -rf "$tree"
 apt=$tree/apt
 mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
 : >"$apt/status"
-echo "deb [signed-by=$keys] $mirror $suite main" >"$apt/sources.list"
+echo "deb [signed-by=$keys] $(mirror) $suite main" >"$apt/sources.list"
 private() {
     apt-get -qq -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
         -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- -o Acquire::Languages=none \

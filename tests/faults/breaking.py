@@ -157,7 +157,7 @@ class Breaking:
         self._moved = "second" if self._moved == "archive" else "archive"
         self.write_rules(self._moved)
         if fault.detail == RELOAD:
-            self.processes[fault.target].send(signal.SIGHUP)
+            await self.processes[fault.target].hang_up()
         else:
             await self.processes[fault.target].kill()
         return True

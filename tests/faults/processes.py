@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -73,6 +74,22 @@ class Process:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+    async def hang_up(self) -> None:
+        """Send SIGHUP, but not while the interpreter itself begins: until our first line that ends any program."""
+        await self._started.wait()
+        while not self._minds(signal.SIGHUP):
+            await asyncio.sleep(0.005)
+        self.send(signal.SIGHUP)
+
+    def _minds(self, number: signal.Signals) -> bool:
+        """Whether this life holds a signal back or handles it, or is over."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return True
+        masks = re.findall(r"^Sig(?:Blk|Cgt):\s*([0-9a-f]+)", status, re.MULTILINE)
+        return not masks or any(int(mask, 16) & 1 << number - 1 for mask in masks)
 
     async def stop(self) -> None:
         """End it in order, or by force when it takes too long."""
