@@ -20,12 +20,14 @@ again comes soon."""
 
 def read(cursor: sqlite3.Cursor, stage: str, source: str) -> Extents:
     """What is decided of a source at a stage; empty for one never met."""
-    rows = cursor.execute(
-        "SELECT start, stop FROM ranges WHERE stage = ? AND source = ? ORDER BY start", (stage, source)
-    ).fetchall()
-    if not rows and stage == INGRESS and (past := folded.find(cursor, source)):
-        rows = [(past.start, past.stop)]
-    return Extents(rows)
+    # In one query: between two, another thread may fold a source away or bring it back.
+    return Extents(
+        cursor.execute(
+            "SELECT start, stop FROM ranges WHERE stage = ? AND source = ? UNION ALL"
+            " SELECT start, stop FROM folded WHERE ? AND source = ? ORDER BY start",
+            (stage, source, stage == INGRESS, folded.key(source)),
+        )
+    )
 
 
 def add(cursor: sqlite3.Cursor, stage: str, source: str, ranges: Iterable[tuple[int, int]], day: int) -> None:

@@ -47,7 +47,7 @@ def test_extents_grow_over_commits_and_restarts(tmp_path: Path) -> None:
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)).map(lambda drawn: (drawn[0], sum(drawn))), max_size=4)
 
 
-@settings(max_examples=30)  # each syncs to a disk
+@settings(max_examples=30, deadline=None)  # each syncs to a disk
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), spans), max_size=10), st.booleans())
 def test_ranges_grow_together_as_extents_do(commits: list[tuple[str, list[tuple[int, int]]]], is_folded: bool) -> None:
     with TemporaryDirectory() as directory:
