@@ -1,10 +1,9 @@
-"""Text that whoever wrote a log line cannot use against its reader: what does not show, or moves what does, is written.
+"""Text that whoever wrote a log line cannot use against its reader: each character that does not show is written out.
 
-In comes any text, out goes text that moves no cursor, changes no colours, ends no header and hides nothing. That is for
-the control characters of Unicode (categories Cc, Cf, Zl, Zp), for all that is drawn as nothing (Default_Ignorable: zero
-widths, fillers, tags, variation selectors), and for lone surrogates. A tab stays, as it does no more than spaces do. A
-newline stays only where the caller says so, since it begins another line. What is written is left as it is by a second
-call.
+The result moves no cursor, changes no colours, ends no header and hides nothing. Written out are the control characters
+of Unicode (categories Cc, Cf, Zl, Zp), all that is drawn as nothing (Default_Ignorable: zero widths, fillers, tags,
+variation selectors), and lone surrogates. A tab stays, as it does no more than spaces do. A newline stays only where
+the caller says so, since it begins another line. A second call changes nothing.
 """
 
 from __future__ import annotations

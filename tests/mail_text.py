@@ -1,6 +1,6 @@
 """A mail read by the letter of the RFCs, without Python's email package, which is no oracle: it decodes what it likes.
 
-In come the bytes of a mail, out go its headers and texts; whatever is not as the RFCs want it fails an assertion.
+Whatever is not as the RFCs want it fails an assertion.
 """
 
 from __future__ import annotations

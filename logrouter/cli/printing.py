@@ -1,7 +1,4 @@
-"""How commands print: no text, whoever wrote it, moves a cursor, sets a colour or begins a line of its own.
-
-In come lines, out they go to standard output or standard error.
-"""
+"""How commands print: no text, whoever wrote it, moves a cursor, sets a colour or begins a line of its own."""
 
 from __future__ import annotations
 

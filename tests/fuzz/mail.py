@@ -1,7 +1,7 @@
 """A long run of a coverage-guided fuzzer over mail composed of what others have written. By hand, as CI has no time.
 
-In come bytes that atheris (not among our dependencies: `pip install atheris`) makes up; a digest is made of them, and
-mail of the digest, which must be read back by the letter of the RFCs as what went in.
+atheris (not among our dependencies: `pip install atheris`) makes up bytes. A digest is made of them, and a mail of the
+digest, which must read by the letter of the RFCs as what the digest holds.
 
     PYTHONPATH=tests python tests/fuzz/mail.py -max_total_time=600 -len_control=0 -max_len=3000
 """
