@@ -128,7 +128,9 @@ def _within(value: Any) -> Iterable[Any]:
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> list[Any]:
     try:
         return decoder.decode_lines(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise WireError("the body is not NDJSON records: it is nested too deep") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WireError(f"the body is not NDJSON records: {error}") from error
 
 

@@ -49,11 +49,11 @@ class Odd:
     first: int = 0
     reason: str = ""
 
-    def add(self, number: int, error: Exception) -> None:
+    def add(self, number: int, error: WireError) -> None:
         """This line is one more."""
         if not self.count:
             self.first = number
-            self.reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+            self.reason = str(error)
         self.count += 1
 
 
@@ -112,7 +112,7 @@ def decoded(lines: Sequence[bytes], number: int, odd: Odd) -> list[tuple[bytes, 
     """The lines that are records, with these; the first has that number, and those that are none are added to `odd`."""
     try:
         records = decode_lines(b"\n".join(lines))
-    except (WireError, RecursionError):
+    except WireError:
         records = []
     if len(records) == len(lines):
         return list(zip(lines, records, strict=True))
@@ -120,7 +120,7 @@ def decoded(lines: Sequence[bytes], number: int, odd: Odd) -> list[tuple[bytes, 
     for at, line in enumerate(lines, number):
         try:
             found.append((line, record_of(line)))
-        except (WireError, RecursionError) as error:
+        except WireError as error:
             odd.add(at, error)
     return found
 
@@ -143,7 +143,7 @@ def batches(content: BufferedReader) -> Iterator[list[bytes]]:
     if last := b"".join(begun):
         try:
             record_of(last)
-        except (WireError, RecursionError) as error:
+        except WireError as error:
             raise EOFError("it ends within a record") from error
         yield [last]
 
@@ -167,7 +167,7 @@ def _batches_of(path: Path) -> Iterator[list[bytes]]:
 
 
 def record_of(line: bytes) -> Record:
-    """The one record in a line. Raises WireError, RecursionError."""
+    """The one record in a line. Raises WireError."""
     records = decode_lines(line)
     if len(records) != 1:
         raise WireError("it is blank" if not records else "it holds more than one record")

@@ -117,5 +117,8 @@ async def _settle(session: Session, ledger: Ledger, queues: Collection[str]) -> 
 
 
 def noted(note: str) -> list[str]:
-    """The queues in that note; none where there is no note yet."""
-    return msgspec.json.decode(note, type=_Declared).queues if note else []
+    """The queues in that note; none where there is no note yet, or one that cannot be read: it is written anew."""
+    try:
+        return msgspec.json.decode(note, type=_Declared).queues if note else []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return []

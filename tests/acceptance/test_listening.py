@@ -169,7 +169,7 @@ def test_tail_shows_what_decodes_of_a_message(start: Start, tmp_path: Path, rabb
     part = Part("s", 0, 0, 30, 0, ("odd.h1.info",), "odd", "h1", "info", 3, 0, 0, body)
     asyncio.run(_publish(rabbitmq.url, to_message(part)))
     said = wait_for(tail, "tail.unreadable")
-    assert "2 lines are no records, the first is line 1: it is nested too deep" in said
+    assert "2 lines are no records, the first is line 1: the body is not NDJSON records: it is nested too deep" in said
     assert tail.stdout is not None
     assert tail.stdout.readline().split() == ["yesterday", "info", "odd@h1", "shown"]
 

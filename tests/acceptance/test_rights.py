@@ -166,7 +166,9 @@ def test_a_shipper_that_may_not_publish_waits_for_the_right(
 def test_a_router_says_each_right_that_it_lacks_once(start: Start, rabbitmq: RabbitNode, user: User) -> None:
     url = user("^$", "^$", "^$")
     run = start("run", "--broker", url, "--instance", "forbidden")
-    log = wait_for(run, "give its user configure on 'log' (rabbitmqctl set_permissions)")
+    log = wait_for(run, "give its user configure on 'logrouter.forbidden.lease' (rabbitmqctl set_permissions)")
+    rabbitmq.control("set_permissions", name_in(url), "^logrouter", "^$", "^log")
+    log += wait_for(run, "give its user configure on 'log' (rabbitmqctl set_permissions)")
     rabbitmq.control("set_permissions", name_in(url), "^log", "^$", "^log")
     log += wait_for(run, "and write on 'amq.default' (rabbitmqctl set_permissions)")
     rabbitmq.control("set_permissions", name_in(url), "^log", "^amq", "^log")
@@ -176,7 +178,7 @@ def test_a_router_says_each_right_that_it_lacks_once(start: Start, rabbitmq: Rab
     run.terminate()
     log += run.communicate(timeout=20)[1]
     counts = {event: len(said(log, event)) for event in ("broker.forbidden", "broker.allowed", "broker.lost")}
-    assert counts == {"broker.forbidden": 3, "broker.allowed": 1, "broker.lost": 0}, log
+    assert counts == {"broker.forbidden": 4, "broker.allowed": 1, "broker.lost": 0}, log
     assert run.returncode == 0
 
 

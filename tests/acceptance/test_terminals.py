@@ -77,7 +77,7 @@ def test_what_archives_hold_and_an_audit_finds(terminal: Open, logrouter: Comman
     assert logrouter("cat").stdout == content.replace("\r", ""), "byte for byte where no terminal is"
 
     with closing(sqlite3.connect(tmp_path / "state/main.ledger")) as ledger, ledger:
-        ledger.execute("UPDATE sources SET extents = '[[0, 10]]'")
+        ledger.execute("UPDATE ranges SET stop = 10")
         ledger.execute("UPDATE notes SET note = 'none'")
     audit = terminal("audit")
     assert audit.end() == 1

@@ -46,6 +46,11 @@ class Breaking:
     _moved: str = "archive"
     _older: bytes = b""
 
+    @property
+    def shipper(self) -> Process:
+        """The process that follows the logs."""
+        return self.processes.get("ship") or self.processes["up"]
+
     async def break_(self, fault: Fault) -> bool:
         """Bring it about, wait, take it back; whether it could be brought about."""
         ways: dict[str, Callable[[Fault], Awaitable[bool]]] = {

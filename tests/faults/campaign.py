@@ -60,6 +60,7 @@ class Campaign:
         processes = list(self._breaking.processes.values())
         for process in processes:
             process.start()
+        await self._breaking.shipper.until_said("input.empty")  # a log that was rotated before is none of its own
         writing = [await _start(log) for log in self._logs]
         beside = [asyncio.create_task(self._ledger.watch()), asyncio.create_task(self._sample())]
         try:

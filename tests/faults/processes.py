@@ -115,6 +115,11 @@ class Process:
             line.removeprefix(FIRED).strip() for line in self.said().splitlines() if line.startswith(f"{FIRED} ")
         )
 
+    async def until_said(self, text: str) -> None:
+        """Wait until it has written this to standard error."""
+        while text not in self.said():
+            await asyncio.sleep(0.05)
+
     def said(self) -> str:
         """All that it wrote to standard error."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""

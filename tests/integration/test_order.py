@@ -145,8 +145,8 @@ class Watched:
         async with self._real.session() as session:
             yield Watched(session, self._ledger, self._settled)
 
-    async def consume(self, queue: str, *, prefetch: int) -> Any:
-        return Watched(await self._real.consume(queue, prefetch=prefetch), self._ledger, self._settled)
+    async def consume(self, queue: str, **limits: int) -> Any:
+        return Watched(await self._real.consume(queue, **limits), self._ledger, self._settled)
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         for came in (from_message(each.message) for each in deliveries if is_batch(each.message)):
