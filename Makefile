@@ -24,11 +24,13 @@ demo:
 RABBITMQ =
 OF_THE_BROKER = tests/contract tests/integration tests/acceptance/test_rights.py tests/faults/test_campaign.py
 
+AT_ONCE = -n auto --maxprocesses 4 --dist worksteal
+
 test:
 	@scripts/venv.sh dev
 	@scripts/test-needs.sh
 	@$(if $(RABBITMQ),scripts/rabbitmq-4.sh $(RABBITMQ))
-	@RABBITMQ=$(RABBITMQ) .venv/bin/python -m pytest $(if $(RABBITMQ),-m rabbitmq $(OF_THE_BROKER))
+	@RABBITMQ=$(RABBITMQ) .venv/bin/python -m pytest $(AT_ONCE) $(if $(RABBITMQ),-m rabbitmq $(OF_THE_BROKER))
 
 SECONDS = 600
 MODE = all

@@ -67,6 +67,7 @@ class SourceStatement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     read: up to where windows were published.                  confirmed: up to where all of them are.
     lines: records between `start` and `confirmed`.
     by_line: each line is a record, however often and from wherever it is read.
+    since: when it was first followed, Unix time; 0 if nobody knows.
     """
 
     source: Name
@@ -77,6 +78,7 @@ class SourceStatement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     confirmed: Position
     lines: Position
     by_line: bool = False
+    since: float = 0.0
 
 
 class Gone(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ read again from its start: that repeats lines and loses none.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -122,5 +123,8 @@ class Positions:
         """Go on under new names in a copy of another machine's state: two hosts with one source would lose lines."""
         if self.state.files:
             STATE_CLONED.happened(path=self.path)
-        files = [replace(file, source=token_hex(8), start=file.confirmed, lines=0) for file in self.state.files]
+        files = [
+            replace(file, source=token_hex(8), start=file.confirmed, lines=0, since=time.time())
+            for file in self.state.files
+        ]
         self.save(replace(self.state, files=files))

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Session
-from logrouter.errors import BrokerError, PublishRefused, SessionLost, Unroutable
+from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Unroutable
 from logrouter.faultpoint import reach
 from logrouter.observe.events import Condition
 from logrouter.observe.metrics import SHIPPED
@@ -141,7 +141,7 @@ class Publisher:
         if failure is None:
             sent.confirmed = True
             self._confirm(lane)
-        elif isinstance(failure, PublishRefused | Unroutable):
+        elif isinstance(failure, Missing | PublishRefused | Unroutable):
             self._send_back(lane, failure)
         else:
             self._trouble = self._trouble or failure

@@ -117,16 +117,16 @@ class Session(Protocol):
 
         The message is on its way when the call returns; the awaitable ends when the broker answers for it: each queue
         it was routed to holds it safely (the embedded ingress queue: its consumer has acknowledged it). There is no
-        other bound on that wait than the life of the session. The exchange '' takes the key as a queue's name; an
-        exchange that nobody declared ends the session.
+        other bound on that wait than the life of the session. The exchange '' takes the key as a queue's name.
 
         apart: for what is to hinder nothing else. It is in no order with others, and where the broker refuses it, it
         raises BrokerError and leaves the session as it was, like a question.
 
         Raises (when awaited): Unroutable if `mandatory` and no queue matched, PublishRefused for a nack or for what
         the broker cannot carry (a body over MAX_MESSAGE, a key over 255 bytes, a header of no AMQP type, too many
-        headers), Missing for an exchange that nobody declared (apart alone), Forbidden where this user may not publish
-        there (then, unless apart, the session is of no more use), SessionLost.
+        headers), Missing for an exchange that nobody declared, Forbidden where this user may not publish there (then,
+        unless apart, the session is of no more use), SessionLost. What was under way with a message that is refused so
+        may be refused as well, though a queue may have it.
         """
 
     async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> Consumer:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from logrouter.broker.contract import Delivery, Session
 from logrouter.errors import BrokerError, SessionLost
 from logrouter.ledger.ledger import Entry, Ledger
-from logrouter.ledger.requests import ASKED, Missing
+from logrouter.ledger.requests import ASKED, GONE, Missing
 from logrouter.observe import events
 from logrouter.request import EXCHANGE, Request, to_message
 from logrouter.router.assembly import Assembly
@@ -62,3 +62,6 @@ def _say(changed: list[Missing]) -> None:
     if new:
         sources = {each.source for each in new}
         events.LINES_MISSING.happened(count=len(sources), source=new[0].source, position=new[0].start)
+    for each in changed:
+        if each.outcome == GONE:
+            events.LINES_GONE.happened(source=each.source, size=each.end - each.start)

@@ -126,11 +126,12 @@ async def _compare(
 ) -> None:
     """Find what a shipper says to be confirmed and that has not come."""
     for gone in statement.gone:
-        for start, end in retransmission.is_gone(gone.source, gone.ranges, time.time()):
-            events.LINES_GONE.happened(source=gone.source, size=end - start)
+        retransmission.is_gone(gone.source, gone.ranges, time.time())
     for each in statement.sources:
         retransmission.belongs(each.source, Shipper(statement.host, statement.reporter))
     lagging = await asyncio.to_thread(_lagging, ledger, statement.sources)
+    behind = {each.source for each in lagging}
+    retransmission.heard((each for each in statement.sources if each.source not in behind), time.time())
     if lagging:
         barrier = retransmission.stated(statement, lagging)
         await session.publish("", Message(key=reporter.ingress, body=b"", type=BARRIER, message_id=barrier))

@@ -99,6 +99,19 @@ class Retransmission:
             self._barriers.popitem(last=False)
         return barrier
 
+    def heard(self, sources: Iterable[SourceStatement], at: float) -> None:
+        """How far sources are of which nothing confirmed lacks: what comes from now on is for this instance.
+
+        at: Unix time.
+        """
+        for each in sources:
+            if self._may_be_older(each):
+                self._note(each.source, [(each.confirmed, each.confirmed)], BEFORE, at)
+
+    def _may_be_older(self, source: SourceStatement) -> bool:
+        """Whether some of a source may have been shipped before there was this instance: nobody has said more of it."""
+        return source.since < self.born and source.source not in self._settled
+
     def passed(self, barrier: str, held: Callable[[str], Iterable[tuple[int, int]]], now: float, at: float) -> None:
         """A barrier has come. held: the windows of a source that wait. now: monotonic, at: Unix time."""
         statement = self._barriers.pop(barrier, None)
@@ -108,7 +121,7 @@ class Retransmission:
                 here.add(start, end)
             ranges = here.missing(each.start, each.confirmed)
             assert statement is not None
-            if statement.started < self.born and each.source not in self._settled:
+            if self._may_be_older(each):
                 self._note(each.source, [*ranges, (each.confirmed, each.confirmed)], BEFORE, at)
             else:
                 self.misses(each.source, ranges, now, at)
@@ -121,12 +134,10 @@ class Retransmission:
             self._want(source, fresh, now)
             self.changed += [Missing(source, *each, ASKED, 0, at) for each in fresh]
 
-    def is_gone(self, source: str, ranges: Iterable[tuple[int, int]], at: float) -> list[tuple[int, int]]:
-        """The shipper cannot read these any more; those of them that are still missing."""
+    def is_gone(self, source: str, ranges: Iterable[tuple[int, int]], at: float) -> None:
+        """The shipper cannot read these any more."""
         left = [gap for each in ranges for gap in self.decided(source).missing(*each)]
-        new = [gap for each in left for gap in self._unsettled(source, *each)]
-        self._note(source, new, GONE, at)
-        return new
+        self._note(source, [gap for each in left for gap in self._unsettled(source, *each)], GONE, at)
 
     def due(self, now: float, at: float) -> Iterator[tuple[str, Request]]:
         """The requests to make now, each with the host that it is for."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -145,6 +146,7 @@ class Files:
             self.notices.failed(path, error.strerror)
             return None
         follower = Follower(fd, path, Origin(settings, SPOOLED, segment), now, self.tallies[settings])
+        follower.since = time.time()
         saved = self._known.claim_source(segment.source)
         if saved is not None:
             follower.resume(saved)

@@ -8,6 +8,7 @@ which they were confirmed. A truncated or rewritten file is another incarnation:
 from __future__ import annotations
 
 import os
+import time
 from secrets import token_hex
 
 from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
@@ -39,7 +40,8 @@ _SCAN = 1 << 20
 class Follower:
     """Reads one open file. Owns `fd`; `now` is always time.monotonic().
 
-    source: '' until the file has content.      saved: whether that is in the saved state; nothing is read before.
+    source: '' until the file has content.      since: when it got that, Unix time.
+    saved: whether the source is in the saved state; nothing is read before.
     path, origin: where it is, and what led there.      size: in bytes, when last looked at; of a segment of a spool,
     what is safe of it, beyond which nothing is read.
     matched: whether a glob still leads to it.  left_at: when the path at which it was met ceased to lead to it.
@@ -67,6 +69,7 @@ class Follower:
         self.ended = False
         self.failing = False
         self.source = ""
+        self.since = 0.0
         self.saved = False
         self.grown_at = now
         self.left_at: float | None = None
@@ -82,6 +85,7 @@ class Follower:
     def resume(self, saved: Saved) -> None:
         """Go on as the incarnation that it was recognised as."""
         self.source, self.saved, self._prefix = saved.source, True, saved.prefix
+        self.since = saved.since
         self.chain.begin(saved.start, saved.confirmed, self._before(saved.confirmed), saved.lines)
 
     def begin_as_set(self) -> None:
@@ -138,6 +142,7 @@ class Follower:
                 self._prefix,
                 Mark.of(chain.confirmed_tail),
                 lines=chain.lines,
+                since=self.since,
             )
         return last
 
@@ -179,7 +184,7 @@ class Follower:
             self.grown_at = now
         self.size = size
         if self.size and not self.source:
-            self.source = token_hex(8)
+            self.source, self.since = token_hex(8), time.time()
             self._prefix = Mark.of(self._from_start(PREFIX))
 
     def read(self, now: float, *, final: bool = False) -> Window | None:

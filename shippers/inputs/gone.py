@@ -53,5 +53,6 @@ def _standing(saved: Saved, read: int, settings: Input | None) -> SourceStatemen
         read=read,
         confirmed=saved.confirmed,
         lines=saved.lines,
+        since=saved.since,
         by_line=settings is not None and settings.joining is None,
     )

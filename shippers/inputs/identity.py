@@ -40,7 +40,7 @@ class Saved:
     glob: what met it.                          path: where that was.
     prefix, tail: of its beginning, and of what stands just before `confirmed`.
     done: it was read to its end and let go, or looked for in vain.
-    lines: records between `start` and `confirmed`.
+    lines: records between `start` and `confirmed`.   since: when it was first followed, Unix time; 0 if nobody knows.
     """
 
     source: str
@@ -54,6 +54,7 @@ class Saved:
     tail: Mark = Mark()
     done: bool = False
     lines: int = 0
+    since: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for positions that cannot be."""

@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pika
 import pytest
 from corpus import read_archive
 from rabbitmq_node import RabbitNode
 
-from acceptance.conftest import Start, wait_for
+from acceptance.conftest import Command, Start, wait_for
 from logrouter.broker import connect
 from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
 
@@ -113,17 +114,109 @@ async def test_a_queue_that_was_deleted_while_somebody_listened(site: Site, tmp_
 
 async def test_a_queue_that_was_purged_and_nothing_came_after_it(site: Site, tmp_path: Path) -> None:
     async with connect(site.url, tmp_path).session() as session:
+        hear = await listener(session)
         router, shipper = site.router(), site.shipper()
         site.write(100)
         await site.all_archived()
         router.terminate()
         router.communicate()
         site.write(500)
-        while await session.depth(site.queue) == 0:
-            await asyncio.sleep(0.02)
+        await hear(600)
         shipper.terminate()
         shipper.communicate()
         await session.purge(site.queue)
         site.router()
         site.shipper()  # what it says when it begins is compared with what came
         await site.all_archived()
+
+
+async def test_what_an_instance_lost_that_is_younger_than_the_shipper_and_older_than_the_file(
+    site: Site, tmp_path: Path, logrouter: Command, start: Start
+) -> None:
+    younger = f"{site.instance}-2"
+    options = ("--broker", site.url, "--instance", younger, "--state", tmp_path / "younger")
+    site.router()
+    site.shipper()
+    site.write(100)
+    await site.all_archived()
+    assert logrouter("run", "--drain", *options).returncode == 0
+    async with connect(site.url, tmp_path).session() as session:
+        hear = await listener(session)
+        site.log.rename(tmp_path / "app.log.1")
+        site.write(500)
+        await hear(500)
+        await session.purge(f"logrouter.{younger}")
+    start("run", *options)
+    archive = tmp_path / "younger/archive/app"
+    async with asyncio.timeout(60):
+        while not archive.exists() or len(read_archive(archive)) < 500:
+            await asyncio.sleep(0.1)
+    assert [record.message for record in read_archive(archive)] == [f"line {number:06}" for number in range(100, 600)]
+
+
+async def test_a_queue_that_a_policy_cut_while_somebody_listened(
+    site: Site, tmp_path: Path, rabbitmq: RabbitNode
+) -> None:
+    async with connect(site.url, tmp_path).session() as session:
+        hear = await listener(session)
+        router = site.router()
+        site.shipper()
+        site.write(100)
+        await site.all_archived()
+        router.terminate()
+        router.communicate()
+        rabbitmq.control("set_policy", site.queue, f"^{site.queue}$", '{"max-length": 1}', "--apply-to", "queues")
+        for _ in range(5):
+            site.write(100)
+            await asyncio.sleep(0.2)  # so that they are several windows
+        await hear(600)
+        router = site.router()
+        await site.all_archived()
+        rabbitmq.control("clear_policy", site.queue)
+    wait_for(router, "lines.healed")
+
+
+async def test_what_is_lost_and_can_be_read_no_more_is_said_to_be_gone(
+    site: Site, tmp_path: Path, logrouter: Command
+) -> None:
+    async with connect(site.url, tmp_path).session() as session:
+        hear = await listener(session)
+        router, shipper = site.router(), site.shipper()
+        site.write(100)
+        await site.all_archived()
+        router.terminate()
+        router.communicate()
+        site.write(500)
+        await hear(600)
+        shipper.terminate()
+        shipper.communicate()
+        await session.purge(site.queue)
+    site.log.unlink()
+    router = site.router()
+    site.shipper()
+    wait_for(router, "lines.gone")
+    router.terminate()
+    router.communicate()
+    audit = logrouter("audit", "--broker", site.url, "--instance", site.instance)
+    assert audit.returncode == 1, audit.stdout
+    assert "bytes that the broker lost and that nobody can read any more" in audit.stdout
+
+
+async def test_a_shipper_whose_exchange_was_deleted_says_so_once_and_goes_on(site: Site) -> None:
+    router, shipper = site.router(), site.shipper()
+    site.write(100)
+    await site.all_archived()
+    router.terminate()
+    router.communicate()
+    with pika.BlockingConnection(pika.URLParameters(site.url)) as connection:
+        connection.channel().exchange_delete(EXCHANGE)
+    site.write(100)
+    wait_for(shipper, "publish.refused")
+    await asyncio.sleep(3)  # in which it tries again
+    site.router()
+    await site.all_archived()
+    said = wait_for(shipper, "publish.taken")
+    shipper.terminate()
+    said += shipper.communicate()[1]
+    counts = [said.count(event) for event in ("publish.refused", "publish.taken", "broker.lost")]
+    assert counts == [0, 1, 0], said

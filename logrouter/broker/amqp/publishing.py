@@ -1,9 +1,9 @@
 """The publishes of a session: those in order over one channel, those apart over another, each with confirms.
 
 RabbitMQ closes a channel on which it refuses something, with all that is under way on it. Where it refuses one message
-(406: too large, or with a property that it does not allow), the session goes on over a new channel; of the others that
-were under way nobody knows whether a queue has them, so they are refused too, which a publisher answers by sending
-them again. What is known to be too large is not sent.
+(406: too large, or with a property that it does not allow; 404: to an exchange that is not there), the session goes on
+over a new channel; of the others that were under way nobody knows whether a queue has them, so they are refused too,
+which a publisher answers by sending them again. What is known to be too large is not sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from logrouter.broker.amqp.connection import Connection
 from logrouter.broker.amqp.wire import marked, write_properties
 from logrouter.broker.lifetime import Lifetime, Promise, keep
 from logrouter.broker.limits import MAX_MESSAGE, check_message, too_large
-from logrouter.errors import BrokerError, Forbidden, PublishRefused, SessionLost, Unroutable
+from logrouter.errors import BrokerError, Forbidden, Missing, PublishRefused, SessionLost, Unroutable
 from logrouter.message import Message
 
 _T = TypeVar("_T")
@@ -124,7 +124,7 @@ class Publishing:
             error = error_of(sent.channel.closing) or error  # it was closed before: this is why
         refusal = self._refusal(error, sent)
         is_harmless = sent.channel is None and not isinstance(refusal, SessionLost)
-        if is_harmless or isinstance(refusal, Forbidden | PublishRefused | Unroutable):
+        if is_harmless or isinstance(refusal, Forbidden | Missing | PublishRefused | Unroutable):
             keep(sent.promise, refusal)
         else:
             self._host.lose(str(refusal))
@@ -149,7 +149,7 @@ class Publishing:
 
     def _closed(self, closing: asyncio.Future[Any]) -> None:
         error = error_of(closing)
-        if isinstance(error, aiormq.ChannelPreconditionFailed):
+        if isinstance(error, aiormq.ChannelPreconditionFailed | aiormq.ChannelNotFoundEntity):
             self._host.start(self._reopen())
         elif not isinstance(error, aiormq.ChannelAccessRefused):  # which each publish is told
             self._host.lose(reason(error))

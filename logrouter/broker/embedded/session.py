@@ -63,14 +63,8 @@ class EmbeddedSession:
         try:
             check_message(message)
             queues = self._switchboard.takers(exchange, message.key)
-        except PublishRefused as refused:
+        except (PublishRefused, Missing) as refused:
             keep(promise, refused)
-            return promise
-        except Missing as error:
-            if apart:
-                keep(promise, error)
-            else:
-                self.lose(str(error))
             return promise
         if queues:
             ticket = Ticket(promise, len(queues))

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Unroutable
+from logrouter.errors import BrokerError
 from logrouter.message import Message
 
 MAX_FRAME = 128 << 20
@@ -67,9 +67,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _from_client = msgspec.msgpack.Decoder(ToServer)
 _from_server: msgspec.msgpack.Decoder[ToClient] = msgspec.msgpack.Decoder(ToClient)
 
-_ERRORS: dict[str, type[BrokerError]] = {
-    kind.__name__: kind for kind in (BrokerError, Missing, PublishRefused, SessionLost, Unroutable)
-}
+_KINDS: list[type[BrokerError]] = [BrokerError, *BrokerError.__subclasses__()]
+_ERRORS = {kind.__name__: kind for kind in _KINDS}
 
 
 def write_frame(writer: asyncio.StreamWriter, frame: ToServer | ToClient) -> None:

@@ -1,0 +1,104 @@
+"""What a router keeps on the broker while it serves: its instance for itself, and all that it declared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import pytest
+from corpus import read_archive
+from parts import part
+from routers import running
+
+from logrouter.batch import Part, to_message
+from logrouter.broker.contract import EXCHANGE, Broker, Session
+from logrouter.destinations.archive.archive import Archive, ArchiveSettings
+from logrouter.errors import BrokerError, LogrouterError
+from logrouter.ledger.ledger import Ledger
+from logrouter.observe.events import LEASE_FREE, LEASE_HELD, TOPOLOGY_RESTORED, Event
+from logrouter.router import keeping
+from logrouter.router.commit import Commits
+from logrouter.router.router import route
+from logrouter.router.serving import RouterSettings, Routing
+from logrouter.rules.decision import Decision, Target
+from logrouter.slices import Slice
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_AGAIN", 0.05)
+    monkeypatch.setattr(keeping, "_EVERY", 0.2)
+
+
+@pytest.fixture
+def instance(fresh: Callable[[str], str]) -> str:
+    return fresh("kept").replace(".", "-")
+
+
+def to_archive(piece: Slice) -> list[Decision]:
+    return [Decision(piece, (Target("archive", "test"),))]
+
+
+def routing(directory: Path, instance: str) -> Routing:
+    ledger = Ledger(directory / "state", instance)
+    archive = Archive("archive", ArchiveSettings(directory / "archive", "{service}.jsonl.gz"), ledger)
+    commits = Commits(ledger, {"archive": archive}, instance)
+    return Routing(RouterSettings(instance), ledger, commits, to_archive, lambda text: ("info", "default"))
+
+
+async def until_said(event: Event, before: float) -> None:
+    async with asyncio.timeout(30):
+        while event.count() == before:
+            await asyncio.sleep(0.01)
+
+
+async def archived(session: Session, its: Part, archive: Path) -> None:
+    """Publish it until it is in the archive: what comes before the binding is there goes to no queue of this test."""
+    async with asyncio.timeout(30):
+        while len(read_archive(archive)) < its.count:
+            with suppress(BrokerError):
+                await session.publish(EXCHANGE, to_message(its))
+            await asyncio.sleep(0.1)
+
+
+async def test_a_second_router_of_an_instance_is_refused(
+    broker: Broker, tmp_path: Path, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_GHOST", 0.3)
+    async with running(broker, routing(tmp_path / "first", instance)):
+        second = routing(tmp_path / "second", instance)
+        with pytest.raises(LogrouterError, match=f"another router serves instance {instance}") as refused:
+            await asyncio.wait_for(route(broker, second, asyncio.Event()), 30)
+        second.ledger.close()
+    assert "give this one its own --instance" in refused.value.remedy
+
+
+async def test_the_next_router_of_an_instance_waits_for_the_end_of_the_one_before(
+    broker: Broker, tmp_path: Path, instance: str
+) -> None:
+    taken, free = LEASE_HELD.count(), LEASE_FREE.count()
+    async with AsyncExitStack() as next_life:
+        async with running(broker, routing(tmp_path / "first", instance)) as session:
+            await session.publish(EXCHANGE, to_message(part(0, 5)))
+            await next_life.enter_async_context(running(broker, routing(tmp_path / "second", instance)))
+            await until_said(LEASE_HELD, taken)
+        await until_said(LEASE_FREE, free)
+    assert len(read_archive(tmp_path / "first/archive")) == 5
+
+
+@pytest.mark.parametrize("queue", ["", ".dead", ".reports"])
+async def test_a_queue_that_was_deleted_is_made_anew(broker: Broker, tmp_path: Path, instance: str, queue: str) -> None:
+    async with running(broker, routing(tmp_path, instance)) as session:
+        before = TOPOLOGY_RESTORED.count()
+        await session.delete_queue(f"logrouter.{instance}{queue}")
+        await until_said(TOPOLOGY_RESTORED, before)
+        await archived(session, part(0, 5), tmp_path / "archive")
+        assert await session.depth(f"logrouter.{instance}{queue}") == 0
+
+
+async def test_a_binding_that_was_removed_is_made_anew(broker: Broker, tmp_path: Path, instance: str) -> None:
+    async with running(broker, routing(tmp_path, instance)) as session:
+        await session.unbind(f"logrouter.{instance}", EXCHANGE, "#")
+        await archived(session, part(0, 5), tmp_path / "archive")
