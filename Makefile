@@ -8,7 +8,7 @@ help:
 	@echo 'make test    run every test; sets up what the tests need. RABBITMQ=4 or 4.3: those that show how it gets on with'
 	@echo '             that server, which is unpacked into .rabbitmq/'
 	@echo 'make faults  break everything that can break while logs flow, then compare every line; for SECONDS=600 in each'
-	@echo '             mode; SEED=n replays a schedule, MODE=embedded, amqp or points runs one mode alone'
+	@echo '             mode; SEED=n replays a schedule, MODE=embedded, amqp, losing or points runs one mode alone'
 	@echo 'make bench   measure speed, memory and size beside peers and limits; ONLY=ship measures one row alone'
 	@echo 'make lint    ruff, mypy and import-linter'
 	@echo 'make clean   remove the virtual environment and caches'
@@ -24,7 +24,7 @@ demo:
 RABBITMQ =
 OF_THE_BROKER = tests/contract tests/integration tests/acceptance/test_rights.py tests/faults/test_campaign.py
 
-AT_ONCE = -n auto --maxprocesses 4 --dist worksteal
+AT_ONCE = -n 3 --dist worksteal
 
 test:
 	@scripts/venv.sh dev

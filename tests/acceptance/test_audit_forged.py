@@ -10,7 +10,7 @@ from typing import Any
 
 import pika
 import pytest
-from rabbitmq_node import USER, RabbitNode
+from rabbitmq_node import PASSWORD, USER, RabbitNode
 
 from acceptance.conftest import Command, Start
 from logrouter.batch import Part, to_message
@@ -53,7 +53,10 @@ def sources(logrouter: Command, *options: object) -> dict[str, dict[str, Any]]:
     return {source["source"]: source for source in report["sources"]}
 
 
-@pytest.mark.parametrize("user", [USER, ""])
+OTHER = "another"
+
+
+@pytest.mark.parametrize("user", [USER, OTHER, ""])
 def test_a_record_that_claims_the_place_of_a_whole_file_hides_none_of_its_lines(
     logrouter: Command, log: Path, rabbitmq: RabbitNode, user: str
 ) -> None:
@@ -73,12 +76,17 @@ def test_a_record_that_claims_the_place_of_a_whole_file_hides_none_of_its_lines(
         source=source, start=0, from_=record.pos, to=record.end, part=0, keys=("web.w1.info",), service="web",
         host="w1", severity="info", count=1, first=1795341600000, last=1795341600000, body=encode_lines([record]),
     )  # fmt: skip
-    published(rabbitmq.url, "log", to_message(part), user)
+    url = rabbitmq.url
+    if user == OTHER:
+        rabbitmq.control("add_user", OTHER, "secret")
+        rabbitmq.control("set_permissions", OTHER, "^$", "^log", "^$")
+        url = url.replace(f"{USER}:{PASSWORD}", f"{OTHER}:secret")
+    published(url, "log", to_message(part), user)
     assert logrouter("run", "--drain", *options).returncode == 0
     assert logrouter("ship", "--drain", *file, *options).returncode == 0
     assert logrouter("run", "--drain", *options).returncode == 0
     result = logrouter("audit", *options)
-    if not user:  # it is laid among the dead letters, since the source is somebody's
+    if user != USER:  # it is laid among the dead letters, since the source is somebody's
         assert (result.returncode, f"decided{2 * LINES:>25}" in result.stdout) == (3, True), result.stdout
         return
     assert result.returncode == 1, result.stdout

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faults.campaign import run
 from faults.each_point import kill_at_each
-from faults.schedule import AMQP, EMBEDDED
+from faults.schedule import AMQP, EMBEDDED, LOSING
 from faults.surroundings import Plan
 
 POINTS = "points"
@@ -26,7 +26,7 @@ _LONG_SECONDS = 120.0
 def main() -> int:
     """Run it as the command line says."""
     parser = argparse.ArgumentParser(prog="faults", description=__doc__)
-    parser.add_argument("--mode", choices=[EMBEDDED, AMQP, POINTS, "all"], default="all")
+    parser.add_argument("--mode", choices=[EMBEDDED, AMQP, LOSING, POINTS, "all"], default="all")
     parser.add_argument("--seconds", type=float, default=600.0, help="of faults, in each mode")
     parser.add_argument("--seed", type=int, default=None, help="drawn and printed if not given")
     parser.add_argument("--rate", type=int, default=400, help="lines a second of each log")
@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep what was written even if nothing is wrong")
     given = parser.parse_args()
     given.seed = secrets.randbelow(1 << 31) if given.seed is None else given.seed
-    modes = (EMBEDDED, AMQP, POINTS) if given.mode == "all" else (given.mode,)
+    modes = (EMBEDDED, AMQP, LOSING, POINTS) if given.mode == "all" else (given.mode,)
     results = [_points(given) if mode == POINTS else _campaign(given, mode) for mode in modes]
     given.report.write_text("\n\n".join(text for _, text in results) + "\n")
     return 0 if all(is_good for is_good, _ in results) else 1

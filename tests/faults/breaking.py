@@ -15,7 +15,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pika
 from mail_server import CUT, HANG, MailServer
+from pika.adapters.blocking_connection import BlockingChannel
 from rabbitmq_node import RabbitNode
 
 from faults.disks import Disk
@@ -23,11 +25,14 @@ from faults.processes import Process
 from faults.proxy import Fault as LinkFault
 from faults.proxy import Link
 from faults.schedule import RELOAD, Fault
+from logrouter.broker.contract import EXCHANGE
 
 _POLL = 0.05
 
 _POINT_SECONDS = 4.0
 """For a process to start and come by its point; it stays armed beyond that."""
+
+_QUEUE = "logrouter.main"
 
 _UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
@@ -67,6 +72,11 @@ class Breaking:
             "broker": self._kill_broker,
             "broker pause": self._pause_broker,
             "alarm": self._alarm_broker,
+            "unbind": self._unbind,
+            "delete": self._delete_queue,
+            "purge": self._purge,
+            "policy": self._cut_queue,
+            "restore": self._set_back,
         }
         return await ways[fault.kind](fault)
 
@@ -113,6 +123,19 @@ class Breaking:
                 return True
             process.send(signal.SIGCONT)
         return False
+
+    async def _set_back(self, fault: Fault) -> bool:
+        """Start the shipper on the whole of its state as it was a while ago: a snapshot of its machine."""
+        process, directory = self.processes[fault.target], self.positions.parent
+        snapshot = {path: path.read_bytes() for path in directory.glob("*.json")}
+        if self.positions not in snapshot:
+            return False
+        await asyncio.sleep(fault.seconds)
+        process.send(signal.SIGSTOP)
+        for path, content in snapshot.items():
+            path.write_bytes(content)
+        await process.kill()
+        return True
 
     def _read_positions(self) -> bytes:
         return self.positions.read_bytes() if self.positions.exists() else b""
@@ -186,6 +209,43 @@ class Breaking:
         await asyncio.sleep(fault.seconds + 1)
         await asyncio.to_thread(control, "set_vm_memory_high_watermark", "absolute", "1GB")
         return True
+
+    async def _unbind(self, fault: Fault) -> bool:
+        await asyncio.to_thread(self._administer, lambda channel: channel.queue_unbind(_QUEUE, EXCHANGE, "#"))
+        return True
+
+    async def _delete_queue(self, fault: Fault) -> bool:
+        await asyncio.to_thread(self._administer, lambda channel: channel.queue_delete(_QUEUE))
+        return True
+
+    async def _purge(self, fault: Fault) -> bool:
+        """While the router takes nothing, so that there is something to be lost."""
+        await self._while_full(fault, lambda: self._administer(lambda channel: channel.queue_purge(_QUEUE)))
+        return True
+
+    async def _cut_queue(self, fault: Fault) -> bool:
+        """A policy that leaves the queue its last message, for a moment."""
+
+        def cut() -> None:
+            self._node.control("set_policy", "cut", f"^{_QUEUE}$", '{"max-length": 1}', "--apply-to", "queues")
+            self._node.control("clear_policy", "cut")
+
+        await self._while_full(fault, cut)
+        return True
+
+    async def _while_full(self, fault: Fault, action: Callable[[], None]) -> None:
+        """Stop the router for a while, and do this before it goes on."""
+        process = self.processes[fault.target]
+        process.send(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(fault.seconds)
+            await asyncio.to_thread(action)
+        finally:
+            process.send(signal.SIGCONT)
+
+    def _administer(self, action: Callable[[BlockingChannel], object]) -> None:
+        with pika.BlockingConnection(pika.URLParameters(self._node.url)) as connection:
+            action(connection.channel())
 
     @property
     def _node(self) -> RabbitNode:

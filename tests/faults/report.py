@@ -6,11 +6,14 @@ import signal
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faults.oracle import Place, Verdict
 from faults.processes import Process
 from faults.schedule import Fault, points
+
+_MOST_MEMORY = 256 << 10
+"""Kilobytes."""
 
 _SHOWN = 5
 """Places of each kind of damage that are named."""
@@ -41,7 +44,7 @@ class Report:
     told: how many each mail tells of.
 
     repeated: lines that came again and were dropped.   steps: when lines were archived.   times: of the writing, by
-    incarnation.
+    incarnation.   set_back: lines that came twice since the shipper's state was set back to before them.
     """
 
     mode: str
@@ -62,6 +65,7 @@ class Report:
     told: Sequence[int]
     audit: Audit
     times: Mapping[str, Sequence[tuple[int, float]]]
+    set_back: int = 0
 
     @property
     def crashes(self) -> Counter[str]:
@@ -78,7 +82,29 @@ class Report:
     @property
     def is_good(self) -> bool:
         """Whether the promise held, and nothing failed in a way that nobody had thought of."""
-        return self.verdict.is_clean and self.arrived and self.audit_agrees and self.mails_agree and not self.tracebacks
+        holds = self.verdict.is_clean and self.arrived and self.audit_agrees and self.mails_agree
+        return holds and self.is_bounded and not (self.tracebacks or self.false_forks)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether each process kept to its memory."""
+        return all(process.peak < _MOST_MEMORY for process in self.processes)
+
+    @property
+    def false_forks(self) -> int:
+        """How often a shipper that was killed was taken for a copy."""
+        return 0 if self._restores else sum(process.said().count("state.forked") for process in self.processes)
+
+    @property
+    def _restores(self) -> list[Fired]:
+        return [each for each in self.fired if each.fault.kind == "restore" and each.came_to_pass]
+
+    def without_set_back(self) -> Report:
+        """The same, with what came twice as it had to counted apart."""
+        last = max((each.ended for each in self._restores), default=0.0)
+        twice = [place for place in self.verdict.twice if self._written_at(place) > last]
+        verdict = replace(self.verdict, twice=twice)
+        return replace(self, verdict=verdict, set_back=len(self.verdict.twice) - len(twice))
 
     @property
     def audit_agrees(self) -> bool:
@@ -111,6 +137,8 @@ class Report:
         yield f"{'late, as counted':22} {verdict.late:,}"
         yield f"{'in copytruncate windows':22} {self.swallowed:,} (counted, not promised)"
         yield f"{'over connections':22} {self.unsent:,} under way when one of {self.connections:,} broke (the same)"
+        yield f"{'twice by a set-back':22} {self.set_back:,} (counted, not promised)"
+        yield f"{'kills taken for copies':22} {self.false_forks:,}"
         yield f"{'all there in time':22} {'yes, and a fresh line from each log' if self.arrived else 'NO'}"
         yield f"{'duplicates suppressed':22} {self.repeated:,}"
         says = {0: "whole", 1: "not whole", 3: "not settled yet"}.get(self.audit.status, f"status {self.audit.status}")

@@ -15,7 +15,8 @@ from pathlib import Path
 from faults.proxy import Fault as LinkFault
 
 RELOAD = "reload"
-EMBEDDED, AMQP = "embedded", "amqp"
+EMBEDDED, AMQP, LOSING = "embedded", "amqp", "losing"
+"""Modes. In the last the broker loses what it has confirmed, and state directories are set back."""
 
 _CODE = Path(__file__).parents[2]
 _POINT = re.compile(r'reach\("([a-z.]+)"\)')
@@ -56,6 +57,19 @@ _AMQP_DECK = {"link": 12, "broker": 2, "broker pause": 1}
 _LONG_DECK = {"long pause": 1, "long full": 1}
 _LONG_AMQP_DECK = {"long link": 2, "alarm": 1}
 
+_LOSING_DECK = {"kill": 4, "link": 4, "unbind": 3, "delete": 3, "purge": 3, "policy": 3, "restore": 1}
+
+_TARGETS = {
+    "broker": "broker",
+    "broker pause": "broker",
+    "alarm": "broker",
+    "mail": "mail server",
+    "unbind": "queue",
+    "delete": "queue",
+}
+_PROCESSES = {"checkpoint": "ship", "restore": "ship", "rules": "run", "purge": "run", "policy": "run"}
+"""Where one kind of fault has one target, in any mode or where shipper and router are two."""
+
 _MAIL_FAULTS = [f"{verb} {answer}" for verb in ("EHLO", "MAIL", "RCPT", "DATA") for answer in ("451 no", "hang", "cut")]
 
 
@@ -93,7 +107,7 @@ def make_schedule(seed: int, seconds: float, mode: str, *, is_long: bool) -> lis
 
 
 def _deck(mode: str, *, is_long: bool) -> list[str]:
-    decks = [_DECK, _AMQP_DECK if mode == AMQP else {}]
+    decks = [_LOSING_DECK] if mode == LOSING else [_DECK, _AMQP_DECK if mode == AMQP else {}]
     if is_long:
         decks += [_LONG_DECK, _LONG_AMQP_DECK if mode == AMQP else {}]
     return [kind for deck in decks for kind, number in deck.items() for _ in range(number)]
@@ -137,16 +151,14 @@ class _Dealer:
         return Fault(at, word, target, seconds, detail)
 
     def _target(self, kind: str) -> str:
-        if kind in ("broker", "broker pause", "alarm"):
-            return "broker"
         if kind == "full":
             return self.deal(kind, ["archive", "state"])
-        if kind == "mail":
-            return "mail server"
+        if kind in _TARGETS:
+            return _TARGETS[kind]
         if self._mode == EMBEDDED:
             return "up"
-        if kind in ("checkpoint", "rules"):
-            return {"checkpoint": "ship", "rules": "run"}[kind]
+        if kind in _PROCESSES:
+            return _PROCESSES[kind]
         process = self.deal(f"targets of {kind}", ["ship", "run"])
         return f"link of {process}" if kind == "link" else process
 

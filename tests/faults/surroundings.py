@@ -21,7 +21,7 @@ from faults.breaking import Breaking
 from faults.disks import Disk
 from faults.processes import Process
 from faults.proxy import Link
-from faults.schedule import AMQP
+from faults.schedule import EMBEDDED, LOSING
 
 PROMISED = ("web", "mail")
 """The services of which every line must arrive."""
@@ -49,7 +49,7 @@ default: archive
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """mode: embedded or amqp.   directory: of this run alone.   rate: lines a second of each of `files` logs.
+    """mode: one of the schedule's.   directory: of this run alone.   rate: lines a second of each of `files` logs.
 
     is_long: whether faults that last beyond the heartbeat are among them.   quiet: seconds without a line archived
     after which what is missing counts as lost; the router holds a gap for a minute.
@@ -77,7 +77,7 @@ async def surroundings(plan: Plan) -> AsyncIterator[tuple[Breaking, list[writers
             stack.callback(disk.remove)
         mail = await stack.enter_async_context(MailServer().running())
         node, links = None, {}
-        if plan.mode == AMQP:
+        if plan.mode != EMBEDDED:
             node = RabbitNode(directory / "broker")
             stack.callback(node.kill)
             await asyncio.to_thread(node.start)
@@ -101,7 +101,8 @@ async def surroundings(plan: Plan) -> AsyncIterator[tuple[Breaking, list[writers
             positions=directory / "state" / "shipper" / "positions.json",
             write_rules=write_rules,
         )
-        yield breaking, [*_logs(plan), _connection(plan, port)]
+        # What was confirmed of connections and truncated files cannot be read again, so it is no part of LOSING.
+        yield breaking, _logs(plan)[:-1] if plan.mode == LOSING else [*_logs(plan), _connection(plan, port)]
 
 
 def _processes(plan: Plan, node: RabbitNode | None, links: dict[str, Link]) -> list[Process]:
@@ -117,7 +118,9 @@ def _processes(plan: Plan, node: RabbitNode | None, links: dict[str, Link]) -> l
         return "--broker", node.url.replace(str(node.port), str(links[f"link of {name}"].port))
 
     how = ["--host", "h1", "--workers", "1", *["--compress"] * (plan.seed % 2)]
+    listener = [Process("tail", ["tail", "#", "--broker", node.url], plan.directory)] if plan.mode == LOSING else []
     return [
+        *listener,
         Process("ship", ["ship", *state, *broker("ship"), *inputs, *how], plan.directory),
         Process("run", ["run", *state, *broker("run"), *rules], plan.directory),
     ]

@@ -78,7 +78,7 @@ _LINE = st.lists(_FRAGMENTS | _TEXT, max_size=8).map("".join)
 
 
 @given(st.lists(_LINE, min_size=1, max_size=6))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @example(["2026-11-22 12:00:00,5 - INFO x", "", "2026-11-22 12:00:00\r", "0815 471 WARN 12:00:00", "Nov 22 12:00:00 x"])
 @example(["2026-11-22 12:00:00 UTC INFO x"])
 @example(["[Sun Nov 22 12:00:00.5 2026] [core:error] x", "[Sun Nov 22 12:00:00 2026] [note] x", "PHP Fatal error: x"])
@@ -122,7 +122,7 @@ _WORDED = st.sampled_from(
 
 
 @given(st.lists(st.lists(_WORDED | _TEXT, max_size=5).map("".join), max_size=9))
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @example(["DEBUG1:  x", "a", "5error: x", "_error", "Err: x", "a Err]", "STATEMENT:  x", "x LOG:  y"])
 @example(
     [

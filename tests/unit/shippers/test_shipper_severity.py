@@ -133,7 +133,7 @@ _BEFORE = st.lists(
 
 
 @given(_BEFORE)
-@settings(max_examples=2000)
+@settings(max_examples=600)
 def test_what_is_seen_without_a_search_is_what_a_search_finds(before: str) -> None:
     assert words._is_open(before) == (words._OPEN.search(before) is not None)
     assert bool(words._negation(before)) == (words._NEGATED.search(before) is not None)
