@@ -18,6 +18,7 @@ from pathlib import Path
 import pika
 from mail_server import CUT, HANG, MailServer
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import ChannelClosedByBroker
 from rabbitmq_node import RabbitNode
 
 from faults.disks import Disk
@@ -211,41 +212,43 @@ class Breaking:
         return True
 
     async def _unbind(self, fault: Fault) -> bool:
-        await asyncio.to_thread(self._administer, lambda channel: channel.queue_unbind(_QUEUE, EXCHANGE, "#"))
-        return True
+        return await asyncio.to_thread(self._administer, lambda channel: channel.queue_unbind(_QUEUE, EXCHANGE, "#"))
 
     async def _delete_queue(self, fault: Fault) -> bool:
-        await asyncio.to_thread(self._administer, lambda channel: channel.queue_delete(_QUEUE))
-        return True
+        return await asyncio.to_thread(self._administer, lambda channel: channel.queue_delete(_QUEUE))
 
     async def _purge(self, fault: Fault) -> bool:
         """While the router takes nothing, so that there is something to be lost."""
-        await self._while_full(fault, lambda: self._administer(lambda channel: channel.queue_purge(_QUEUE)))
-        return True
+        return await self._while_full(fault, lambda: self._administer(lambda channel: channel.queue_purge(_QUEUE)))
 
     async def _cut_queue(self, fault: Fault) -> bool:
         """A policy that leaves the queue its last message, for a moment."""
 
-        def cut() -> None:
+        def cut() -> bool:
             self._node.control("set_policy", "cut", f"^{_QUEUE}$", '{"max-length": 1}', "--apply-to", "queues")
             self._node.control("clear_policy", "cut")
+            return True
 
-        await self._while_full(fault, cut)
-        return True
+        return await self._while_full(fault, cut)
 
-    async def _while_full(self, fault: Fault, action: Callable[[], None]) -> None:
+    async def _while_full(self, fault: Fault, action: Callable[[], bool]) -> bool:
         """Stop the router for a while, and do this before it goes on."""
         process = self.processes[fault.target]
         process.send(signal.SIGSTOP)
         try:
             await asyncio.sleep(fault.seconds)
-            await asyncio.to_thread(action)
+            return await asyncio.to_thread(action)
         finally:
             process.send(signal.SIGCONT)
 
-    def _administer(self, action: Callable[[BlockingChannel], object]) -> None:
-        with pika.BlockingConnection(pika.URLParameters(self._node.url)) as connection:
-            action(connection.channel())
+    def _administer(self, action: Callable[[BlockingChannel], object]) -> bool:
+        """Whether there was something to do that to."""
+        try:
+            with pika.BlockingConnection(pika.URLParameters(self._node.url)) as connection:
+                action(connection.channel())
+        except ChannelClosedByBroker:
+            return False
+        return True
 
     @property
     def _node(self) -> RabbitNode:

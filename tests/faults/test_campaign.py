@@ -19,7 +19,7 @@ SEED, SECONDS = 20261122, 15.0
 async def test_nothing_is_lost_or_repeated_whatever_fails(mode: str, tmp_path: Path) -> None:
     report = await run(Plan(mode, SEED, SECONDS, tmp_path / "run", rate=200))
     assert report.is_good, report.text()
-    assert report.repeated > 0, report.text()
+    assert sum(each.came_to_pass for each in report.fired) > 5, report.text()
     assert sum(process.lives for process in report.processes) > 5, report.text()
 
 
