@@ -12,7 +12,10 @@ _LARGE = 1 << 20
 """Bytes of a block that goes back to the system when it is freed. By itself glibc raises this to 32 MiB, and keeps what
 large messages left behind: 100 MB of 360 with bodies of 16 MiB."""
 
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+_KEPT = 4 << 20
+"""Bytes at the end of the heap that are kept for the next batch, so as not to ask for them each time."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _ARENAS = 2
 """Pools that threads allocate from; each keeps what it once had."""
 
@@ -28,4 +31,5 @@ def give_back_large_blocks() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
         mallopt(_M_ARENA_MAX, _ARENAS)

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -73,6 +74,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 _encoder = msgspec.json.Encoder()
 _records = msgspec.json.Decoder(Record)
 _places = msgspec.json.Decoder(Place)
+_fields_of = attrgetter("fields")
 
 
 def rfc3339(seconds: float) -> str:
@@ -103,8 +105,7 @@ def decode_places(body: bytes) -> list[Place]:
     Raises WireError as `decode_lines` does, and for fields that are nested deeper than MAX_DEPTH.
     """
     places: list[Place] = _decode(_places, body)
-    fields = [place.fields for place in places]
-    if any(fields) and any(map(_is_too_deep, fields)):
+    if any(map(_fields_of, places)) and any(map(_is_too_deep, map(_fields_of, places))):
         raise WireError(f"the fields of a record are nested deeper than {MAX_DEPTH}")
     return places
 

@@ -31,7 +31,7 @@ def undecided(piece: Slice, decided: Extents) -> tuple[Slice | None, int]:
         for rest in remainders(record, decided.missing(place.pos, place.end)) if is_touched else ():
             lines.append(encode_lines([rest]))
             places.append(Place(rest.pos, rest.end))
-    return replace(piece, body=b"".join(lines), places=places, gaps=None), repeated
+    return replace(piece, body=b"".join(lines), places=places, runs=None), repeated
 
 
 def remainders(record: Record, missing: Sequence[tuple[int, int]]) -> Iterator[Record]:

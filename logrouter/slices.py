@@ -37,7 +37,7 @@ class Slice:
     """Records of one source that share key, service, host and severity, in the order of their `pos`.
 
     body: NDJSON.   places: the positions of each record, one for one.   first, last: filing times, ms since 1970.
-    gaps: what lies between its records, None where nobody has looked.
+    runs: where runs of adjoining records begin, and where they end; None where nobody has looked.
     """
 
     key: str
@@ -49,7 +49,7 @@ class Slice:
     last: int
     body: bytes
     places: Sequence[Place]
-    gaps: Sequence[tuple[int, int]] | None = None
+    runs: tuple[list[int], list[int]] | None = None
 
     @property
     def is_foreign(self) -> bool:
@@ -112,7 +112,7 @@ class Slice:
         lines = list(compress(self.lines(), keep))
         if not lines:
             return None
-        return replace(self, body=b"".join(lines), places=list(compress(self.places, keep)), gaps=None)
+        return replace(self, body=b"".join(lines), places=list(compress(self.places, keep)), runs=None)
 
 
 def from_part(part: Part) -> Slice:
@@ -120,18 +120,28 @@ def from_part(part: Part) -> Slice:
     places = decode_places(part.body)
     if len(places) != part.count or part.body.count(b"\n") != part.count:
         raise WireError(f"header count is {part.count}, the body has {len(places)} records")
-    before, gaps = part.from_, []
-    for place in places:
-        if not before <= place.pos < place.end <= part.to:
-            raise WireError(f"record [{place.pos}, {place.end}) is out of order or outside [{part.from_}, {part.to})")
-        if place.pos != before:
-            gaps.append((before, place.pos))
-        before = place.end
-    if gaps and gaps[0][1] == places[0].pos:
-        del gaps[0]  # before the first record
+    runs = _runs(places)
+    if places and not part.from_ <= places[0].pos < places[-1].end <= part.to:
+        raise WireError(f"a record is outside [{part.from_}, {part.to})")
     return Slice(
-        part.key, part.source, part.service, part.host, part.severity, part.first, part.last, part.body, places, gaps
+        part.key, part.source, part.service, part.host, part.severity, part.first, part.last, part.body, places, runs
     )
+
+
+def _runs(places: Sequence[Place]) -> tuple[list[int], list[int]]:
+    """Where runs of adjoining records begin, and where they end. Raises WireError if they are in no order."""
+    starts, ends, before = list[int](), list[int](), -1
+    for place in places:
+        pos = place.pos
+        if pos != before:
+            starts.append(pos)
+            ends.append(before)
+            if pos < before:
+                raise WireError(f"the record at {pos} begins before {before}, where the one before it ends")
+        before = place.end
+        if before <= pos:
+            raise WireError(f"record [{pos}, {before}) has no length")
+    return starts, [*ends[1:], before] if starts else []
 
 
 class Salvage(NamedTuple):

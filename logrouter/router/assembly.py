@@ -309,13 +309,12 @@ def _runs(pieces: Iterable[Slice]) -> tuple[list[int], list[int]]:
     starts: list[int] = []
     ends: list[int] = []
     for piece in pieces:
-        gaps = piece.gaps
-        if gaps is None:
+        if piece.runs is None:
             starts += [place.pos for place in piece.places]
             ends += [place.end for place in piece.places]
-        elif piece.places:
-            starts += [piece.places[0].pos, *(end for _, end in gaps)]
-            ends += [*(start for start, _ in gaps), piece.places[-1].end]
+        else:
+            starts += piece.runs[0]
+            ends += piece.runs[1]
     return sorted(starts), sorted(ends)
 
 

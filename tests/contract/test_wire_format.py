@@ -148,7 +148,7 @@ def test_a_broken_message_says_what_is_wrong(changes: dict[str, Any], reason: st
         ({"body": BODY + b"{}\n"}, "NDJSON"),
         ({"from_": 125}, "outside"),
         ({"to": 125}, "outside"),
-        ({"body": BODY + BODY, "count": 2}, "out of order"),
+        ({"body": BODY + BODY, "count": 2}, "begins before"),
     ],
 )
 def test_a_body_must_agree_with_its_headers(changes: dict[str, Any], reason: str) -> None:
