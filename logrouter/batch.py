@@ -7,14 +7,16 @@ reference; golden messages in tests/contract hold this file to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import zstandard
 
 from logrouter.errors import WireError
+from logrouter.keys import routing_key
 from logrouter.message import MAX_BODY, Message
+from logrouter.record import Record, encode_lines
 from logrouter.session import Session, decoded
 
 TYPE = "logrouter.batch/1"
@@ -66,6 +68,29 @@ class Part:
     def key(self) -> str:
         """The routing key that this part travels under."""
         return self.keys[self.part]
+
+
+def whole(records: Sequence[Record], *, start: int, from_: int, to: int, filed: int) -> Part:
+    """A window of which all records share service, host and severity, as its one part.
+
+    filed: their filing time, milliseconds since 1970.
+    """
+    first = records[0]
+    return Part(
+        source=first.source,
+        start=start,
+        from_=from_,
+        to=to,
+        part=0,
+        keys=(routing_key(first.service, first.host, first.severity),),
+        service=first.service,
+        host=first.host,
+        severity=first.severity,
+        count=len(records),
+        first=filed,
+        last=filed,
+        body=encode_lines(records),
+    )
 
 
 def to_message(part: Part, headers: Mapping[str, Any] | None = None) -> Message:

@@ -7,7 +7,15 @@ ranges that covers the same positions.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+_SHOWN = 3
+
+
+def in_words(ranges: Sequence[tuple[int, int]]) -> str:
+    """The first few ranges, and how many there are besides."""
+    more = f" and {len(ranges) - _SHOWN} more ranges" if len(ranges) > _SHOWN else ""
+    return ", ".join(f"[{start}, {end})" for start, end in ranges[:_SHOWN]) + more
 
 
 class Extents:

@@ -142,6 +142,16 @@ def matches(pattern: str, key: str) -> bool:
     return matcher(pattern)(key)
 
 
+def ingress(instance: str) -> str:
+    """The name of the queue that everything for an instance comes through."""
+    return f"logrouter.{instance}"
+
+
+def dead(instance: str) -> str:
+    """The name of the queue of what an instance could not decide at all."""
+    return f"{ingress(instance)}.dead"
+
+
 def marker(instance: str) -> str:
     """The name of the exchange that a router declares last: while it is absent, shippers hold."""
     return f"logrouter.{instance}.ready"

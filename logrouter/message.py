@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_BODY = 16 << 20
-"""Bytes of a body that every broker takes: RabbitMQ 4 refuses larger ones unless `max_message_size` says otherwise.
+"""Bytes of a body that every broker takes: RabbitMQ 4 closes the channel on a larger one by default.
 
 No body is unpacked beyond it either, so that what was taken in can be handed on.
 """

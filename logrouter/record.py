@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from logrouter.errors import WireError
+from logrouter.nesting import is_deeper_than
 
 CONVERSATION = ("conversation_id", "correlation_id", "trace_id", "traceId", "traceparent")
 """Names of fields whose value is a line's conversation unless an input says otherwise: the first that is there."""
@@ -110,20 +111,9 @@ def decode_places(body: bytes) -> list[Place]:
     return places
 
 
-def _is_too_deep(encoded: msgspec.Raw) -> bool:
-    content = bytes(encoded)
-    if content.count(b"{") + content.count(b"[") <= MAX_DEPTH:
-        return False
-    level = [msgspec.json.decode(content)]
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _within(outer) if isinstance(inner, dict | list)]
-        if not level:
-            return False
-    return True
-
-
-def _within(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+def _is_too_deep(fields: msgspec.Raw) -> bool:
+    content = bytes(fields)
+    return content.count(b"{") + content.count(b"[") > MAX_DEPTH and is_deeper_than(content, MAX_DEPTH)
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> list[Any]:

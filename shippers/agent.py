@@ -154,7 +154,7 @@ class Agent:
                 await self._work(files, spools, checkpoint, watches, stop)
         finally:
             spools.turn(files, time.monotonic())
-            await self._lease.close()
+            await self._lease.settle()
             await checkpoint.save()
             await self._rounds.close()
             files.close()
@@ -286,7 +286,7 @@ class Agent:
             window = files.read(follower, time.monotonic())
             if window is not None and self._lease.is_over:
                 rewinds = follower.chain.rewinds
-                await self._lease.renew()
+                await self._lease.settle()
                 if follower.chain.rewinds != rewinds:
                     continue  # it went back meanwhile, and this window comes again
             if window is not None:

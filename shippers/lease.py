@@ -40,7 +40,7 @@ class Lease:
 
     async def begin(self) -> None:
         """A new session, on a new connection."""
-        await self._settle()
+        await self.settle()
         await self._save(self.session.child().renewed())
 
     @property
@@ -51,15 +51,8 @@ class Lease:
             self._saving = asyncio.create_task(self._save(self.session.renewed()))
         return age > _SECONDS
 
-    async def renew(self) -> None:
-        """Wait until it is renewed."""
-        await self._settle()
-
-    async def close(self) -> None:
-        """Wait for what is being saved."""
-        await self._settle()
-
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
+        """Wait until what is being saved is: a lease that is over has been renewed then."""
         while self._saving is not None:
             await asyncio.wait({self._saving})
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from logrouter.batch import Part
-from logrouter.keys import SEVERITIES, routing_key
+from logrouter.batch import Part, whole
+from logrouter.keys import SEVERITIES
 from logrouter.observe.events import WINDOW_UNREAD
-from logrouter.record import Record, encode_lines, fitted, message_and_raw, rfc3339, split_lines
+from logrouter.record import Record, fitted, message_and_raw, rfc3339, split_lines
 from shippers.input import Input
 from shippers.lines import Window
 from shippers.windows import parts
@@ -32,23 +32,7 @@ def safe_parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
 
 def _plain_part(window: Window, settings: Input, now: float) -> Part:
     records = list(_records(window, settings, rfc3339(now)))
-    first = records[0]
-    filed = int(now * 1000)
-    return Part(
-        source=window.source,
-        start=window.start,
-        from_=window.from_,
-        to=window.to,
-        part=0,
-        keys=(routing_key(first.service, first.host, first.severity),),
-        service=first.service,
-        host=first.host,
-        severity=first.severity,
-        count=len(records),
-        first=filed,
-        last=filed,
-        body=encode_lines(records),
-    )
+    return whole(records, start=window.start, from_=window.from_, to=window.to, filed=int(now * 1000))
 
 
 def _records(window: Window, settings: Input, ts: str) -> Iterator[Record]:

@@ -91,7 +91,7 @@ class Retransmission:
                 continue  # some other shipper's
             gone = await self._resend(source, wanted.ranges) if source else wanted.ranges
             if gone:
-                await self._statements.lost(Gone(wanted.source, list(gone)))
+                self._statements.lost(Gone(wanted.source, list(gone)))
 
     async def _resend(self, source: Reread, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Publish ranges of a source once more; those that cannot be read."""
@@ -102,7 +102,7 @@ class Retransmission:
                 reached = start
                 while reached < end and (window := await asyncio.to_thread(source.window, reached, end)):
                     if self._lease.is_over:
-                        await self._lease.renew()
+                        await self._lease.settle()
                     parts = safe_parts(window, source.settings, time.time())
                     reached = parts[0].to
                     for message in self._messages(parts):

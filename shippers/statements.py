@@ -85,7 +85,7 @@ class Statements:
         self._stated = {}
         self._said.set()
 
-    async def lost(self, gone: Gone) -> None:
+    def lost(self, gone: Gone) -> None:
         """Say with the next statement, made at once, that this cannot be read any more."""
         self._gone.append(gone)
         self._said.set()

@@ -5,10 +5,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from logrouter.broker.contract import Broker, Session
+from logrouter.destinations.archive.archive import Archive, ArchiveSettings
+from logrouter.ledger.ledger import Ledger
+from logrouter.router.commit import Commits
 from logrouter.router.router import route
-from logrouter.router.serving import Routing
+from logrouter.router.serving import RouterSettings, Routing
+from logrouter.rules.decision import Decide, Decision, Target
+from logrouter.slices import Slice
+
+
+def to_archive(piece: Slice) -> list[Decision]:
+    """All of it goes to the one archive."""
+    return [Decision(piece, (Target("archive", "test"),))]
+
+
+def archiving(
+    directory: Path,
+    settings: RouterSettings,
+    decide: Decide = to_archive,
+    *,
+    severity: tuple[str, str] = ("info", "default"),
+    path: str = "{service}/{host}/{date}.jsonl.gz",
+) -> Routing:
+    """A router with one archive and the ledger `state` in a directory. path: of the archive's files."""
+    ledger = Ledger(directory / "state", settings.instance)
+    archive = Archive("archive", ArchiveSettings(directory / "archive", path), ledger)
+    commits = Commits(ledger, {"archive": archive}, settings.instance)
+    return Routing(settings, ledger, commits, decide, lambda text: severity)
 
 
 @asynccontextmanager

@@ -15,10 +15,9 @@ from logrouter.audit.queues import Queued
 from logrouter.audit.runs import Held
 from logrouter.destinations.email.pacing import gathered
 from logrouter.errors import BrokerError
+from logrouter.extents import in_words
 from logrouter.ledger.snapshot import Snapshot
 from logrouter.ledger.standing import Standing
-
-_SHOWN = 3
 
 
 def of_waiting(queued: Queued | None, snapshot: Snapshot) -> Iterator[Finding]:
@@ -57,9 +56,7 @@ def of_standing(source: str, its: Standing, *, may_come: bool) -> Iterator[Findi
     kind = UNRESOLVED if may_come else MISSING
     if gaps := its.gaps:
         size = sum(end - start for start, end in gaps)
-        ranges = ", ".join(f"[{start}, {end})" for start, end in gaps[:_SHOWN])
-        more = f" and {len(gaps) - _SHOWN} more ranges" if len(gaps) > _SHOWN else ""
-        yield Finding(kind, size, f"{name}: {size} bytes were confirmed and not decided: {ranges}{more}")
+        yield Finding(kind, size, f"{name}: {size} bytes were confirmed and not decided: {in_words(gaps)}")
     if its.stated and (short := its.lines_short):
         text = (
             f"{name}: {short} of {its.stated.lines} lines were confirmed and not decided, though their positions were"

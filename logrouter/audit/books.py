@@ -19,10 +19,10 @@ from logrouter.audit.findings import Findings
 from logrouter.audit.runs import Run
 from logrouter.errors import StateError
 from logrouter.extents import Extents
-from logrouter.ledger import snapshot
+from logrouter.ledger import snapshot, standing
 from logrouter.ledger.entry import FILE_COLUMNS, FileState
 from logrouter.ledger.selection import Selection
-from logrouter.ledger.standing import Standing, statement_of
+from logrouter.ledger.standing import Standing
 
 _CACHE = 32 << 10
 """KiB of the database that are kept in memory."""
@@ -131,17 +131,9 @@ class _BySource:
 
 def _standing(row: tuple[Any, ...], ranges: Sequence[tuple[str, int, int]]) -> Standing:
     source, is_stated, _, _, *said = row
-    stated, (repeated, late, folded, shared, dismissed, records) = said[:7], (each or 0 for each in said[7:])
-    return Standing(
-        stated=statement_of((source, *stated)) if is_stated else None,
-        decided=Extents((start, stop) for _, start, stop in ranges),
-        records=records + folded,
-        repeated=repeated,
-        late=late,
-        folded=folded,
-        shared=bool(shared),
-        dismissed=dismissed,
-    )
+    stated, (*known, counted) = said[:7], said[7:]
+    decided = Extents((start, stop) for _, start, stop in ranges)
+    return standing.of_rows((source, *stated) if is_stated else None, decided, counted or 0, known)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 from isal import isal_zlib
@@ -25,6 +25,7 @@ from logrouter.ledger.entry import FileState
 from logrouter.ledger.selection import Selection
 from logrouter.record import split_lines
 from logrouter.slices import FOREIGN
+from logrouter.statement import Position
 
 _CHUNK = 4 << 20
 
@@ -36,8 +37,6 @@ _EACH = 16
 _MOST_DAYS = 100_000
 """That are counted: whoever publishes can write anything in place of a day."""
 
-_Position = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-
 
 class _Located(msgspec.Struct):
     """What is needed of each record."""
@@ -46,8 +45,8 @@ class _Located(msgspec.Struct):
     service: str
     host: str
     source: str
-    pos: _Position
-    end: _Position
+    pos: Position
+    end: Position
     received: str | None = None
 
 

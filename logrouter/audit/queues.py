@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from logrouter.broker.contract import Session
 from logrouter.errors import BrokerError, Missing, SessionLost
+from logrouter.keys import dead, ingress
 from logrouter.router.handoff import Handoff
 from logrouter.router.reporting import Reporter
-from logrouter.router.topology import dead, ingress, noted
+from logrouter.router.topology import noted
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,9 +93,7 @@ class Held:
 
 def held(runs: Sequence[Run], decided: Extents) -> Held:
     """What these runs of a source, in the order in which they were read, come to."""
-    twice: list[int] = []
-    unknown: list[int] = []
-    n_twice = n_unknown = 0
+    twice = unknown = first_twice = first_unknown = 0
     for together in _overlapping(runs):
         begin, end = together[0].first, max(run.stop for run in together)
         is_known = decided.covers(begin, end)
@@ -104,19 +102,19 @@ def held(runs: Sequence[Run], decided: Extents) -> Held:
         reached = begin
         for start, stop in heapq.merge(*(run.places() for run in together)):
             if start < reached:
-                n_twice += 1
-                twice = twice or [start]
+                first_twice = first_twice if twice else start
+                twice += 1
             elif not is_known and not decided.covers(start, stop):
-                n_unknown += 1
-                unknown = unknown or [start]
+                first_unknown = first_unknown if unknown else start
+                unknown += 1
             reached = max(reached, stop)
     return Held(
         records=sum(run.records for run in runs),
-        twice=n_twice,
-        first_twice=twice[0] if twice else 0,
+        twice=twice,
+        first_twice=first_twice,
         disordered=_disordered(runs),
-        unknown=n_unknown,
-        first_unknown=unknown[0] if unknown else 0,
+        unknown=unknown,
+        first_unknown=first_unknown,
     )
 
 

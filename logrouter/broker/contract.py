@@ -123,7 +123,7 @@ class Session(Protocol):
         raises BrokerError and leaves the session as it was, like a question.
 
         Raises (when awaited): Unroutable if `mandatory` and no queue matched, PublishRefused for a nack or for what
-        the broker cannot carry (a body over MAX_MESSAGE, a key over 255 bytes, a header of no AMQP type, too many
+        the broker cannot carry (a body over MAX_BODY, a key over 255 bytes, a header of no AMQP type, too many
         headers), Missing for an exchange that nobody declared, Forbidden where this user may not publish there (then,
         unless apart, the session is of no more use), SessionLost. What was under way with a message that is refused so
         may be refused as well, though a queue may have it.

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from logrouter.errors import PublishRefused
 from logrouter.keys import MAX_KEY
-from logrouter.message import Message
-
-MAX_MESSAGE = 16 << 20
-"""Bytes in a body: as many as RabbitMQ 4 takes by default. It closes the channel on a larger one."""
+from logrouter.message import MAX_BODY, Message
 
 
-def check_message(message: Message, most: int = MAX_MESSAGE) -> None:
+def check_message(message: Message, most: int = MAX_BODY) -> None:
     """Raise PublishRefused for a key that no broker carries, or a body of over `most` bytes."""
     check_key(message.key)
     if len(message.body) > most:

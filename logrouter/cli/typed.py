@@ -14,10 +14,9 @@ from secrets import token_hex
 
 import msgspec
 
-from logrouter.batch import Part, to_message
+from logrouter.batch import Part, to_message, whole
 from logrouter.broker.contract import EXCHANGE, Session
-from logrouter.keys import routing_key
-from logrouter.record import Record, encode_lines, original, rfc3339
+from logrouter.record import Record, original, rfc3339
 from shippers.input import Input
 from shippers.lines import Window
 from shippers.windows import parts
@@ -50,22 +49,7 @@ class Typed:
         for line in lines:
             records.append(self._record(line, severity, now))
             self.position += len(line)
-        filed = int(now * 1000)
-        return Part(
-            source=self.source,
-            start=0,
-            from_=begin,
-            to=self.position,
-            part=0,
-            keys=(routing_key(self.service, self.host, severity),),
-            service=self.service,
-            host=self.host,
-            severity=severity,
-            count=len(records),
-            first=filed,
-            last=filed,
-            body=encode_lines(records),
-        )
+        return whole(records, start=0, from_=begin, to=self.position, filed=int(now * 1000))
 
     def _record(self, line: bytes, severity: str, now: float) -> Record:
         text = line.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")

@@ -12,6 +12,9 @@ from logrouter.ledger.lives import Life
 from logrouter.ledger.requests import Missing
 from logrouter.statement import Statement
 
+DAY = 86_400
+"""Seconds. Days of the ledger are counted since 1970, UTC."""
+
 DECIDED = ""
 """In place of a destination: what is counted once for each record, wherever it goes."""
 

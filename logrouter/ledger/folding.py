@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from logrouter.ledger import folded, owners, requests, standing
-from logrouter.ledger.entry import INGRESS
+from logrouter.ledger.entry import DAY, INGRESS
 from logrouter.ledger.folded import Folded
 from logrouter.ledger.stating import REMEMBERED, fold_processes, tally
 from logrouter.slices import FOREIGN
@@ -29,8 +29,6 @@ AT_ONCE = 250
 
 _MOST_PROCESSES = 20_000
 """Whose statements are kept."""
-
-_DAY = 86_400
 
 
 class _Lap:
@@ -108,7 +106,7 @@ class Folding:
         for source, at, start, confirmed in self._stated.rows(cursor):
             limit = today - (REMEMBERED if confirmed == start else FORGOTTEN)
             if (
-                at >= limit * _DAY
+                at >= limit * DAY
                 or cursor.execute("SELECT 1 FROM ranges WHERE stage = ? AND source = ?", (INGRESS, source)).fetchone()
             ):
                 continue
@@ -181,7 +179,7 @@ def _fold_processes(cursor: sqlite3.Cursor, today: int) -> None:
         cursor,
         cursor.execute(
             "SELECT reporter, started, statement FROM statements WHERE at < ? OR ? ORDER BY at LIMIT ?",
-            ((today - REMEMBERED) * _DAY, count > _MOST_PROCESSES, max(AT_ONCE, count - _MOST_PROCESSES)),
+            ((today - REMEMBERED) * DAY, count > _MOST_PROCESSES, max(AT_ONCE, count - _MOST_PROCESSES)),
         ).fetchall(),
     )
 

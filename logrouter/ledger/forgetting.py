@@ -16,7 +16,7 @@ from pathlib import Path
 
 from logrouter.errors import StateError
 from logrouter.ledger import requests, standing
-from logrouter.ledger.entry import INGRESS, ledger_path
+from logrouter.ledger.entry import DAY, INGRESS, ledger_path
 from logrouter.ledger.snapshot import refuse_other
 
 _PATIENCE = 30.0
@@ -24,8 +24,6 @@ _PATIENCE = 30.0
 
 _AT_ONCE = 500
 """Sources in a transaction."""
-
-_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def _forget(cursor: sqlite3.Cursor, source: str) -> Dismissed | None:
     cursor.execute(
         "INSERT INTO sources (stage, source, dismissed, day) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " dismissed = excluded.dismissed, day = excluded.day",
-        (INGRESS, source, max(confirmed, its.decided.end), int(time.time() // _DAY)),
+        (INGRESS, source, max(confirmed, its.decided.end), int(time.time() // DAY)),
     )
     return Dismissed(source, sum(end - start for start, end in its.gaps), its.lines_short)
 

@@ -19,7 +19,17 @@ from logrouter.errors import StateError
 from logrouter.extents import Extents
 from logrouter.faultpoint import reach
 from logrouter.ledger import lives, owners, ranges, requests, stating
-from logrouter.ledger.entry import DECIDED, FILE_COLUMNS, INGRESS, AsideState, Counted, Entry, FileState, ledger_path
+from logrouter.ledger.entry import (
+    DAY,
+    DECIDED,
+    FILE_COLUMNS,
+    INGRESS,
+    AsideState,
+    Counted,
+    Entry,
+    FileState,
+    ledger_path,
+)
 from logrouter.ledger.folding import Folding
 from logrouter.ledger.lives import Life
 from logrouter.ledger.requests import Missing
@@ -30,8 +40,6 @@ __all__ = ["DECIDED", "INGRESS", "AsideState", "Counted", "Entry", "FileState", 
 
 SETTLING = 60.0
 """Seconds after a start in which nothing is folded."""
-
-_DAY = 86_400
 
 _FILES = "files INDEXED BY files_by_day"  # else SQLite looks through all files of a destination for those in one state
 _FILE_MARKS = ", ".join("?" for _ in fields(FileState))
@@ -90,7 +98,7 @@ class Ledger:
 
     def _commit(self, entry: Entry) -> None:
         with self._transaction() as cursor:
-            today = int(time.time() // _DAY)
+            today = int(time.time() // DAY)
             _write_sources(cursor, entry, today)
             cursor.executemany(
                 "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?)"
@@ -106,7 +114,7 @@ class Ledger:
             cursor.executemany("INSERT OR REPLACE INTO outgoing VALUES (?, ?)", entry.outgoing.items())
             stating.write(cursor, entry.statements, today)
             _write_aside(cursor, entry)
-            lives.write(cursor, entry.lives, int(time.time() // 86_400))
+            lives.write(cursor, entry.lives, today)
             owners.write(cursor, entry.owners)
             requests.write(cursor, entry.missing)
             requests.heal(cursor, entry.whole, entry.healed)
@@ -219,7 +227,7 @@ class Ledger:
         if time.monotonic() < self._fold_at:
             return
         with self._writing, self._transaction() as cursor:
-            today = int(now // _DAY)
+            today = int(now // DAY)
             self._folding.step(cursor, today)
             lives.forget(cursor, today - lives.KEPT_DAYS)
 

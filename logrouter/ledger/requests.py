@@ -16,25 +16,24 @@ ASKED, GONE, BEFORE = "asked", "gone", "before"
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Bytes `[start, end)` of a source that did not come. at: Unix time of the last change.   asked: how often."""
+    """Bytes `[start, end)` of a source that did not come. at: Unix time of the last change."""
 
     source: str
     start: int
     end: int
     outcome: str = ASKED
-    asked: int = 0
     at: float = 0.0
 
 
 def write(cursor: sqlite3.Cursor, missing: Iterable[Missing]) -> None:
     """Keep these; one of the same source and start is replaced."""
-    rows = [(each.source, each.start, each.end, each.outcome, each.asked, each.at) for each in missing]
-    cursor.executemany("INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?, ?, ?)", rows)
+    rows = [(each.source, each.start, each.end, each.outcome, each.at) for each in missing]
+    cursor.executemany("INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?, 0, ?)", rows)  # the count is not in use
 
 
 def read(cursor: sqlite3.Cursor) -> list[Missing]:
     """All that there are."""
-    rows = cursor.execute("SELECT source, start, stop, outcome, asked, at FROM missing").fetchall()
+    rows = cursor.execute("SELECT source, start, stop, outcome, at FROM missing").fetchall()
     return [Missing(*row) for row in rows]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from logrouter.extents import Extents
 from logrouter.ledger import ranges
@@ -63,7 +65,7 @@ class Standing:
         return self.stated.read - self.stated.confirmed
 
 
-def statement_of(row: tuple[str, str, str, int, int, int, int, int]) -> SourceStatement:
+def statement_of(row: tuple[Any, ...]) -> SourceStatement:
     """A row of STATED_COLUMNS."""
     source, told_by, path, start, read, confirmed, lines, by_line = row
     return SourceStatement(
@@ -78,20 +80,12 @@ def statement_of(row: tuple[str, str, str, int, int, int, int, int]) -> SourceSt
     )
 
 
-def read(cursor: sqlite3.Cursor, source: str) -> Standing:
-    """How a source stands; empty for one never met."""
-    stated = cursor.execute(f"SELECT {STATED_COLUMNS} FROM stated WHERE source = ?", (source,)).fetchone()  # noqa: S608  # our own columns
-    known = cursor.execute(
-        f"SELECT {SOURCE_COLUMNS} FROM sources WHERE stage = ? AND source = ?",  # noqa: S608  # our own columns
-        (INGRESS, source),
-    ).fetchone()
-    repeated, late, folded, shared, dismissed = known or (0, 0, 0, 0, 0)
-    counted = cursor.execute(
-        "SELECT coalesce(sum(records), 0) FROM counts WHERE source = ? AND destination = ?", (source, DECIDED)
-    ).fetchone()[0]
+def of_rows(stated: tuple[Any, ...] | None, decided: Extents, counted: int, known: Iterable[int | None]) -> Standing:
+    """A source of which the ledger has these rows. counted: records.   known: of SOURCE_COLUMNS."""
+    repeated, late, folded, shared, dismissed = (each or 0 for each in known)
     return Standing(
         stated=statement_of(stated) if stated else None,
-        decided=ranges.read(cursor, INGRESS, source),
+        decided=decided,
         records=counted + folded,
         repeated=repeated,
         late=late,
@@ -99,3 +93,16 @@ def read(cursor: sqlite3.Cursor, source: str) -> Standing:
         shared=bool(shared),
         dismissed=dismissed,
     )
+
+
+def read(cursor: sqlite3.Cursor, source: str) -> Standing:
+    """How a source stands; empty for one never met."""
+    stated = cursor.execute(f"SELECT {STATED_COLUMNS} FROM stated WHERE source = ?", (source,)).fetchone()  # noqa: S608  # our own columns
+    known = cursor.execute(
+        f"SELECT {SOURCE_COLUMNS} FROM sources WHERE stage = ? AND source = ?",  # noqa: S608  # our own columns
+        (INGRESS, source),
+    ).fetchone()
+    counted = cursor.execute(
+        "SELECT coalesce(sum(records), 0) FROM counts WHERE source = ? AND destination = ?", (source, DECIDED)
+    ).fetchone()[0]
+    return of_rows(stated, ranges.read(cursor, INGRESS, source), counted, known or (0, 0, 0, 0, 0))

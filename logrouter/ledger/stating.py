@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from logrouter.ledger import folded
-from logrouter.ledger.entry import INGRESS
+from logrouter.ledger.entry import DAY, INGRESS
 from logrouter.observe import events
 from logrouter.statement import EXCEPTIONS, ROUTER, SourceStatement, Statement
 
@@ -24,8 +24,6 @@ PROCESSES = 3
 
 REMEMBERED = 30
 """Days after which what is at rest is let go. A queue that held a message for longer could bring it twice."""
-
-_DAY = 86_400
 
 
 class _Counts(msgspec.Struct):
@@ -109,7 +107,7 @@ def _write_source(cursor: sqlite3.Cursor, statement: Statement, source: SourceSt
     said = (source.input, source.path, source.start, source.read, source.confirmed, source.lines, int(source.by_line))
     if known is None:
         return _begin(cursor, statement, source.source, said, today)
-    says_more = source.confirmed >= known[4] and (said != known[:-1] or statement.at > known[-1] + _DAY)
+    says_more = source.confirmed >= known[4] and (said != known[:-1] or statement.at > known[-1] + DAY)
     if says_more:
         cursor.execute(
             "UPDATE stated SET reporter = ?, at = ?, input = ?, path = ?, start = ?, read = ?, confirmed = ?,"

@@ -247,12 +247,7 @@ class Assembly(Generic[Token]):
         missing = tuple(chain.decided.missing(held.from_, held.to))
         late = bool(missing) and missing[0][0] < chain.next
         pieces = [piece for piece in held.slices.values() if piece is not None]
-        starts, ends = _runs(pieces)
-        if held.laid_aside:
-            starts, ends = (
-                sorted(starts + [s for s, _ in held.laid_aside]),
-                sorted(ends + [e for _, e in held.laid_aside]),
-            )
+        starts, ends = _runs(pieces, held.laid_aside)
         covers = starts[:1] == [held.from_] and ends[-1:] == [held.to] and starts[1:] == ends[:-1]
         if missing == ((held.from_, held.to),) and (covers or all(map(le, ends, starts[1:]))):
             new = _New(tuple(pieces))
@@ -301,13 +296,12 @@ def _covered(held: _Held[Token], missing: _Ranges, spans: Extents) -> tuple[_Ran
     return tuple(spans), () if held.missing else left
 
 
-def _runs(pieces: Iterable[Slice]) -> tuple[list[int], list[int]]:
-    """Where runs of records begin and where they end, each sorted.
+def _runs(pieces: Iterable[Slice], laid_aside: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Where runs of records begin and where they end, each sorted; those laid aside are among them.
 
     A position lies in as many runs, whichever beginning is put to whichever end: put in this order they cover the same.
     """
-    starts: list[int] = []
-    ends: list[int] = []
+    starts, ends = [start for start, _ in laid_aside], [end for _, end in laid_aside]
     for piece in pieces:
         if piece.runs is None:
             starts += [place.pos for place in piece.places]

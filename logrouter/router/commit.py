@@ -19,6 +19,7 @@ from typing import Any
 from logrouter.broker.contract import Session
 from logrouter.destinations.contract import Inline, Window
 from logrouter.errors import PublishRefused, Retry
+from logrouter.extents import in_words
 from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import DECIDED, Counted, Entry, FileState, Ledger
 from logrouter.message import Message
@@ -86,7 +87,7 @@ class Commits:
         self._failing.end()
         _count(group.entry.counts)
         for source, ranges in group.short:
-            events.WINDOW_SHORT.happened(source=source, ranges=_written(ranges))
+            events.WINDOW_SHORT.happened(source=source, ranges=in_words(ranges))
 
     def _withdraw_refused(self, group: Group, failures: Mapping[str, Exception]) -> list[Message]:
         """Take the windows out of a group that a destination can never hold, as letters for the dead letters."""
@@ -239,12 +240,6 @@ async def _hand_off(session: Session, message: Message) -> None:
             raise
         kept = {name: message.headers[name] for name in (KEY, REASON) if name in message.headers}
         await session.publish("", replace(message, headers=kept))
-
-
-def _written(ranges: Sequence[tuple[int, int]]) -> str:
-    """The first few, and how many there are besides."""
-    more = f" and {len(ranges) - 3} more ranges" if len(ranges) > 3 else ""
-    return ", ".join(f"[{start}, {end})" for start, end in ranges[:3]) + more
 
 
 def _count(counts: Mapping[Counted, int]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from logrouter.batch import Part, to_message
 from logrouter.broker.contract import Queue, QueueKind
+from logrouter.keys import ingress
 from logrouter.message import Message
 from logrouter.printable import printable
 from logrouter.slices import Slice
@@ -41,7 +42,7 @@ class Handoff:
     @property
     def records(self) -> str:
         """What was decided for the destination."""
-        return f"logrouter.{self.instance}.{self.destination}"
+        return f"{ingress(self.instance)}.{self.destination}"
 
     @property
     def outbox(self) -> str:

@@ -54,12 +54,11 @@ class Holding:
                 return
 
 
-async def say_missing(session: Session, routing: Routing) -> bool:
-    """Say what is gone that was declared; whether anything is. Raises BrokerError."""
+async def say_missing(session: Session, routing: Routing) -> None:
+    """Say what is gone that was declared. Raises BrokerError."""
     gone = await missing(session, routing.settings.instance, routing.handoffs)
     if gone:
         events.TOPOLOGY_RESTORED.happened(what=", ".join(gone))
-    return bool(gone)
 
 
 async def keep_topology(session: Session, routing: Routing) -> None:

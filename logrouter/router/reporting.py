@@ -16,6 +16,7 @@ import msgspec
 
 from logrouter import __version__
 from logrouter.broker.contract import Delivery, Queue, QueueKind, Session
+from logrouter.keys import dead, ingress
 from logrouter.ledger.ledger import INGRESS, Entry, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
@@ -54,17 +55,12 @@ class Reporter:
     @property
     def queue(self) -> Queue:
         """Where statements come in."""
-        return Queue(f"logrouter.{self.instance}.reports", QueueKind.HANDOFF)
-
-    @property
-    def ingress(self) -> str:
-        """The queue that everything for the instance comes through."""
-        return f"logrouter.{self.instance}"
+        return Queue(f"{ingress(self.instance)}.reports", QueueKind.HANDOFF)
 
     @property
     def dead_letters(self) -> DeadLetters:
         """Where those go that are none."""
-        return DeadLetters(f"logrouter.{self.instance}.dead")
+        return DeadLetters(dead(self.instance))
 
     def statement(self, *, final: bool) -> Statement:
         """What there is to say now."""
@@ -134,7 +130,7 @@ async def _compare(
     retransmission.heard((each for each in statement.sources if each.source not in behind), time.time())
     if lagging:
         barrier = retransmission.stated(statement, lagging)
-        await session.publish("", Message(key=reporter.ingress, body=b"", type=BARRIER, message_id=barrier))
+        await session.publish("", Message(key=ingress(reporter.instance), body=b"", type=BARRIER, message_id=barrier))
 
 
 def _lagging(ledger: Ledger, sources: Sequence[SourceStatement]) -> list[SourceStatement]:

@@ -132,7 +132,7 @@ class Retransmission:
         fresh = [gap for each in new for gap in self._wanted_of(source).missing(*each)]
         if fresh and (source in self._wanted or len(self._wanted) < _MOST_SOURCES):
             self._want(source, fresh, now)
-            self.changed += [Missing(source, *each, ASKED, 0, at) for each in fresh]
+            self.changed += [Missing(source, *each, ASKED, at) for each in fresh]
 
     def is_gone(self, source: str, ranges: Iterable[tuple[int, int]], at: float) -> None:
         """The shipper cannot read these any more."""
@@ -183,7 +183,7 @@ class Retransmission:
     def _note(self, source: str, ranges: Iterable[tuple[int, int]], outcome: str, at: float) -> None:
         given = list(ranges)
         self._settle(source, given)
-        self.changed += [Missing(source, *each, outcome, 0, at) for each in given]
+        self.changed += [Missing(source, *each, outcome, at) for each in given]
         if wanted := self._wanted.get(source):
             rest = Extents(gap for each in wanted.ranges for gap in self._unsettled(source, *each))
             if rest:

@@ -16,7 +16,7 @@ from logrouter.batch import Part, from_message, is_batch
 from logrouter.broker.contract import Consumer, Delivery, Session
 from logrouter.errors import WireError
 from logrouter.faultpoint import reach
-from logrouter.keys import matcher
+from logrouter.keys import dead, ingress, matcher
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.observe import events, metrics
 from logrouter.probe import is_probe
@@ -31,7 +31,7 @@ from logrouter.router.handoff import Handoff
 from logrouter.router.notifying import Outlet
 from logrouter.router.ownership import Ownership
 from logrouter.router.retransmission import BARRIER, Retransmission
-from logrouter.router.topology import ALL, dead, ingress
+from logrouter.router.topology import ALL
 from logrouter.rules.decision import Decide
 from logrouter.slices import Slice, from_part, salvage
 from logrouter.waiting import raise_first, wait, wait_for_any
@@ -103,7 +103,7 @@ class Serving:
         )
         self._handoffs = {handoff.destination: handoff for handoff in routing.handoffs}
         self._dead_letters = DeadLetters(dead(settings.instance))
-        self._group = Group(self._dead_letters, self._handoffs)
+        self._group = self._new_group()
         self._group_since = 0.0
         self._ownership = Ownership(ledger)
         self._retransmission = retransmission

@@ -18,7 +18,7 @@ import msgspec
 from logrouter import probe
 from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
 from logrouter.errors import Missing
-from logrouter.keys import marker
+from logrouter.keys import dead, ingress, marker
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.request import EXCHANGE as REQUESTS
 from logrouter.router.handoff import Handoff
@@ -38,19 +38,9 @@ class _Declared(msgspec.Struct, frozen=True):
     queues: list[str] = []  # msgspec copies it
 
 
-def ingress(instance: str) -> str:
-    """The queue that everything for an instance comes through."""
-    return f"logrouter.{instance}"
-
-
 def lease(instance: str) -> Queue:
     """The queue that only one router of an instance has at a time: whoever has it serves the ingress queue."""
-    return Queue(f"logrouter.{instance}.lease", QueueKind.TAIL)
-
-
-def dead(instance: str) -> str:
-    """The queue of what could not be decided at all."""
-    return f"logrouter.{instance}.dead"
+    return Queue(f"{ingress(instance)}.lease", QueueKind.TAIL)
 
 
 async def declare(

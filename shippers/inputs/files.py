@@ -20,12 +20,11 @@ from logrouter.statement import SourceStatement
 from shippers.input import Input
 from shippers.inputs.budget import NONE, Budget
 from shippers.inputs.content import Rewritten, content_of
-from shippers.inputs.descriptors import Opened, close_all, open_all
+from shippers.inputs.descriptors import Opened, close_all, open_all, open_file
 from shippers.inputs.discovery import Discovery, Listing, Origin, Wanted, stamp_of
 from shippers.inputs.finding import SETTLING, Finding
 from shippers.inputs.follower import QUIET, Follower
 from shippers.inputs.followers import Followers
-from shippers.inputs.identity import Saved
 from shippers.inputs.known import Known
 from shippers.inputs.notices import Notices
 from shippers.inputs.places import Places
@@ -205,23 +204,22 @@ class Files:
         """A source that is to be read once more; None for one that is not known, or whose content is gone."""
         for follower in self:
             if follower.source == source:
-                fd = os.open(f"/proc/self/fd/{follower.fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-                return self._reread(fd, follower.path, follower.origin, follower.state())
+                fd = open_file(f"/proc/self/fd/{follower.fd}")
+                return Reread(fd, follower.path, follower.origin.settings, source, follower.chain.start)
         saved = next((each for each in self._known if each.source == source), None)
         origin = self._origins.get(saved.glob) if saved else None
         if saved is None or origin is None:
             return None
         beside = Listing().beside(saved.path).values()
         for path in dict.fromkeys([saved.path, *(path for path, _ in beside)]):
-            with contextlib.suppress(OSError):
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+                fd = open_file(path)
+                opened.callback(os.close, fd)
                 if saved.recognises(content_of(fd, path)):
-                    return self._reread(fd, path, origin, saved)
-                os.close(fd)
+                    found = Reread(fd, path, origin.settings, source, saved.start)
+                    opened.pop_all()
+                    return found
         return None
-
-    def _reread(self, fd: int, path: str, origin: Origin, saved: Saved) -> Reread:
-        return Reread(fd, path, origin.settings, saved.source, saved.start)
 
     def close(self) -> None:
         """Let go of all."""

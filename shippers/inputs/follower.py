@@ -13,6 +13,7 @@ from secrets import token_hex
 
 from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
 from logrouter.observe.metrics import UNREAD
+from shippers.input import Input
 from shippers.inputs.chain import Chain, Tally
 from shippers.inputs.containers import container_of
 from shippers.inputs.content import Content, NotReady, Plain, Rewritten, content_of
@@ -35,6 +36,11 @@ QUIET = 1.0
 
 _SCAN = 1 << 20
 """Bytes of a line that does not end that are looked at in one turn."""
+
+
+def line_limit(settings: Input) -> int:
+    """Bytes of a line of an input that are kept."""
+    return min(settings.max_line, MAX_LINE)
 
 
 class Follower:
@@ -267,7 +273,7 @@ class Follower:
         if end or (final and content):
             settings, hold = self.origin.settings, is_last and not (final or is_due)
             whole = content[: end or len(content)]
-            piece = piece_of(whole, min(settings.max_line, MAX_LINE), settings.joining, hold=hold, more=not is_last)
+            piece = piece_of(whole, line_limit(settings), settings.joining, hold=hold, more=not is_last)
             if piece is not None:
                 return self._window(piece)
             self.holds = True
@@ -292,7 +298,7 @@ class Follower:
             self._fruitless = self.size
             return None
         self._long = None
-        kept = line.kept(min(self.origin.settings.max_line, MAX_LINE))
+        kept = line.kept(line_limit(self.origin.settings))
         data = self._take(kept)
         if len(data) < kept:
             raise Rewritten(f"{self.path} was truncated after {self.chain.position}")

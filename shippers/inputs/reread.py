@@ -8,11 +8,10 @@ from shippers.input import Input
 from shippers.inputs.containers import container_of
 from shippers.inputs.content import Content, Rewritten, content_of
 from shippers.inputs.cutting import piece_of
-from shippers.inputs.follower import MAX_LINE
+from shippers.inputs.follower import WINDOW, line_limit
 from shippers.inputs.identity import shown
 from shippers.lines import Window
 
-_WINDOW = 256 << 10
 _LONGEST = 64 << 20
 """Bytes of a line that are looked through for its end."""
 
@@ -29,14 +28,14 @@ class Reread:
         joining = settings.joining
         self._container = container_of(path, joining.wrapping) if joining and joining.wrapping else None
         self._start = start
-        self._limit = min(settings.max_line, MAX_LINE)
+        self._limit = line_limit(settings)
         self.path = shown(path)
         self.settings = settings
         self.source = source
 
     def window(self, start: int, end: int) -> Window | None:
         """The first window of `[start, end)`; None if it cannot be read."""
-        size = _WINDOW
+        size = WINDOW
         try:
             while True:
                 data = self._content.read(min(size, end - start), start)

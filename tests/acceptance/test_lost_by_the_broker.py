@@ -38,6 +38,13 @@ class Site:
     def shipper(self) -> subprocess.Popen[str]:
         return self._start("ship", "--broker", self.url, "--instance", self.instance, "--file", f"app={self.log}")
 
+    async def begun(self) -> tuple[subprocess.Popen[str], subprocess.Popen[str]]:
+        """A router and a shipper that have taken the first hundred lines to the archive."""
+        router, shipper = self.router(), self.shipper()
+        self.write(100)
+        await self.all_archived()
+        return router, shipper
+
     def write(self, count: int) -> None:
         with self.log.open("a") as file:
             for _ in range(count):
@@ -54,6 +61,11 @@ class Site:
             while len(self.archived()) < self.written:
                 await asyncio.sleep(0.1)
         assert self.archived() == [f"line {number:06}" for number in range(self.written)]
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.communicate()
 
 
 @pytest.fixture
@@ -82,10 +94,7 @@ async def listener(session: Session) -> Callable[[int], Awaitable[None]]:
 async def test_a_binding_that_was_removed_while_somebody_listened(site: Site, tmp_path: Path) -> None:
     async with connect(site.url, tmp_path).session() as session:
         hear = await listener(session)
-        router = site.router()
-        site.shipper()
-        site.write(100)
-        await site.all_archived()
+        router, _ = await site.begun()
         await session.unbind(site.queue, EXCHANGE, "#")
         site.write(500)
         await hear(600)
@@ -98,12 +107,8 @@ async def test_a_binding_that_was_removed_while_somebody_listened(site: Site, tm
 async def test_a_queue_that_was_deleted_while_somebody_listened(site: Site, tmp_path: Path) -> None:
     async with connect(site.url, tmp_path).session() as session:
         hear = await listener(session)
-        router = site.router()
-        site.shipper()
-        site.write(100)
-        await site.all_archived()
-        router.terminate()
-        router.communicate()
+        router, _ = await site.begun()
+        end(router)
         site.write(500)
         await hear(600)
         await session.delete_queue(site.queue)
@@ -115,15 +120,11 @@ async def test_a_queue_that_was_deleted_while_somebody_listened(site: Site, tmp_
 async def test_a_queue_that_was_purged_and_nothing_came_after_it(site: Site, tmp_path: Path) -> None:
     async with connect(site.url, tmp_path).session() as session:
         hear = await listener(session)
-        router, shipper = site.router(), site.shipper()
-        site.write(100)
-        await site.all_archived()
-        router.terminate()
-        router.communicate()
+        router, shipper = await site.begun()
+        end(router)
         site.write(500)
         await hear(600)
-        shipper.terminate()
-        shipper.communicate()
+        end(shipper)
         await session.purge(site.queue)
         site.router()
         site.shipper()  # what it says when it begins is compared with what came
@@ -135,10 +136,7 @@ async def test_what_an_instance_lost_that_is_younger_than_the_shipper_and_older_
 ) -> None:
     younger = f"{site.instance}-2"
     options = ("--broker", site.url, "--instance", younger, "--state", tmp_path / "younger")
-    site.router()
-    site.shipper()
-    site.write(100)
-    await site.all_archived()
+    await site.begun()
     assert logrouter("run", "--drain", *options).returncode == 0
     async with connect(site.url, tmp_path).session() as session:
         hear = await listener(session)
@@ -159,12 +157,8 @@ async def test_a_queue_that_a_policy_cut_while_somebody_listened(
 ) -> None:
     async with connect(site.url, tmp_path).session() as session:
         hear = await listener(session)
-        router = site.router()
-        site.shipper()
-        site.write(100)
-        await site.all_archived()
-        router.terminate()
-        router.communicate()
+        router, _ = await site.begun()
+        end(router)
         rabbitmq.control("set_policy", site.queue, f"^{site.queue}$", '{"max-length": 1}', "--apply-to", "queues")
         for _ in range(5):
             site.write(100)
@@ -181,33 +175,25 @@ async def test_what_is_lost_and_can_be_read_no_more_is_said_to_be_gone(
 ) -> None:
     async with connect(site.url, tmp_path).session() as session:
         hear = await listener(session)
-        router, shipper = site.router(), site.shipper()
-        site.write(100)
-        await site.all_archived()
-        router.terminate()
-        router.communicate()
+        router, shipper = await site.begun()
+        end(router)
         site.write(500)
         await hear(600)
-        shipper.terminate()
-        shipper.communicate()
+        end(shipper)
         await session.purge(site.queue)
     site.log.unlink()
     router = site.router()
     site.shipper()
     wait_for(router, "lines.gone")
-    router.terminate()
-    router.communicate()
+    end(router)
     audit = logrouter("audit", "--broker", site.url, "--instance", site.instance)
     assert audit.returncode == 1, audit.stdout
     assert "bytes that the broker lost and that nobody can read any more" in audit.stdout
 
 
 async def test_a_shipper_whose_exchange_was_deleted_says_so_once_and_goes_on(site: Site) -> None:
-    router, shipper = site.router(), site.shipper()
-    site.write(100)
-    await site.all_archived()
-    router.terminate()
-    router.communicate()
+    router, shipper = await site.begun()
+    end(router)
     with pika.BlockingConnection(pika.URLParameters(site.url)) as connection:
         connection.channel().exchange_delete(EXCHANGE)
     site.write(100)

@@ -15,10 +15,9 @@ from shared import SHARED, needs_shared
 
 from logrouter import probe
 from logrouter.broker.contract import TAIL_BYTES, Broker, Consumer, Delivery, Queue, QueueKind, Session
-from logrouter.broker.limits import MAX_MESSAGE
 from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Taken, Unroutable
 from logrouter.keys import marker
-from logrouter.message import Message
+from logrouter.message import MAX_BODY, Message
 from logrouter.statement import EXCHANGE as REPORTS
 from shippers.readiness import has_been_here
 
@@ -236,7 +235,7 @@ async def test_copies_with_one_message_id_are_told_apart_when_some_are_unroutabl
         Message(key="k", body=b"", headers={"type": object()}),
         Message(key="k", body=b"", headers={"number": 2**64}),
         Message(key="k", body=b"", headers={"half a character": "\udc80"}),
-        Message(key="k", body=bytes(MAX_MESSAGE + 1)),
+        Message(key="k", body=bytes(MAX_BODY + 1)),
     ],
     ids=["key", "key in bytes", "key of no text", "type", "number", "surrogate", "body"],
 )
@@ -255,9 +254,9 @@ async def test_what_cannot_be_carried_is_refused_and_the_session_goes_on(
 
 async def test_the_largest_message_is_carried(session: Session, fresh: Fresh) -> None:
     await session.declare_queue(Queue(fresh("queue"), QueueKind.HANDOFF))
-    await session.publish("", Message(key=fresh("queue"), body=bytes(MAX_MESSAGE)))
+    await session.publish("", Message(key=fresh("queue"), body=bytes(MAX_BODY)))
     (delivery,) = await take(await session.consume(fresh("queue"), prefetch=9), 1)
-    assert len(delivery.message.body) == MAX_MESSAGE
+    assert len(delivery.message.body) == MAX_BODY
 
 
 async def test_publishing_to_an_exchange_that_nobody_declared_is_refused(session: Session, fresh: Fresh) -> None:

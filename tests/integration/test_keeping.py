@@ -10,20 +10,15 @@ from pathlib import Path
 import pytest
 from corpus import read_archive
 from parts import part
-from routers import running
+from routers import archiving, running
 
 from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
-from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.errors import BrokerError, LogrouterError
-from logrouter.ledger.ledger import Ledger
 from logrouter.observe.events import LEASE_FREE, LEASE_HELD, TOPOLOGY_RESTORED, Event
 from logrouter.router import keeping
-from logrouter.router.commit import Commits
 from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
-from logrouter.rules.decision import Decision, Target
-from logrouter.slices import Slice
 
 
 @pytest.fixture(autouse=True)
@@ -37,15 +32,8 @@ def instance(fresh: Callable[[str], str]) -> str:
     return fresh("kept").replace(".", "-")
 
 
-def to_archive(piece: Slice) -> list[Decision]:
-    return [Decision(piece, (Target("archive", "test"),))]
-
-
 def routing(directory: Path, instance: str) -> Routing:
-    ledger = Ledger(directory / "state", instance)
-    archive = Archive("archive", ArchiveSettings(directory / "archive", "{service}.jsonl.gz"), ledger)
-    commits = Commits(ledger, {"archive": archive}, instance)
-    return Routing(RouterSettings(instance), ledger, commits, to_archive, lambda text: ("info", "default"))
+    return archiving(directory, RouterSettings(instance), path="{service}.jsonl.gz")
 
 
 async def until_said(event: Event, before: float) -> None:

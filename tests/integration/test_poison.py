@@ -11,23 +11,16 @@ from pathlib import Path
 import pytest
 from corpus import read_archive
 from parts import part
-from routers import running
+from routers import archiving, running, to_archive
 
 from logrouter.batch import to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
-from logrouter.destinations.archive.archive import Archive, ArchiveSettings
-from logrouter.ledger.ledger import Ledger
 from logrouter.message import MAX_BODY, Message
-from logrouter.router.commit import Commits
-from logrouter.router.serving import RouterSettings, Routing
-from logrouter.rules.decision import Decide, Decision, Target
+from logrouter.router.serving import RouterSettings
+from logrouter.rules.decision import Decide, Decision
 from logrouter.slices import Slice
 
 POISON = "poison"
-
-
-def to_archive(piece: Slice) -> list[Decision]:
-    return [Decision(piece, (Target("archive", "test"),))]
 
 
 class Site:
@@ -41,15 +34,7 @@ class Site:
 
     @asynccontextmanager
     async def routing(self, decide: Decide = to_archive, path: str = "{service}.jsonl.gz") -> AsyncIterator[Session]:
-        ledger = Ledger(self.directory / "state", self.instance)
-        archive = Archive("archive", ArchiveSettings(self.directory / "archive", path), ledger)
-        routing = Routing(
-            RouterSettings(self.instance),
-            ledger,
-            Commits(ledger, {"archive": archive}, self.instance),
-            decide,
-            lambda text: ("info", "default"),
-        )
+        routing = archiving(self.directory, RouterSettings(self.instance), decide, path=path)
         async with running(self.broker, routing) as session:
             yield session
 

@@ -14,26 +14,20 @@ import pytest
 import zstandard
 from corpus import read_archive
 from parts import part
-from routers import running
+from routers import archiving, running, to_archive
 
 from logrouter.batch import TYPE, Part, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.config.rules import load_rules
-from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.message import Message
 from logrouter.observe import events
 from logrouter.record import original
 from logrouter.router import serving
 from logrouter.router.commit import Commits
-from logrouter.router.serving import RouterSettings, Routing
-from logrouter.rules.decision import Decide, Decision, Target
+from logrouter.router.serving import RouterSettings
+from logrouter.rules.decision import Decide
 from logrouter.rules.ruleset import RuleSet
-from logrouter.slices import Slice
-
-
-def to_archive(piece: Slice) -> list[Decision]:
-    return [Decision(piece, (Target("archive", "test"),))]
 
 
 class Bench:
@@ -47,17 +41,8 @@ class Bench:
     @asynccontextmanager
     async def routing(self, hold: float = 60.0, decide: Decide = to_archive) -> AsyncIterator[Session]:
         """A router that runs, and a session to publish on; at the end all that is there is settled."""
-        ledger = Ledger(self.directory / "state", self.instance)
-        archive = Archive("archive", ArchiveSettings(self.directory / "archive"), ledger)
-        commits = Commits(ledger, {"archive": archive})
         settings = RouterSettings(self.instance, hold=hold)
-        routing = Routing(
-            settings,
-            ledger,
-            commits,
-            decide,
-            lambda text: ("error", "guessed"),
-        )
+        routing = archiving(self.directory, settings, decide, severity=("error", "guessed"))
         async with running(self.broker, routing) as session:
             yield session
 

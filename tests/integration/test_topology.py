@@ -13,10 +13,11 @@ from logrouter import probe
 from logrouter.broker.amqp import AmqpBroker
 from logrouter.broker.contract import Session
 from logrouter.errors import Missing, Unroutable
+from logrouter.keys import ingress
 from logrouter.ledger.ledger import Ledger
 from logrouter.router.handoff import Handoff
 from logrouter.router.reporting import Reporter
-from logrouter.router.topology import NOTE, declare, ingress, noted
+from logrouter.router.topology import NOTE, declare, noted
 from logrouter.statement import EXCHANGE as REPORTS
 
 Fresh = Callable[[str], str]

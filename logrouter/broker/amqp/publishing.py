@@ -23,9 +23,9 @@ from logrouter.broker.amqp.answers import error_of, reason, translated
 from logrouter.broker.amqp.connection import Connection
 from logrouter.broker.amqp.wire import marked, write_properties
 from logrouter.broker.lifetime import Lifetime, Promise, keep
-from logrouter.broker.limits import MAX_MESSAGE, check_message, too_large
+from logrouter.broker.limits import check_message, too_large
 from logrouter.errors import BrokerError, Forbidden, Missing, PublishRefused, SessionLost, Unroutable
-from logrouter.message import Message
+from logrouter.message import MAX_BODY, Message
 
 _T = TypeVar("_T")
 
@@ -69,7 +69,7 @@ class Publishing:
         self._host = host
         self._connection = connection
         self._lifetime = lifetime
-        self._most = MAX_MESSAGE
+        self._most = MAX_BODY
         self._user = user
         self._apart: aiormq.Channel | None = None
         self._ids: set[str] = set()

@@ -38,9 +38,8 @@ class Switchboard:
             if isinstance(stored, DelayQueue):
                 stored.arrived(due or 0.0, place, size)
             elif isinstance(stored, StoredQueue):
-                stored.arrived(
-                    place, size, redelivered=True
-                )  # it may have been: nobody has written down that it was not
+                # It may have been delivered: nobody has written down that it was not.
+                stored.arrived(place, size, redelivered=True)
 
     async def close(self) -> None:
         """Leave what is on disk to the next `open`."""
