@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Sequence
 
@@ -31,7 +32,7 @@ async def ask(
         for source, ranges in assembly.gaps(now - PATIENCE):
             retransmission.misses(source, ranges, now, at)
         requests = list(retransmission.due(now, at))
-        await _note(retransmission, ledger)
+        await note(retransmission, ledger)
 
 
 async def _publish(session: Session, requests: Sequence[tuple[str, Request]]) -> None:
@@ -44,14 +45,18 @@ async def _publish(session: Session, requests: Sequence[tuple[str, Request]]) ->
         events.REQUESTS_REFUSED.happened(reason=error, remedy=error.remedy or "look at that exchange")
 
 
-async def _note(retransmission: Retransmission, ledger: Ledger) -> None:
-    """Put what is new into the ledger, and say it."""
-    changed, whole = retransmission.changed[:], set(retransmission.whole)
+async def note(retransmission: Retransmission, ledger: Ledger) -> None:
+    """Put what is new into the ledger, and say it. Raises sqlite3.Error."""
+    changed, retransmission.changed = retransmission.changed, []
+    whole, retransmission.whole = retransmission.whole, set()
     if not (changed or whole):
         return
-    await asyncio.to_thread(ledger.commit, Entry(missing=changed, whole=whole))
-    del retransmission.changed[: len(changed)]
-    retransmission.whole -= whole
+    try:
+        await asyncio.to_thread(ledger.commit, Entry(missing=changed, whole=whole))
+    except (sqlite3.Error, asyncio.CancelledError):  # to note it twice is harmless
+        retransmission.changed[:0] = changed
+        retransmission.whole |= whole
+        raise
     _say(changed)
     for source in whole:
         events.LINES_HEALED.happened(source=source)

@@ -22,6 +22,7 @@ from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.printable import encodable
 from logrouter.probe import is_probe
+from logrouter.router.asking import note
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.deliveries import some
 from logrouter.router.lineage import MAIN, Lineage
@@ -105,9 +106,10 @@ async def report(
             patience = _PATIENCE if last else due - time.monotonic()
             deliveries = await some(coming, consumer, patience, *(() if last else (ending,)))
             kept = await _keep(session, reporter, ledger, deliveries)
-            await consumer.ack(deliveries)
             for each in (each for each in kept if each.kind == SHIPPER):
                 await _compare(session, reporter, ledger, retransmission, each)
+            await note(retransmission, ledger)  # where a source stood when it was first heard of is told but once
+            await consumer.ack(deliveries)
             # Its own last one comes behind all that were in the queue.
             is_all = last is not None and (last in kept or not deliveries)
             if is_all and (stop.is_set() or not await session.depth(reporter.queue.name)):

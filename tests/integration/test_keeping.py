@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,14 @@ from routers import archiving, running
 from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.errors import BrokerError, LogrouterError
+from logrouter.ledger.requests import BEFORE
 from logrouter.observe.events import LEASE_FREE, LEASE_HELD, TOPOLOGY_RESTORED, Event
 from logrouter.router import keeping
 from logrouter.router.router import route
 from logrouter.router.serving import RouterSettings, Routing
+from logrouter.statement import EXCHANGE as REPORTS
+from logrouter.statement import SHIPPER, SourceStatement, Statement
+from logrouter.statement import to_message as statement_message
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +80,25 @@ async def test_the_next_router_of_an_instance_waits_for_the_end_of_the_one_befor
             await until_said(LEASE_HELD, taken)
         await until_said(LEASE_FREE, free)
     assert len(read_archive(tmp_path / "first/archive")) == 5
+
+
+async def test_where_an_older_source_stood_when_it_was_first_heard_of_is_kept_at_once(
+    broker: Broker, tmp_path: Path, instance: str
+) -> None:
+    source = SourceStatement(
+        source="old", input="web", path="/w", start=0, read=0, confirmed=0, lines=0, since=1.0
+    )  # fmt: skip
+    said = Statement(
+        kind=SHIPPER, reporter="r", host="h", version="1", config="c", started=1.0, at=time.time(), sources=[source]
+    )  # fmt: skip
+    its = routing(tmp_path, instance)
+    with closing(sqlite3.connect(tmp_path / f"state/{instance}.ledger")) as ledger:
+        async with running(broker, its, drained=False) as session:
+            await session.publish(REPORTS, statement_message(said, "shipper.h"))
+            async with asyncio.timeout(30):
+                while not ledger.execute("SELECT 1 FROM stated WHERE source = 'old'").fetchone():
+                    await asyncio.sleep(0.001)
+        assert ledger.execute("SELECT start, stop, outcome FROM missing").fetchall() == [(0, 0, BEFORE)]
 
 
 @pytest.mark.parametrize("queue", ["", ".dead", ".reports"])
