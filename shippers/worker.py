@@ -34,9 +34,11 @@ def frame(content: object) -> bytes:
 
 
 def _read_frame(file: BinaryIO) -> object | None:
-    """What the next frame holds; None at the end."""
+    """What the next frame holds; None at the end, and for a frame that the end of the shipper cut off."""
     head = file.read(LENGTH.size)
-    return pickle.loads(file.read(*LENGTH.unpack(head))) if len(head) == LENGTH.size else None  # noqa: S301  # written by `workers`
+    length = LENGTH.unpack(head)[0] if len(head) == LENGTH.size else 0
+    packed = file.read(length)
+    return pickle.loads(packed) if length and len(packed) == length else None  # noqa: S301  # written by `workers`
 
 
 def main() -> None:
@@ -50,8 +52,7 @@ def main() -> None:
 
 def _serve() -> None:
     inputs = _read_frame(sys.stdin.buffer)
-    assert isinstance(inputs, list)  # the first frame
-    while isinstance(job := _read_frame(sys.stdin.buffer), tuple):
+    while isinstance(inputs, list) and isinstance(job := _read_frame(sys.stdin.buffer), tuple):
         window, place, now = job
         sys.stdout.buffer.write(frame(_made(window, inputs[place], now)))
         sys.stdout.buffer.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -16,7 +17,10 @@ _MOST_MEMORY = 256 << 10
 """Kilobytes."""
 
 _SHOWN = 5
-"""Places of each kind of damage that are named."""
+"""Places of each kind of damage that are named, and tracebacks."""
+
+_TRACEBACK = 5000
+"""Characters of a traceback that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +122,30 @@ class Report:
         return told == self.errors or (told < self.errors and self.audit.status == 3)  # as the audit has it
 
     @property
-    def tracebacks(self) -> int:
-        """Failures that were not expected."""
-        return sum(process.said().count("Traceback (most recent call last)") for process in self.processes)
+    def tracebacks(self) -> list[str]:
+        """Failures that were not expected, each with the process and its words from there on."""
+        return [
+            f"{process.name}:\n{process.said()[found.start() :][:_TRACEBACK]}"
+            for process in self.processes
+            for found in re.finditer(r"Traceback \(most recent call last\)", process.said())
+        ]
 
     def text(self) -> str:
         """The table."""
         audit = [] if self.audit.status == 0 else ["", self.audit.words]
-        return "\n".join([*self._summary(), "", *self._table(), "", *self._deaths(), "", *self._places(), *audit])
+        return "\n".join(
+            [
+                *self._summary(),
+                "",
+                *self._table(),
+                "",
+                *self._deaths(),
+                "",
+                *self._places(),
+                *self.tracebacks[:_SHOWN],
+                *audit,
+            ]
+        )
 
     def _summary(self) -> Iterator[str]:
         verdict = self.verdict
@@ -151,7 +171,7 @@ class Report:
             yield f"{'recovery p50/p95/max':22} {p50:.1f} / {p95:.1f} / {times[-1]:.1f} s"
         for process in self.processes:
             yield f"{'peak memory of ' + process.name:22} {process.peak / 1024:.0f} MB, in {process.lives} lives"
-        yield f"{'unexpected failures':22} {self.tracebacks}"
+        yield f"{'unexpected failures':22} {len(self.tracebacks)}"
         yield f"{'peak of the spool':22} {self.spool:,} bytes"
         for crash, number in self.crashes.items():
             yield f"{'ended by itself':22} {crash}, {number} times"

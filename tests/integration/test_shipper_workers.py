@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from shippers.lines import Window
 from shippers.making import Making
 from shippers.parsing.joining import Joining
 from shippers.windows import parts
+from shippers.worker import frame
 from shippers.workers import Workers
 
 PROGRAM = Path(sys.executable).with_name("logrouter")
@@ -96,6 +98,16 @@ async def test_workers_end_with_a_shipper_that_is_killed(tmp_path: Path) -> None
     await shipper.wait()
     while any(map(is_alive, found)):
         await asyncio.sleep(0.01)
+
+
+def test_a_worker_ends_in_silence_wherever_its_shipper_is_killed() -> None:
+    settings = Input("app", ("/a",), "h")
+    body = lines(0, 10)
+    first, job = frame([settings]), frame((Window("s", 0, 0, len(body), body), 0, 0.0))
+    for sent in (b"", first[:2], first[:-1], first, first + job[:2], first + job[:-1]):
+        worker = [sys.executable, "-m", "shippers.worker"]
+        ended = subprocess.run(worker, input=sent, capture_output=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b""), len(sent)
 
 
 class HeldBack:
