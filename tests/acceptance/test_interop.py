@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Any
 import pika
 import pytest
 from corpus import read_archive
+from needs import needs
 from ports import free_port
 from rabbitmq_node import RabbitNode
 
@@ -44,8 +44,8 @@ def test_any_amqp_client(
     )  # fmt: skip
 
 
-@pytest.mark.skipif(shutil.which("rsyslogd") is None, reason="rsyslog is not installed")
 def test_rsyslog(tmp_path: Path, environment: dict[str, str]) -> None:
+    needs("rsyslogd")
     port = free_port()
     local = tmp_path / "log"  # in place of /dev/log
     (tmp_path / "rsyslog.conf").write_text(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import time
@@ -12,11 +11,12 @@ from pathlib import Path
 import pytest
 from corpus import read_archive
 from fake_journal import FakeJournal
+from needs import needs
 
 from acceptance.conftest import PROGRAM, Command
 from logrouter.record import rfc3339
 
-_REMOTE = Path("/lib/systemd/systemd-journal-remote")
+_REMOTE = "/lib/systemd/systemd-journal-remote"
 
 _FAULTS = [
     *("spool.named.before:1", "spool.write.before:1", "spool.sync.before:1", "spool.sync.before:2"),
@@ -130,10 +130,8 @@ def test_a_child_ends_with_its_shipper(tmp_path: Path, environment: dict[str, st
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(
-    not _REMOTE.exists() or shutil.which("journalctl") is None, reason="systemd-journal-remote is not installed"
-)
 def test_a_real_journal(logrouter: Command, tmp_path: Path) -> None:
+    needs(_REMOTE)
     (tmp_path / "in.yaml").write_text(json.dumps({"journal": {"directory": str(tmp_path / "journal")}}))
     (tmp_path / "journal").mkdir()
     written, since = [], int(time.time()) * 1_000_000
