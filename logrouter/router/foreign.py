@@ -11,12 +11,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from logrouter.batch import unpack
 from logrouter.keys import read_key
 from logrouter.message import Message
 from logrouter.observe import events
 from logrouter.record import Record, cut_mark, fitted, rfc3339
 from logrouter.router.amqp10 import content
+from logrouter.router.encodings import read_body
 from logrouter.slices import FOREIGN, Slice, from_record
 
 MAX_BODY = 4 << 20
@@ -29,11 +29,11 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
     """The record in a foreign message.
 
     read_severity: (severity, how it was found) from text.  now: seconds since 1970.
-    Raises WireError for a content encoding that does not decode.
+    Raises WireError for a body that does not unpack.
     """
-    whole = unpack(replace(message, body=content(message)))
+    whole, charset = read_body(replace(message, body=content(message)))
     body = whole[:MAX_BODY]
-    text = body.decode(errors="replace").removesuffix("\n").removesuffix("\r")
+    text = body.decode(charset, errors="replace").removesuffix("\n").removesuffix("\r")
     parts = read_key(message.key)
     severity, severity_from = (parts.severity, "stated") if parts.severity else read_severity(text)
     sent = message.timestamp if message.timestamp and 0 < message.timestamp < now + _DAY else now
