@@ -186,9 +186,10 @@ class Ledger:
         return row is not None and row[0] >= since
 
     def note(self, destination: str) -> str:
-        """What a destination last asked to be kept, '' for nothing."""
-        row = self._reader.execute("SELECT note FROM notes WHERE destination = ?", (destination,)).fetchone()
-        return str(row[0]) if row else ""
+        """What a destination last asked to be kept, '' for nothing. What is no UTF-8 was damaged, and is replaced."""
+        query = "SELECT CAST(note AS BLOB) FROM notes WHERE destination = ?"
+        row = self._reader.execute(query, (destination,)).fetchone()
+        return row[0].decode(errors="replace") if row else ""
 
     def life(self, name: str) -> Life | None:
         """The life of a state directory, by its name."""

@@ -178,7 +178,7 @@ class Gatherer:
         try:
             return self._destination.resume(note)
         except Exception as error:  # noqa: BLE001  # whatever stands in a note
-            self._aside.append(self._gathered(_as_bytes(note), error))
+            self._aside.append(self._gathered(note.encode(), error))
             return self._destination.resume("")
 
     async def _settle_when_due(self, consumer: Consumer) -> None:
@@ -238,12 +238,7 @@ class Gatherer:
                 aside.append(self._gathered(taken.digest, error))
                 return taken, b""
             # It is what is gathered that fails: all of it goes, as it was noted last, and what has come since.
-            aside.append(self._gathered(_as_bytes(self._ledger.note(self._name)), error))
+            aside.append(self._gathered(self._ledger.note(self._name).encode(), error))
             aside += [self._dead(delivery.message, described(error)) for delivery in deliveries]
             self._gathering = self._destination.resume("")
             return Taken(b"", ""), b""
-
-
-def _as_bytes(note: str) -> bytes:
-    """A note, which SQLite gives as bytes where somebody has put such there."""
-    return note.encode(errors="surrogatepass") if isinstance(note, str) else bytes(note)

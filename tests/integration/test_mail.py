@@ -7,7 +7,7 @@ import re
 import sqlite3
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -448,6 +448,19 @@ async def test_what_the_ledger_remembers_and_is_none_is_kept_beside(local: Bench
             dead = [(await one_of(session, local.handoff.dead)).message for _ in range(2)]
         assert {message.body for message in dead} == {content.encode(), content.encode() + b"\xff"}
         assert {message.type for message in dead} == {"logrouter.gathered/1"}
+        assert total(local.server.mails) == 3
+
+
+async def test_a_memory_that_is_no_text_is_kept_beside(local: Bench) -> None:
+    async with local.server.running():
+        async with local.routing() as session:
+            await send(session, part(0, 1))
+        with closing(sqlite3.connect(local.directory / "state" / "main.ledger")) as database, database:
+            database.execute("INSERT OR REPLACE INTO notes (destination, note) VALUES ('mail', CAST(x'7bff' AS TEXT))")
+        async with local.routing() as session:
+            await send(session, part(1, 3))
+            dead = (await one_of(session, local.handoff.dead)).message
+        assert dead.body == "{\ufffd".encode()
         assert total(local.server.mails) == 3
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import dataclasses
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from corpus import read_archive
 from parts import part
@@ -17,7 +20,9 @@ from logrouter.batch import to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.ledger.ledger import AsideState, Entry, Ledger
+from logrouter.message import Message
 from logrouter.observe import events
+from logrouter.record import Record
 from logrouter.router.commit import Commits
 from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.decision import Decision, Target
@@ -101,6 +106,26 @@ async def test_the_others_flow_and_the_stuck_one_catches_up(two: TwoArchives) ->
         await publish(session, 60, 70)
     assert two.archived("good") == two.archived("bad") == lines(70)
     assert events.SET_ASIDE.count() == aside + 1
+
+
+async def test_each_field_of_a_record_waits_with_it(two: TwoArchives) -> None:
+    odd = Record(
+        ts="2026-03-14T15:09:26.535897Z", service="app", host="h1", severity="error", severity_from="stated",
+        message="two\nlines", source="s", pos=0, end=10, received="2026-03-15T15:09:26.535897Z", app="sshd", pid="7",
+        msgid="M1", conversation="c-1", sd={"a@1": {"b": 'c"]'}}, fields={"n": [1, None, {"x": 1.5}]}, lines=[4, 6],
+        raw=base64.b64encode(b"two\nlin\xffs\n").decode(),
+    )  # fmt: skip
+    body = msgspec.json.encode(odd) + b"\n"
+    stated = dataclasses.replace(part(0, 1, keys=("app.h1.error",)), to=10, source="s", body=body)
+    foreign = Message("shop.h2.crit", b"\xff", message_id="1", app_id="shop", correlation_id="c-2", timestamp=1e9)
+    obstacle = two.block()
+    async with two.routing() as session:
+        for message in (to_message(stated), foreign):
+            await session.publish(EXCHANGE, message)
+        await two.until_archived("good", 2)
+        obstacle.unlink()
+    assert sorted(read_archive(two.directory / "bad"), key=str) == sorted(read_archive(two.directory / "good"), key=str)
+    assert odd in read_archive(two.directory / "bad")
 
 
 async def test_what_waits_is_found_by_the_next_router(two: TwoArchives) -> None:
