@@ -18,7 +18,7 @@ from typing import Any
 
 from logrouter.broker.contract import Session
 from logrouter.destinations.contract import Inline, Window
-from logrouter.errors import PublishRefused, Retry
+from logrouter.errors import Retry
 from logrouter.extents import in_words
 from logrouter.faultpoint import reach
 from logrouter.ledger.ledger import DECIDED, Counted, Entry, FileState, Ledger
@@ -26,7 +26,7 @@ from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.aside import Aside
 from logrouter.router.group import Group
-from logrouter.router.handoff import KEY, REASON
+from logrouter.router.handoff import hand_off
 from logrouter.waiting import wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
@@ -68,12 +68,12 @@ class Commits:
         A destination that does not take its windows for too long is set aside, and they wait for it in a file.
         Raises BrokerError if something to hand on was not confirmed, Retry if `abandon` is set between two tries.
         """
-        await asyncio.gather(*(_hand_off(session, message) for message in group.outgoing))
+        await asyncio.gather(*(hand_off(session, message) for message in group.outgoing))
         reach("router.handoff.confirmed")
         pause, began = _FIRST_PAUSE, time.monotonic()
         while failures := await self._place(group):
             if letters := self._withdraw_refused(group, failures):
-                await asyncio.gather(*(_hand_off(session, message) for message in letters))
+                await asyncio.gather(*(hand_off(session, message) for message in letters))
                 continue
             reason = next(iter(failures.values()))
             self._failing.begin(reason=reason)
@@ -229,17 +229,6 @@ class Commits:
             await asyncio.wait(self._busy.values(), timeout=self._set_aside_after)
         for name in self._inline.keys() - self._busy.keys():
             await self._inline[name].close()
-
-
-async def _hand_off(session: Session, message: Message) -> None:
-    """Publish to a queue; what no broker would carry goes to the dead letters without the headers that it came with."""
-    try:
-        await session.publish("", message)
-    except PublishRefused:
-        if not message.key.endswith(".dead"):
-            raise
-        kept = {name: message.headers[name] for name in (KEY, REASON) if name in message.headers}
-        await session.publish("", replace(message, headers=kept))
 
 
 def _count(counts: Mapping[Counted, int]) -> None:

@@ -14,9 +14,8 @@ from logrouter.broker.contract import Delivery, Session
 from logrouter.destinations.contract import Notifying
 from logrouter.errors import BrokerError, Retry, described
 from logrouter.faultpoint import reach
-from logrouter.message import Message
 from logrouter.observe import events, metrics
-from logrouter.router.handoff import ATTEMPTS, Handoff, sent_to
+from logrouter.router.handoff import Handoff, attempts_of, hand_off, sent_to
 
 _PREFETCH, _BUDGET = 10, 16 << 20
 """Notifications, and bytes of them, in hand at most."""
@@ -56,22 +55,16 @@ class Deliverer:
         try:
             await self._destination.deliver(message)
         except Retry as error:
-            attempts = _attempts(message) + 1
+            attempts = attempts_of(message) + 1
             self._failing.begin(destination=name, reason=error)
-            await self._session.publish("", sent_to(self._handoff.retry(attempts), message, attempts=attempts))
+            await hand_off(self._session, sent_to(self._handoff.retry(attempts), message, attempts=attempts))
         except (BrokerError, sqlite3.Error):
             raise
         except Exception as error:  # noqa: BLE001  # Refuse, and whatever else one notification can do
             queue, reason = self._handoff.dead, described(error)
-            again = sent_to(queue, message, attempts=_attempts(message) + 1, reason=reason)
-            await self._session.publish("", again)
+            await hand_off(self._session, sent_to(queue, message, attempts=attempts_of(message) + 1, reason=reason))
             events.NOTIFICATION_REFUSED.happened(destination=name, queue=queue, reason=reason)
             metrics.DEAD.labels(queue).inc()
         else:
             self._failing.end(destination=name)
             metrics.MAILS.labels(name).inc()
-
-
-def _attempts(message: Message) -> int:
-    attempts = message.headers.get(ATTEMPTS, 0)
-    return attempts if isinstance(attempts, int) else 0

@@ -29,7 +29,7 @@ from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.message import Message
 from logrouter.observe import events, metrics
 from logrouter.router.commit import SEEN_SECONDS
-from logrouter.router.handoff import RULE, Handoff, identity, sent_to
+from logrouter.router.handoff import RULE, Handoff, hand_off, identity, sent_to
 from logrouter.slices import Slice, from_part
 from logrouter.waiting import raise_first, wait
 
@@ -113,7 +113,7 @@ class Gatherer:
         return [sent_to(self._handoff.outbox, each) for each in notifications]
 
     async def _publish(self, messages: Iterable[Message]) -> None:
-        await asyncio.gather(*(self._session.publish("", message) for message in messages))
+        await asyncio.gather(*(hand_off(self._session, message) for message in messages))
 
     async def _receive(self, consumer: Consumer) -> None:
         async for delivery in consumer:

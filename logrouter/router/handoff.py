@@ -16,7 +16,8 @@ from secrets import token_hex
 from typing import Any
 
 from logrouter.batch import Part, to_message
-from logrouter.broker.contract import Queue, QueueKind
+from logrouter.broker.contract import Queue, QueueKind, Session
+from logrouter.errors import PublishRefused
 from logrouter.keys import ingress
 from logrouter.message import Message
 from logrouter.printable import printable
@@ -27,6 +28,8 @@ RETRIES = (10.0, 60.0, 600.0, 3600.0)
 
 _LONGEST = 500
 """Characters of a header that we add."""
+
+_MOST_ATTEMPTS = 1 << 20
 
 KEY, RULE, ATTEMPTS, REASON = (f"x-logrouter-{name}" for name in ("key", "rule", "attempts", "reason"))
 
@@ -113,6 +116,25 @@ def sent_to(queue: str, message: Message, **headers: Any) -> Message:
     """A copy of a message under a queue's name, which keeps the key that it came under; `headers` are added."""
     added = {f"x-logrouter-{name}": _short(value) for name, value in headers.items()}
     return replace(message, key=queue, headers={KEY: message.key, **message.headers, **added})
+
+
+async def hand_off(session: Session, message: Message) -> None:
+    """Publish to a queue of ours; with our own headers alone where no broker takes those that the message came with.
+
+    Raises BrokerError.
+    """
+    try:
+        await session.publish("", message)
+    except PublishRefused:
+        texts = {name: _short(message.headers.get(name)) for name in (KEY, RULE, REASON)}
+        kept = {name: text for name, text in texts.items() if isinstance(text, str)} | {ATTEMPTS: attempts_of(message)}
+        await session.publish("", replace(message, headers=kept))
+
+
+def attempts_of(message: Message) -> int:
+    """How often its delivery was tried, as the message says; 0 where it says nothing that can be."""
+    attempts = message.headers.get(ATTEMPTS)
+    return attempts if isinstance(attempts, int) and 0 <= attempts < _MOST_ATTEMPTS else 0
 
 
 def _short(value: Any) -> Any:

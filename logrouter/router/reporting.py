@@ -25,6 +25,7 @@ from logrouter.probe import is_probe
 from logrouter.router.asking import note
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.deliveries import some
+from logrouter.router.handoff import hand_off
 from logrouter.router.lineage import MAIN, Lineage
 from logrouter.router.ownership import of_branch
 from logrouter.router.retransmission import BARRIER, Retransmission, Shipper
@@ -168,7 +169,7 @@ async def _keep(
         try:
             kept.append(_of_its_life(from_message(delivery.message), ledger))
         except Exception as error:  # noqa: BLE001  # anybody may have written it
-            await session.publish("", reporter.dead_letters.letter(delivery.message, error))
+            await hand_off(session, reporter.dead_letters.letter(delivery.message, error))
     for statements in _portions(kept):
         await asyncio.to_thread(ledger.commit, Entry(statements=statements))
     return kept
