@@ -69,6 +69,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
     pos: int
     end: int
+    source: str = ""
     fields: msgspec.Raw = msgspec.Raw()
 
 

@@ -120,6 +120,8 @@ def from_part(part: Part) -> Slice:
     places = decode_places(part.body)
     if len(places) != part.count or part.body.count(b"\n") != part.count:
         raise WireError(f"header count is {part.count}, the body has {len(places)} records")
+    if {place.source for place in places} - {part.source, ""}:
+        raise WireError(f"a record is of another source than {part.source}")
     runs = _runs(places)
     if places and not part.from_ <= places[0].pos < places[-1].end <= part.to:
         raise WireError(f"a record is outside [{part.from_}, {part.to})")
@@ -168,7 +170,7 @@ def salvage(part: Part) -> Salvage:
         except (WireError, ValueError):
             left.append(line)
             continue
-        if line.endswith(b"\n") and before <= place.pos < place.end <= part.to:
+        if line.endswith(b"\n") and place.source in (part.source, "") and before <= place.pos < place.end <= part.to:
             places.append(place)
             kept.append(line)
             before = place.end

@@ -206,6 +206,7 @@ def line(number: int) -> bytes:
         pytest.param(b"{not JSON}\n", id="no JSON"),
         pytest.param(b'{"ts": "2026-11-22T10:00:00Z"}\n', id="no position"),
         pytest.param(line(7), id="outside its window"),
+        pytest.param(part(1, 2, source="a victim").body, id="of another source"),
         pytest.param(b"\xff\xfe\n", id="no UTF-8"),
     ],
 )

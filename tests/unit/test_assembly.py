@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +53,7 @@ def window(from_: int, to: int, keys: int = 1, source: str = "src") -> list[Part
             count=len(own),
             first=0,
             last=0,
-            body=encode_lines(map(line, own)),
+            body=encode_lines(msgspec.structs.replace(line(pos), source=source) for pos in own),
         )
         for part, (_, own) in enumerate(used)
     ]
