@@ -18,6 +18,9 @@ DAY = 86_400
 DECIDED = ""
 """In place of a destination: what is counted once for each record, wherever it goes."""
 
+LIFE = "~"
+"""Between a source and the life of its state directory that it is of, where that is not the first."""
+
 INGRESS = ""
 """The stage of the router's own queue; that of records gathered for a destination has the destination's name."""
 

@@ -145,6 +145,10 @@ class Ledger:
         """What is decided of a source at a stage; empty for one never met."""
         return ranges.read(self._reader.cursor(), stage, source)
 
+    def extents_of_lives(self, source: str) -> Extents:
+        """What is decided of a source in any life of its state directory; `source` as its shipper knows it."""
+        return ranges.read_lives(self._reader.cursor(), source)
+
     def aside(self) -> dict[str, AsideState]:
         """The destinations for which records wait in a file."""
         rows = self._reader.execute("SELECT destination, length, taken, records FROM aside").fetchall()

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from logrouter.extents import Extents
 from logrouter.ledger import folded
-from logrouter.ledger.entry import INGRESS
+from logrouter.ledger.entry import INGRESS, LIFE
 
 GATHERED = 1000
 """Of a source at a destination, the last ones: records are picked, so that their ranges never close up. What comes
@@ -28,6 +28,20 @@ def read(cursor: sqlite3.Cursor, stage: str, source: str) -> Extents:
             (stage, source, stage == INGRESS, folded.key(source)),
         )
     )
+
+
+def read_lives(cursor: sqlite3.Cursor, source: str) -> Extents:
+    """What is decided of a source, under its own name or as that of a further life of its state directory."""
+    found = read(cursor, INGRESS, source)
+    names = cursor.execute(
+        "SELECT source FROM ranges WHERE stage = ?1 AND source > ?2 AND source < ?3"
+        " UNION SELECT source FROM folded WHERE source > ?2 AND source < ?3",
+        (INGRESS, f"{source}{LIFE}", f"{source}{chr(ord(LIFE) + 1)}"),
+    )
+    for (name,) in names.fetchall():
+        for start, stop in read(cursor, INGRESS, name):
+            found.add(start, stop)
+    return found
 
 
 def add(cursor: sqlite3.Cursor, stage: str, source: str, ranges: Iterable[tuple[int, int]], day: int) -> None:

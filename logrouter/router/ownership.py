@@ -12,13 +12,11 @@ import msgspec
 
 from logrouter.batch import Part
 from logrouter.errors import WireError
+from logrouter.ledger.entry import INGRESS, LIFE
 from logrouter.ledger.ledger import Entry, Ledger
 from logrouter.observe import events
 from logrouter.record import decode_lines, encode_lines
 from logrouter.router.lineage import MAIN, Lineage
-
-MARK = "~"
-"""Between a source and the life that it is of."""
 
 _REMEMBERED = 100_000
 """Sources whose owner is kept in memory."""
@@ -26,12 +24,12 @@ _REMEMBERED = 100_000
 
 def stated_source(source: str) -> str:
     """The source as its shipper knows it."""
-    return source.partition(MARK)[0]
+    return source.partition(LIFE)[0]
 
 
 def of_branch(source: str, branch: str) -> str:
     """The source in one life of its state directory."""
-    return f"{source}{MARK}{branch}" if branch != MAIN else source
+    return f"{source}{LIFE}{branch}" if branch != MAIN else source
 
 
 class Ownership:
@@ -59,7 +57,13 @@ class Ownership:
         if branch not in self._forks:
             self._forks.add(branch)
             events.STATE_FORKED.happened(host=part.host, session=branch)
-        return _renamed(part, of_branch(part.source, branch))
+        name = of_branch(part.source, branch)
+        return part if part.again and self._is_inherited(part, name) else _renamed(part, name)
+
+    def _is_inherited(self, part: Part, name: str) -> bool:
+        """Whether it is of what was shipped before the lives parted: whichever of them reads it, it is the same."""
+        own = self._ledger.extents(INGRESS, name)
+        return not own or part.to <= own.start
 
     def _check_owner(self, part: Part, user: str, entry: Entry) -> None:
         owner = self._owner(part.source)

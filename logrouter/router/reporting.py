@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,7 +29,7 @@ from logrouter.router.deliveries import some
 from logrouter.router.handoff import hand_off
 from logrouter.router.lineage import MAIN, Lineage
 from logrouter.router.ownership import of_branch
-from logrouter.router.retransmission import BARRIER, Retransmission, Shipper
+from logrouter.router.retransmission import BARRIER, Inherited, Retransmission, Shipper
 from logrouter.session import decoded
 from logrouter.statement import EXCHANGE, ROUTER, SHIPPER, SourceStatement, Statement, from_message, to_message
 from logrouter.waiting import wait_for_any
@@ -81,6 +82,13 @@ class Reporter:
         )
 
 
+class _Heard(NamedTuple):
+    """A statement, and what the life that it is of has inherited and that has not come."""
+
+    statement: Statement
+    inherited: Sequence[Inherited]
+
+
 async def report(
     session: Session,
     reporter: Reporter,
@@ -107,12 +115,12 @@ async def report(
             patience = _PATIENCE if last else due - time.monotonic()
             deliveries = await some(coming, consumer, patience, *(() if last else (ending,)))
             kept = await _keep(session, reporter, ledger, deliveries)
-            for each in (each for each in kept if each.kind == SHIPPER):
+            for each in (each for each in kept if each.statement.kind == SHIPPER):
                 await _compare(session, reporter, ledger, retransmission, each)
             await note(retransmission, ledger)  # where a source stood when it was first heard of is told but once
             await consumer.ack(deliveries)
             # Its own last one comes behind all that were in the queue.
-            is_all = last is not None and (last in kept or not deliveries)
+            is_all = last is not None and (not deliveries or any(each.statement == last for each in kept))
             if is_all and (stop.is_set() or not await session.depth(reporter.queue.name)):
                 return
     finally:
@@ -121,18 +129,21 @@ async def report(
 
 
 async def _compare(
-    session: Session, reporter: Reporter, ledger: Ledger, retransmission: Retransmission, statement: Statement
+    session: Session, reporter: Reporter, ledger: Ledger, retransmission: Retransmission, heard: _Heard
 ) -> None:
     """Find what a shipper says to be confirmed and that has not come."""
+    statement, inherited = heard
     for gone in statement.gone:
         retransmission.is_gone(gone.source, gone.ranges, time.time())
-    for each in statement.sources:
-        retransmission.belongs(each.source, Shipper(statement.host, statement.reporter))
+        retransmission.is_inherited_gone(gone.source, gone.ranges, time.time())
+    shipper = Shipper(statement.host, statement.reporter)
+    for each in (*statement.sources, *(each.stated for each in inherited)):
+        retransmission.belongs(each.source, shipper)
     lagging = await asyncio.to_thread(_lagging, ledger, statement.sources)
     behind = {each.source for each in lagging}
     retransmission.heard((each for each in statement.sources if each.source not in behind), time.time())
-    if lagging:
-        barrier = retransmission.stated(statement, lagging)
+    if lagging or inherited:
+        barrier = retransmission.stated(lagging, inherited)
         await session.publish("", Message(key=ingress(reporter.instance), body=b"", type=BARRIER, message_id=barrier))
 
 
@@ -141,36 +152,62 @@ def _lagging(ledger: Ledger, sources: Sequence[SourceStatement]) -> list[SourceS
     return [each for each in sources if not ledger.extents(INGRESS, each.source).covers(each.start, each.confirmed)]
 
 
-def _of_its_life(statement: Statement, ledger: Ledger) -> Statement:
+def _branch(statement: Statement, ledger: Ledger) -> str:
+    """The life of its state directory that a statement is of."""
+    return Lineage(ledger.life).branch(decoded(statement.session)) if statement.session else MAIN
+
+
+def _of_its_life(statement: Statement, branch: str, ledger: Ledger) -> Statement:
     """A statement with the names that its sources have here.
 
-    Where its state directory was copied or set back, nothing is known of what its sources had before that: such a
-    source is held against its own gaps alone.
+    In a further life a source begins where that parted from the others: with the first that came of it.
     """
-    branch = Lineage(ledger.life).branch(decoded(statement.session)) if statement.session else MAIN
     if branch == MAIN:
         return statement
-    named = [msgspec.structs.replace(each, source=of_branch(each.source, branch)) for each in statement.sources]
-    return msgspec.structs.replace(
-        statement,
-        sources=[each for each in named if ledger.extents(INGRESS, each.source).covers(each.start, each.start + 1)],
-        gone=[msgspec.structs.replace(each, source=of_branch(each.source, branch)) for each in statement.gone],
-    )
+    sources = []
+    for each in statement.sources:
+        name = of_branch(each.source, branch)
+        if own := ledger.extents(INGRESS, name):
+            is_whole = own.start <= each.start
+            start, confirmed = max(each.start, own.start), max(each.confirmed, own.start)
+            read, by_line = max(each.read, confirmed), each.by_line and is_whole
+            lines = each.lines if is_whole else 0
+            own_part = {"start": start, "confirmed": confirmed, "read": read, "lines": lines, "by_line": by_line}
+            sources.append(msgspec.structs.replace(each, source=name, **own_part))
+    gone = [msgspec.structs.replace(each, source=of_branch(each.source, branch)) for each in statement.gone]
+    return msgspec.structs.replace(statement, sources=sources, gone=gone)
 
 
-async def _keep(
-    session: Session, reporter: Reporter, ledger: Ledger, deliveries: Sequence[Delivery]
-) -> list[Statement]:
+def _inherited(statement: Statement, branch: str, ledger: Ledger) -> list[Inherited]:
+    """What a further life of a state directory says to be confirmed that no life of it has brought here.
+
+    That was shipped before the lives parted, and the life that shipped it may never speak again.
+    """
+    if branch == MAIN:
+        return []
+    found = [Inherited(each, of_branch(each.source, branch)) for each in statement.sources]
+    return [
+        each
+        for each in found
+        if not ledger.extents_of_lives(each.stated.source).covers(
+            each.stated.start, each.end(ledger.extents(INGRESS, each.own))
+        )
+    ]
+
+
+async def _keep(session: Session, reporter: Reporter, ledger: Ledger, deliveries: Sequence[Delivery]) -> list[_Heard]:
     """Make the statements among these durable, and say which they are."""
-    kept: list[Statement] = []
+    kept: list[_Heard] = []
     for delivery in deliveries:
         if is_probe(delivery.message):
             continue  # it came by the binding of an older router, which took everything
         try:
-            kept.append(_of_its_life(from_message(delivery.message), ledger))
+            statement = from_message(delivery.message)
+            branch = _branch(statement, ledger)
+            kept.append(_Heard(_of_its_life(statement, branch, ledger), _inherited(statement, branch, ledger)))
         except Exception as error:  # noqa: BLE001  # anybody may have written it
             await hand_off(session, reporter.dead_letters.letter(delivery.message, error))
-    for statements in _portions(kept):
+    for statements in _portions(each.statement for each in kept):
         await asyncio.to_thread(ledger.commit, Entry(statements=statements))
     return kept
 

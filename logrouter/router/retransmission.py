@@ -11,14 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
-
-import msgspec
+from typing import NamedTuple
 
 from logrouter.extents import Extents
 from logrouter.ledger.requests import ASKED, BEFORE, GONE, Missing
 from logrouter.request import MOST_RANGES, Request, Wanted
 from logrouter.router.ownership import stated_source
-from logrouter.statement import SourceStatement, Statement
+from logrouter.statement import SourceStatement
 
 BARRIER = "logrouter.barrier/1"
 """The type of a message that a router sends to itself through its ingress queue."""
@@ -47,6 +46,21 @@ class Shipper:
     reporter: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A source that a further life of a state directory goes on with.   own: its name in that life.
+
+    stated: how far that life says that it is, under the name that it has had from the beginning.
+    """
+
+    stated: SourceStatement
+    own: str
+
+    def end(self, own: Extents) -> int:
+        """Up to where it was shipped before that life began.   own: what has come of it in that life."""
+        return min(own.start, self.stated.confirmed) if own else self.stated.confirmed
+
+
 @dataclass(slots=True)
 class _Wanted:
     """What is asked for of a source, how often it was, and when to ask next."""
@@ -56,20 +70,29 @@ class _Wanted:
     asked: int = 0
 
 
+class _Stated(NamedTuple):
+    """What a barrier is for."""
+
+    lagging: Sequence[SourceStatement] = ()
+    inherited: Sequence[Inherited] = ()
+
+
 @dataclass(slots=True)
 class Retransmission:
     """What an instance misses. decided: what it has of a source.   born: when it began (Unix time).
 
+    of_lives: what it has of a source in all lives of its state directory.
     changed: ranges whose outcome is new, for the ledger.   whole: sources of which all that was missing has come.
     """
 
     instance: str
     decided: Callable[[str], Extents]
+    of_lives: Callable[[str], Extents]
     born: float = 0.0
     known: Iterable[Missing] = ()
     changed: list[Missing] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
-    _barriers: OrderedDict[str, Statement] = field(default_factory=OrderedDict)
+    _barriers: OrderedDict[str, _Stated] = field(default_factory=OrderedDict)
     _wanted: dict[str, _Wanted] = field(default_factory=dict)
     _settled: dict[str, Extents] = field(default_factory=dict)
     _shippers: dict[str, Shipper] = field(default_factory=dict)
@@ -87,14 +110,14 @@ class Retransmission:
         if source in self._shippers or len(self._shippers) < 20 * _MOST_SOURCES:
             self._shippers[source] = shipper
 
-    def stated(self, statement: Statement, lagging: Sequence[SourceStatement]) -> str:
+    def stated(self, lagging: Sequence[SourceStatement], inherited: Sequence[Inherited] = ()) -> str:
         """What a shipper says to be confirmed, of sources that lack some of it.
 
         It may be on its way still. Returns the id of a barrier: once that has come through the ingress queue, all that
         was confirmed before the statement has come through it as well.
         """
         barrier = token_hex(8)
-        self._barriers[barrier] = msgspec.structs.replace(statement, sources=list(lagging))
+        self._barriers[barrier] = _Stated(lagging, inherited)
         while len(self._barriers) > _MOST_BARRIERS:
             self._barriers.popitem(last=False)
         return barrier
@@ -114,13 +137,21 @@ class Retransmission:
 
     def passed(self, barrier: str, held: Callable[[str], Iterable[tuple[int, int]]], now: float, at: float) -> None:
         """A barrier has come. held: the windows of a source that wait. now: monotonic, at: Unix time."""
-        statement = self._barriers.pop(barrier, None)
-        for each in statement.sources if statement else ():
-            here = self.decided(each.source).copy()
-            for start, end in held(each.source):
-                here.add(start, end)
-            ranges = here.missing(each.start, each.confirmed)
-            assert statement is not None
+        stated = self._barriers.pop(barrier, _Stated())
+
+        def here(known: Extents, source: str) -> Extents:
+            found = known.copy()
+            for start, end in held(source):
+                found.add(start, end)
+            return found
+
+        for inherited in stated.inherited:
+            source = inherited.stated.source
+            end = inherited.end(here(self.decided(inherited.own), inherited.own))
+            if not self._may_be_older(inherited.stated):
+                self.misses(source, here(self.of_lives(source), source).missing(inherited.stated.start, end), now, at)
+        for each in stated.lagging:
+            ranges = here(self.decided(each.source), each.source).missing(each.start, each.confirmed)
             if self._may_be_older(each):
                 self._note(each.source, [*ranges, (each.confirmed, each.confirmed)], BEFORE, at)
             else:
@@ -138,6 +169,12 @@ class Retransmission:
         """The shipper cannot read these any more."""
         left = [gap for each in ranges for gap in self.decided(source).missing(*each)]
         self._note(source, [gap for each in left for gap in self._unsettled(source, *each)], GONE, at)
+
+    def is_inherited_gone(self, source: str, ranges: Iterable[tuple[int, int]], at: float) -> None:
+        """The shipper of a further life cannot read these of a source any more; what was asked for of it is gone."""
+        wanted = self._wanted_of(stated_source(source))
+        asked = [(max(start, each[0]), min(end, each[1])) for start, end in ranges for each in wanted]
+        self.is_gone(stated_source(source), [(start, end) for start, end in asked if start < end], at)
 
     def due(self, now: float, at: float) -> Iterator[tuple[str, Request]]:
         """The requests to make now, each with the host that it is for."""

@@ -52,7 +52,11 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
 
     ledger = routing.ledger
     retransmission = Retransmission(
-        routing.settings.instance, partial(ledger.extents, INGRESS), ledger.born, ledger.missing()
+        routing.settings.instance,
+        partial(ledger.extents, INGRESS),
+        ledger.extents_of_lives,
+        ledger.born,
+        ledger.missing(),
     )
     await routing.commits.recover()
     reporter = Reporter(routing.settings.instance, routing.config)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pika
 import pytest
 from corpus import read_archive
 from rabbitmq_node import RabbitNode
@@ -33,6 +34,12 @@ class Host:
         drained = self._logrouter("run", *self.options, "--drain")
         assert drained.returncode == 0, drained.stderr
         self.said = drained.stderr
+
+    def purge(self, node: RabbitNode, *queues: str) -> None:
+        """Have the broker lose what is in queues of the instance."""
+        with pika.BlockingConnection(pika.URLParameters(node.url)) as connection:
+            for queue in queues:
+                connection.channel().queue_purge(f"logrouter.{self.options[-1]}{queue}")
 
     def archived(self) -> list[str]:
         return [record.message for record in read_archive(self.directory / "state/archive/app")]
@@ -79,6 +86,39 @@ def test_a_state_that_was_set_back(host: Host) -> None:
     assert sorted(host.archived()) == sorted(lines("before") + lines("lost??") + lines("after!"))
     status, report = host.audit()
     assert (status, len(report["forks"])) == (0, 1)  # type: ignore[arg-type]  # a list
+
+
+def test_what_was_lost_before_the_state_was_set_back_comes_again(
+    host: Host, start: Start, rabbitmq: RabbitNode
+) -> None:
+    """Nobody but the life that was set back knows of it: the other one's statements are lost as well."""
+    write(host.log, lines("known!"))
+    host.ship()
+    host.drain()
+    write(host.log, lines("lost??"))
+    host.ship()
+    shutil.copytree(host.state, host.directory / "snapshot")
+    host.purge(rabbitmq, "", ".reports")
+    host.log.rename(host.log.with_name("app.log.1"))
+    write(host.log, lines("other!"))
+    host.ship()
+    host.purge(rabbitmq, ".reports")
+    host.drain()
+    shutil.rmtree(host.state)
+    shutil.copytree(host.directory / "snapshot", host.state)
+    write(host.log, lines("after!"), "w")
+    ship = start("ship", *host.options, "--state", host.state, "--file", f"app={host.log}")
+    run = start("run", *host.options)
+    every = [line for name in ("known!", "lost??", "other!", "after!") for line in lines(name)]
+    while sorted(host.archived()) != sorted(every):
+        assert ship.poll() is run.poll() is None
+        time.sleep(0.05)
+    for process in (ship, run):
+        process.terminate()
+        process.communicate()
+    host.drain()
+    assert sorted(host.archived()) == sorted(every)
+    assert host.audit()[0] == 0
 
 
 def test_two_hosts_from_one_image(host: Host) -> None:
