@@ -204,7 +204,7 @@ async def test_a_crash_at_any_step_writes_each_window_once(two: TwoArchives, tmp
         commits = Commits(ledger, {"bad": archive}, two.instance)
         assert "bad" in commits.aside
         windows, taken = await commits.aside.read("bad")
-        assert [list(each) for each in windows] == window[:1]
+        assert [[piece.body for piece in each] for each in windows] == [[piece.body for piece in window[0]]]
         assert taken.records == -1
         await archive.write(windows)  # and dies again, before the ledger has it
         await archive.close()
