@@ -155,7 +155,7 @@ def from_message(message: Message) -> Part:
         count=_header(message, "count", int),
         first=_header(message, "first", int),
         last=_header(message, "last", int),
-        body=unpack(message),
+        body=unpack(message.body, message.content_encoding),
         session=_session(message),
         again=message.headers.get(_PREFIX + "again") is True,
     )
@@ -171,14 +171,14 @@ def from_message(message: Message) -> Part:
     return part
 
 
-def unpack(message: Message) -> bytes:
-    """The body without its content encoding ('' or 'zstd'). Raises WireError for any other, or a broken one."""
-    if message.content_encoding in ("", "identity"):
-        return message.body
-    if message.content_encoding != "zstd":
-        raise WireError(f"content encoding {message.content_encoding!r} is not known; use zstd or none")
+def unpack(body: bytes, encoding: str) -> bytes:
+    """A body without its content encoding ('' or 'zstd'). Raises WireError for any other, or a broken one."""
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "zstd":
+        raise WireError(f"content encoding {encoding!r} is not known; use zstd or none")
     try:
-        return _unpack_zstd(message.body)
+        return _unpack_zstd(body)
     except (zstandard.ZstdError, MemoryError) as error:
         raise WireError(f"the zstd body does not unpack: {error}") from error
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import replace
 from encodings.aliases import aliases
 
 from logrouter.batch import unpack
 from logrouter.errors import WireError
-from logrouter.message import MAX_BODY, Message
+from logrouter.message import MAX_BODY
 
 _SEPARATORS = re.compile(r"[\s:;,]+")
 
@@ -24,15 +23,15 @@ _KNOWN = (frozenset(aliases) | frozenset(aliases.values())) - {"u7", "unicode_1_
 """Names that Python is asked for: it remembers for ever each one that it does not know."""
 
 
-def read_body(message: Message) -> tuple[bytes, str]:
-    """The body without its compression, and the name of its character set ('utf-8' where none is named).
+def read_body(body: bytes, encoding: str) -> tuple[bytes, str]:
+    """A body without its compression, and the name of its character set ('utf-8' where none is named).
 
     Raises WireError for a body that does not unpack.
     """
-    body, charset = message.body, "utf-8"
-    for name in _SEPARATORS.split(message.content_encoding.lower()):
+    charset = "utf-8"
+    for name in _SEPARATORS.split(encoding.lower()) if encoding else ():
         if name == "zstd":
-            body = unpack(replace(message, body=body, content_encoding=name))
+            body = unpack(body, name)
         elif name in ("gzip", "x-gzip", "deflate"):
             body = _inflate(body, name)
         elif _is_charset(name):

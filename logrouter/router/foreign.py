@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 
 from logrouter.keys import read_key
 from logrouter.message import Message
@@ -31,7 +30,7 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
     read_severity: (severity, how it was found) from text.  now: seconds since 1970.
     Raises WireError for a body that does not unpack.
     """
-    whole, charset = read_body(replace(message, body=content(message)))
+    whole, charset = read_body(content(message), message.content_encoding)
     body = whole[:MAX_BODY]
     text = body.decode(charset, errors="replace").removesuffix("\n").removesuffix("\r")
     parts = read_key(message.key)

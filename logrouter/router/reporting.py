@@ -135,7 +135,6 @@ async def _compare(
     statement, inherited = heard
     for gone in statement.gone:
         retransmission.is_gone(gone.source, gone.ranges, time.time())
-        retransmission.is_inherited_gone(gone.source, gone.ranges, time.time())
     shipper = Shipper(statement.host, statement.reporter)
     for each in (*statement.sources, *(each.stated for each in inherited)):
         retransmission.belongs(each.source, shipper)
@@ -152,47 +151,36 @@ def _lagging(ledger: Ledger, sources: Sequence[SourceStatement]) -> list[SourceS
     return [each for each in sources if not ledger.extents(INGRESS, each.source).covers(each.start, each.confirmed)]
 
 
-def _branch(statement: Statement, ledger: Ledger) -> str:
-    """The life of its state directory that a statement is of."""
-    return Lineage(ledger.life).branch(decoded(statement.session)) if statement.session else MAIN
+def _heard(statement: Statement, ledger: Ledger) -> _Heard:
+    """A statement with the names that its sources have here, and what is missing of what its life has inherited.
 
-
-def _of_its_life(statement: Statement, branch: str, ledger: Ledger) -> Statement:
-    """A statement with the names that its sources have here.
-
-    In a further life a source begins where that parted from the others: with the first that came of it.
+    In a further life of its state directory a source begins where that parted from the others: with the first that
+    came of it. What it says to be confirmed before that, the life that shipped it may never speak of again.
     """
+    branch = Lineage(ledger.life).branch(decoded(statement.session)) if statement.session else MAIN
     if branch == MAIN:
-        return statement
-    sources = []
+        return _Heard(statement, [])
+    sources, inherited = [], []
     for each in statement.sources:
-        name = of_branch(each.source, branch)
-        if own := ledger.extents(INGRESS, name):
-            is_whole = own.start <= each.start
-            start, confirmed = max(each.start, own.start), max(each.confirmed, own.start)
-            read, by_line = max(each.read, confirmed), each.by_line and is_whole
-            lines = each.lines if is_whole else 0
-            own_part = {"start": start, "confirmed": confirmed, "read": read, "lines": lines, "by_line": by_line}
-            sources.append(msgspec.structs.replace(each, source=name, **own_part))
+        further = Inherited(each, of_branch(each.source, branch))
+        own = ledger.extents(INGRESS, further.own)
+        if own:
+            sources.append(_own_part(each, further.own, own.start))
+        if not ledger.extents_of_lives(each.source).covers(each.start, further.end(own)):
+            inherited.append(further)
     gone = [msgspec.structs.replace(each, source=of_branch(each.source, branch)) for each in statement.gone]
-    return msgspec.structs.replace(statement, sources=sources, gone=gone)
+    return _Heard(msgspec.structs.replace(statement, sources=sources, gone=gone), inherited)
 
 
-def _inherited(statement: Statement, branch: str, ledger: Ledger) -> list[Inherited]:
-    """What a further life of a state directory says to be confirmed that no life of it has brought here.
-
-    That was shipped before the lives parted, and the life that shipped it may never speak again.
-    """
-    if branch == MAIN:
-        return []
-    found = [Inherited(each, of_branch(each.source, branch)) for each in statement.sources]
-    return [
-        each
-        for each in found
-        if not ledger.extents_of_lives(each.stated.source).covers(
-            each.stated.start, each.end(ledger.extents(INGRESS, each.own))
-        )
-    ]
+def _own_part(source: SourceStatement, name: str, begin: int) -> SourceStatement:
+    """What is said of a source in one life, which has it from `begin` on; only of all of it the lines are known."""
+    if begin <= source.start:
+        return msgspec.structs.replace(source, source=name)
+    confirmed = max(source.confirmed, begin)
+    read = max(source.read, confirmed)
+    return msgspec.structs.replace(
+        source, source=name, start=begin, confirmed=confirmed, read=read, lines=0, by_line=False
+    )
 
 
 async def _keep(session: Session, reporter: Reporter, ledger: Ledger, deliveries: Sequence[Delivery]) -> list[_Heard]:
@@ -202,9 +190,7 @@ async def _keep(session: Session, reporter: Reporter, ledger: Ledger, deliveries
         if is_probe(delivery.message):
             continue  # it came by the binding of an older router, which took everything
         try:
-            statement = from_message(delivery.message)
-            branch = _branch(statement, ledger)
-            kept.append(_Heard(_of_its_life(statement, branch, ledger), _inherited(statement, branch, ledger)))
+            kept.append(await asyncio.to_thread(_heard, from_message(delivery.message), ledger))
         except Exception as error:  # noqa: BLE001  # anybody may have written it
             await hand_off(session, reporter.dead_letters.letter(delivery.message, error))
     for statements in _portions(each.statement for each in kept):

@@ -166,15 +166,14 @@ class Retransmission:
             self.changed += [Missing(source, *each, ASKED, at) for each in fresh]
 
     def is_gone(self, source: str, ranges: Iterable[tuple[int, int]], at: float) -> None:
-        """The shipper cannot read these any more."""
+        """The shipper cannot read these any more; in a further life, nor what was asked for of what that inherited."""
         left = [gap for each in ranges for gap in self.decided(source).missing(*each)]
         self._note(source, [gap for each in left for gap in self._unsettled(source, *each)], GONE, at)
-
-    def is_inherited_gone(self, source: str, ranges: Iterable[tuple[int, int]], at: float) -> None:
-        """The shipper of a further life cannot read these of a source any more; what was asked for of it is gone."""
-        wanted = self._wanted_of(stated_source(source))
-        asked = [(max(start, each[0]), min(end, each[1])) for start, end in ranges for each in wanted]
-        self.is_gone(stated_source(source), [(start, end) for start, end in asked if start < end], at)
+        if (first := stated_source(source)) != source:
+            asked = [
+                (max(start, begin), min(end, stop)) for start, end in ranges for begin, stop in self._wanted_of(first)
+            ]
+            self.is_gone(first, [(start, end) for start, end in asked if start < end], at)
 
     def due(self, now: float, at: float) -> Iterator[tuple[str, Request]]:
         """The requests to make now, each with the host that it is for."""
