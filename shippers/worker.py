@@ -36,9 +36,11 @@ def frame(content: object) -> bytes:
 def _read_frame(file: BinaryIO) -> object | None:
     """What the next frame holds; None at the end, and for a frame that the end of the shipper cut off."""
     head = file.read(LENGTH.size)
-    length = LENGTH.unpack(head)[0] if len(head) == LENGTH.size else 0
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
     packed = file.read(length)
-    return pickle.loads(packed) if length and len(packed) == length else None  # noqa: S301  # written by `workers`
+    return pickle.loads(packed) if len(packed) == length else None  # noqa: S301  # written by `workers`
 
 
 def main() -> None:
@@ -52,7 +54,9 @@ def main() -> None:
 
 def _serve() -> None:
     inputs = _read_frame(sys.stdin.buffer)
-    while isinstance(inputs, list) and isinstance(job := _read_frame(sys.stdin.buffer), tuple):
+    if not isinstance(inputs, list):
+        return  # the shipper was killed before it had told them
+    while isinstance(job := _read_frame(sys.stdin.buffer), tuple):
         window, place, now = job
         sys.stdout.buffer.write(frame(_made(window, inputs[place], now)))
         sys.stdout.buffer.flush()

@@ -10,8 +10,12 @@ import pytest
 
 def needs(program: str) -> None:
     """Skip where a program is not installed; in CI, where it must be, fail."""
-    if shutil.which(program) is not None:
-        return
+    if shutil.which(program) is None:
+        lacks(f"{program} is not installed")
+
+
+def lacks(what: str) -> None:
+    """Skip, since a machine lacks something; in CI, where it must not, fail."""
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{program} is not installed, and in CI its tests must run", pytrace=False)
-    pytest.skip(f"{program} is not installed")
+        pytest.fail(f"{what}, and in CI its tests must run", pytrace=False)
+    pytest.skip(what)

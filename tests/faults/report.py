@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -19,8 +18,8 @@ _MOST_MEMORY = 256 << 10
 _SHOWN = 5
 """Places of each kind of damage that are named, and tracebacks."""
 
-_TRACEBACK = 5000
-"""Characters of a traceback that are shown."""
+_TRACEBACK, _WORDS = "Traceback (most recent call last)", 5000
+"""How one begins, and how many characters of it are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +124,9 @@ class Report:
     def tracebacks(self) -> list[str]:
         """Failures that were not expected, each with the process and its words from there on."""
         return [
-            f"{process.name}:\n{process.said()[found.start() :][:_TRACEBACK]}"
+            f"{process.name}:\n{_TRACEBACK}{words[:_WORDS]}"
             for process in self.processes
-            for found in re.finditer(r"Traceback \(most recent call last\)", process.said())
+            for words in process.said().split(_TRACEBACK)[1:]
         ]
 
     def text(self) -> str:

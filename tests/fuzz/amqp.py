@@ -21,10 +21,10 @@ from random import Random
 import aiormq
 import zstandard
 from amqp_tables import properties
+from benchmarks.processes import Running, logrouter
+from corpus import read_archive
 from parts import part
 from rabbitmq_node import RabbitNode
-
-PROGRAM = str(Path(sys.executable).with_name("logrouter"))
 
 RULES = """\
 destinations:
@@ -65,12 +65,12 @@ BODIES: list[Callable[[Random], bytes]] = [
 WAIT_SECONDS = 60
 
 
-async def flood(url: str, random: Random, until: float, running: list[subprocess.Popen[bytes]]) -> int:
-    """Publish until then, or a process ends; how many."""
+async def flood(url: str, random: Random, until: float) -> int:
+    """Publish until then; how many."""
     count = 0
     async with aiormq.connect(url) as connection:
         channel = await connection.channel(publisher_confirms=False)
-        while time.monotonic() < until and not any(each.poll() is not None for each in running):
+        while time.monotonic() < until:
             exchange, key = random.choice(DOORS)
             odd = properties(random, random.choice(TYPES))
             odd.content_encoding = random.choice(ENCODINGS)
@@ -78,59 +78,48 @@ async def flood(url: str, random: Random, until: float, running: list[subprocess
             await channel.basic_publish(body, exchange=exchange, routing_key=key, properties=odd)
             count += 1
             if count % 200 == 0:
-                while (await channel.queue_declare("logrouter.main", passive=True)).message_count:
-                    await asyncio.sleep(0.1)
+                async with asyncio.timeout(WAIT_SECONDS):
+                    while (await channel.queue_declare("logrouter.main", passive=True)).message_count:
+                        await asyncio.sleep(0.1)
     return count
 
 
-def main() -> int:
-    """Status 1 if anything went wrong."""
+def main() -> None:
+    """Raises RuntimeError where a process ends or says what it must not; what was written is kept then."""
     seconds, seed = float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     directory = Path(tempfile.mkdtemp(prefix="fuzz-amqp-"))
     (directory / "rules").mkdir()
     (directory / "rules/rules.yaml").write_text(RULES)
-    log = directory / "app.log"
-    log.touch()
+    log, state = directory / "app.log", directory / "state"
     with RabbitNode(directory / "broker") as node:
-
-        def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
-            with (directory / f"{name}.err").open("wb") as said:
-                command = [PROGRAM, name, *arguments, "--broker", node.url]
-                return subprocess.Popen(command, cwd=directory, stderr=said, stdout=subprocess.DEVNULL)
-
+        options = ("--broker", node.url)
+        routing = ("--state", state, "--rules", directory / "rules")
         running = [
-            start("run", "--state", "state", "--rules", "rules"),
-            start("ship", "--state", "ship", "--file", f"app={log}"),
-            start("tail", "#"),
+            Running(logrouter("run", *options, *routing), directory / "run"),
+            Running(
+                logrouter("ship", *options, "--state", directory / "ship", "--file", f"app={log}"), directory / "s"
+            ),
+            Running(logrouter("tail", "#", *options), directory / "tail"),
         ]
-        archive = directory / "state/archive/app"
         log.write_text("the first line\n")
-        is_well = _until(archive.exists)
-        count = asyncio.run(flood(node.url, Random(seed), time.monotonic() + seconds, running))
+        running[0].until(lambda: _has(state / "archive", "the first line"))
+        count = asyncio.run(flood(node.url, Random(seed), time.monotonic() + seconds))
         with log.open("a") as file:
             file.write("the last line\n")
-        last = ["sh", "-c", f"zcat -qf {archive}/*/* | grep -q 'the last line'"]
-        is_well &= _until(lambda: subprocess.run(last, stderr=subprocess.DEVNULL, check=False).returncode == 0)
-        ends = [each.poll() for each in running]
+        running[0].until(lambda: _has(state / "archive", "the last line"))
+        said = "".join(each.said for each in running)
         for each in running:
-            each.terminate()
-            each.wait()
-        command = [PROGRAM, "audit", "--state", "state", "--rules", "rules", "--broker", node.url]
-        audit = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-    said = "".join((directory / f"{name}.err").read_text() for name in ("run", "ship", "tail"))
-    is_well &= ends == [None] * 3 and audit.returncode != 1 and not ("Traceback" in said or "broker.lost" in said)
-    print(f"{count:,} messages: {'well' if is_well else f'BAD, see {directory}'}\n{audit.stdout}")  # noqa: T201  # it is a program
-    if is_well:
-        shutil.rmtree(directory)
-    return 0 if is_well else 1
+            each.end()
+        audit = subprocess.run(logrouter("audit", *options, *routing), capture_output=True, text=True, check=False)
+    if audit.returncode == 1 or "Traceback" in said or "broker.lost" in said:
+        raise RuntimeError(f"see {directory}:\n{audit.stdout}{audit.stderr}")
+    shutil.rmtree(directory)
+    print(f"{count:,} messages\n{audit.stdout}")  # noqa: T201  # it is a program
 
 
-def _until(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return holds()
+def _has(archive: Path, line: str) -> bool:
+    return any(record.message == line for record in read_archive(archive / "app")) if archive.exists() else False
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
