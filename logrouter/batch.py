@@ -30,6 +30,9 @@ _WORTH_PACKING = 512
 _CHUNK = 1 << 20
 """Bytes unpacked at a time of a body that does not say how many it holds."""
 
+_LONGEST_NAME = 256
+"""Characters of the name of a source that comes before another."""
+
 _PREFIX = "x-logrouter-"
 _FAMILY = "logrouter.batch/"
 
@@ -45,6 +48,7 @@ class Part:
     where the record has one).                             encoding: of the body, '' or 'zstd' (`packed`).
     session: in which it was published, None where a shipper does not say.
     again: it was asked for, since the broker lost what was published before.
+    after: of a source's first window, the source before it in its log, and up to where that had been read.
     """
 
     source: str
@@ -63,6 +67,7 @@ class Part:
     encoding: str = ""
     session: Session | None = None
     again: bool = False
+    after: tuple[str, int] | None = None
 
     @property
     def key(self) -> str:
@@ -113,6 +118,8 @@ def to_message(part: Part, headers: Mapping[str, Any] | None = None) -> Message:
         own["session"] = part.session.encoded()
     if part.again:
         own["again"] = True
+    if part.after is not None:
+        own["after"] = list(part.after)
     return Message(
         key=part.key,
         body=part.body,
@@ -158,6 +165,7 @@ def from_message(message: Message) -> Part:
         body=unpack(message.body, message.content_encoding),
         session=_session(message),
         again=message.headers.get(_PREFIX + "again") is True,
+        after=_after(message),
     )
     if len(part.body) > MAX_BODY:
         raise WireError(f"the body has {len(part.body)} bytes, and {MAX_BODY} are allowed")
@@ -206,6 +214,14 @@ def _unpack_zstd(packed: bytes) -> bytes:
 def _session(message: Message) -> Session | None:
     points = message.headers.get(_PREFIX + "session")
     return decoded(points) if isinstance(points, list | tuple) else None
+
+
+def _after(message: Message) -> tuple[str, int] | None:
+    """What it says that it comes after; None where that says nothing."""
+    match message.headers.get(_PREFIX + "after"):
+        case [str(source), int(reached)] if 0 < len(source) <= _LONGEST_NAME and 0 < reached < 1 << 63:
+            return source, reached
+    return None
 
 
 def _header(message: Message, name: str, kind: type[Any]) -> Any:

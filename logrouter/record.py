@@ -28,6 +28,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     `message` is the line without its terminator. `raw` (base64) holds the exact bytes wherever `message` cannot
     rebuild them. `received` is there when `ts` is over a day from it: such a record is filed by `received`.
+    `nuls`: so many NULs stood in front of it, where a writer left a hole.
 
     Its values are plain data in no reference cycle, so the garbage collector need not look at it.
     """
@@ -51,6 +52,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     conversation: str | None = None
     raw: str | None = None
     lines: list[int] | None = None
+    nuls: int = 0
 
 
 MAX_DEPTH = 32
@@ -145,16 +147,16 @@ def fitted(record: Record, limit: int = MAX_RECORD) -> Record:
 
 
 def original(record: Record) -> bytes:
-    """The exact bytes of the line, terminator included.
+    """The exact bytes of the line, terminator included, without the NULs in front of it.
 
-    The span `end - pos` tells LF, CRLF and no terminator apart; a source that is not made of lines (the journal, a
-    socket) gets a newline.
+    The span `end - pos`, less these, tells LF, CRLF and no terminator apart; a source that is not made of lines (the
+    journal, a socket) gets a newline.
     """
     if record.raw is not None:
         with contextlib.suppress(ValueError):  # somebody's `raw` that is not base64: the message says what there is
             return base64.b64decode(record.raw)
     text = record.message.encode()
-    terminator = {0: b"", 2: b"\r\n"}.get(record.end - record.pos - len(text), b"\n")
+    terminator = {0: b"", 2: b"\r\n"}.get(record.end - record.pos - record.nuls - len(text), b"\n")
     return text + terminator
 
 

@@ -31,18 +31,18 @@ from logrouter.observe.events import (
     Condition,
 )
 from logrouter.waiting import raise_first, wait
-from shippers.checkpoint import Checkpoint
 from shippers.draining import drained, until
+from shippers.files.autosave import Autosave
+from shippers.files.budget import most_open
+from shippers.files.checkpoint import Checkpoints
+from shippers.files.fingerprint import shown
+from shippers.files.follow import GRACE, Files
+from shippers.files.generation import TICK
+from shippers.files.watches import Watches
 from shippers.input import Input
-from shippers.inputs.budget import most_open
-from shippers.inputs.files import GRACE, Files
-from shippers.inputs.follower import TICK
-from shippers.inputs.identity import shown
 from shippers.inputs.spooled import Spools
-from shippers.inputs.watches import Watches
 from shippers.lease import Lease
 from shippers.making import Making
-from shippers.positions import Positions
 from shippers.publisher import IN_FLIGHT, Publisher
 from shippers.readiness import has_been_here
 from shippers.retransmission import Retransmission
@@ -130,36 +130,36 @@ class Agent:
         Raises StateError if the state directory is in use, or written by a newer version.
         """
         _allow_many_files()
-        positions = Positions(self._state)
+        checkpoints = Checkpoints(self._state)
         try:
             spools = self._spools = Spools(self._state / "spool", self._spooled, self._host)
             watches = Watches.of_this_system()
             followed = [*self._inputs, *spools.inputs]
             most = most_open(_DESCRIPTORS_OF_WORKER * (self._workers.count if self._workers else 0))
-            files = self._files = Files(followed, positions, self._grace, watches=watches, most_open=most)
+            files = self._files = Files(followed, checkpoints, self._grace, watches=watches, most_open=most)
         except OSError:
-            positions.close()
+            checkpoints.close()
             raise
         files.turns.on_wake = self._changed.set
         spools.turn(files, time.monotonic())
         files.forget_segments()
-        checkpoint = Checkpoint(files, positions)
+        autosave = Autosave(files, checkpoints)
         config = config_hash([*self._inputs, *self._spooled])
-        self._reporter = Reporter(positions.reporter, self._host, config)
+        self._reporter = Reporter(checkpoints.reporter, self._host, config)
         self._lease = Lease(self._state)
         try:
             async with contextlib.AsyncExitStack() as stack:
                 if self._workers is not None:
                     await stack.enter_async_context(self._workers)
-                await self._work(files, spools, checkpoint, watches, stop)
+                await self._work(files, spools, autosave, watches, stop)
         finally:
             spools.turn(files, time.monotonic())
             await self._lease.settle()
-            await checkpoint.save()
+            await autosave.save()
             await self._rounds.close()
             files.close()
             watches.close()
-            positions.close()
+            checkpoints.close()
 
     async def drain(self) -> list[str]:
         """Wait until all that the inputs hold now is confirmed; names what remains, and why.
@@ -183,18 +183,18 @@ class Agent:
             return []
         progress = []
         for settings, tally in self._files.tallies.items():
-            followers = [follower for follower in self._files if follower.origin.settings == settings]
-            behind = sum(each.size - each.chain.confirmed for each in followers if each.segment is None)
+            generations = [each for each in self._files if each.origin.settings == settings]
+            behind = sum(each.reader.size - each.confirmed for each in generations if each.segment is None)
             behind += self._spools.behind(settings)
-            progress.append(Progress(settings.name, len(followers), tally.lines_read, tally.lines_confirmed, behind))
+            progress.append(Progress(settings.name, len(generations), tally.lines_read, tally.lines_confirmed, behind))
         return progress
 
     async def _work(
-        self, files: Files, spools: Spools, checkpoint: Checkpoint, watches: Watches, stop: asyncio.Event
+        self, files: Files, spools: Spools, autosave: Autosave, watches: Watches, stop: asyncio.Event
     ) -> None:
         stopping = asyncio.create_task(stop.wait())
         feeding = asyncio.create_task(spools.feed())
-        watching = asyncio.create_task(self._watch(files, spools, checkpoint, watches))
+        watching = asyncio.create_task(self._watch(files, spools, autosave, watches))
         shipping = asyncio.create_task(self._ship(files, stop))
         try:
             await asyncio.wait((stopping, feeding, watching, shipping), return_when=asyncio.FIRST_COMPLETED)
@@ -210,11 +210,11 @@ class Agent:
             await spools.close()
         raise_first(ends)
 
-    async def _watch(self, files: Files, spools: Spools, checkpoint: Checkpoint, watches: Watches) -> None:
+    async def _watch(self, files: Files, spools: Spools, autosave: Autosave, watches: Watches) -> None:
         while not self._over.is_set():
             spools.turn(files, time.monotonic())
             await self._rounds.turn(files, watches)
-            await checkpoint.save_if_due()
+            await autosave.save_if_due()
             await wait(self._over, TICK)
             if not (files.turns or spools.inputs):
                 await self._rounds.rest(files, watches)
@@ -278,19 +278,17 @@ class Agent:
         any_had = False
         for _ in range(len(files.turns)):
             room = making.has_room and not stop.is_set()
-            follower = files.turns.next(time.monotonic()) if room else None
-            if follower is None:
+            generation = files.turns.next(time.monotonic()) if room else None
+            if generation is None:
                 break
-            if making.awaits(follower):
-                continue
-            window = files.read(follower, time.monotonic())
+            window = files.read(generation, time.monotonic())
             if window is not None and self._lease.is_over:
-                rewinds = follower.chain.rewinds
+                rewinds = generation.rewinds
                 await self._lease.settle()
-                if follower.chain.rewinds != rewinds:
+                if generation.rewinds != rewinds:
                     continue  # it went back meanwhile, and this window comes again
             if window is not None:
-                making.take(follower, window)
+                making.take(generation, window)
                 any_had = True
                 await asyncio.sleep(0)
         return any_had

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 
 from logrouter.waiting import wait
-from shippers.inputs.content import Plain
-from shippers.inputs.files import Files
-from shippers.inputs.follower import TICK, Follower
-from shippers.inputs.identity import shown
+from shippers.files.content import Plain
+from shippers.files.fingerprint import shown
+from shippers.files.follow import Files
+from shippers.files.generation import TICK, Generation
 from shippers.inputs.spooled import Spools
 from shippers.spool import Segment
 
@@ -33,14 +33,14 @@ async def drained(files: Files, spools: Spools, over: asyncio.Event) -> list[str
     for target in targets:  # one by one, since there may be thousands; all once more, for one may have failed then
         await until(partial(_is_through, *target), over)
     await until(lambda: all(_is_through(*target) for target in targets), over)
-    unopened = set(files.notices.unreadable) - {follower.path for follower, _ in targets}
+    unopened = set(files.notices.unreadable) - {generation.path for generation, _ in targets}
     return (
         [f"{shown(path)}: cannot be read" for path in sorted(unopened)]
         + [f"{name}: cannot be read" for name in spools.unread]
         + [
-            f"{shown(follower.path)}: {_why_left(follower)}, {size - follower.chain.confirmed} bytes"
-            for follower, size in targets
-            if follower.chain.confirmed < size and not follower.ended
+            f"{shown(generation.path)}: {_why_left(generation)}, {size - generation.confirmed} bytes"
+            for generation, size in targets
+            if generation.confirmed < size and not generation.ended
         ]
         + [
             f"{segment.path}: not confirmed, {size - segment.confirmed} bytes"
@@ -50,16 +50,16 @@ async def drained(files: Files, spools: Spools, over: asyncio.Event) -> list[str
     )
 
 
-async def _met(files: Files, over: asyncio.Event) -> list[tuple[Follower, int]]:
+async def _met(files: Files, over: asyncio.Event) -> list[tuple[Generation, int]]:
     """All files with their sizes; those that wait to be opened once they have been. Others that are closed are done."""
-    found = [(follower, follower.size) for follower in files if follower.segment is None]
+    found = [(generation, generation.reader.size) for generation in files if generation.segment is None]
     waiting = set(files.budget.waiting)
 
     def are_met() -> bool:
         for inode in list(waiting):
-            if (follower := files.follower_of(inode)) is not None:
-                found.append((follower, follower.size))
-            if follower is not None or inode not in files.budget.waiting:
+            if (generation := files.open_at(inode)) is not None:
+                found.append((generation, generation.reader.size))
+            if generation is not None or inode not in files.budget.waiting:
                 waiting.discard(inode)
         return not waiting
 
@@ -67,21 +67,21 @@ async def _met(files: Files, over: asyncio.Event) -> list[tuple[Follower, int]]:
     return found
 
 
-def _is_through(follower: Follower, size: int) -> bool:
+def _is_through(generation: Generation, size: int) -> bool:
     """Whether all that a file held up to `size` is confirmed, or cannot be read now."""
-    if follower.ended or follower.failing:
+    if generation.ended or generation.failing:
         return True
-    is_read = follower.saved and not (follower.chain.pending or follower.waits)
-    if not isinstance(follower.content, Plain):  # how much it holds is known at its end alone
-        return is_read and follower.exhausted
-    return follower.chain.confirmed >= size or (is_read and follower.reached >= size)
+    is_read = generation.saved and not (generation.pending or generation.reader.waits)
+    if not isinstance(generation.reader.content, Plain):  # how much it holds is known at its end alone
+        return is_read and generation.reader.exhausted
+    return generation.confirmed >= size or (is_read and generation.reader.reached >= size)
 
 
 def _is_confirmed(segment: Segment, size: int) -> bool:
     return segment.confirmed >= size
 
 
-def _why_left(follower: Follower) -> str:
-    if follower.failing:
+def _why_left(generation: Generation) -> str:
+    if generation.failing:
         return "cannot be read"
-    return "last line without newline" if follower.reached > follower.chain.position else "not confirmed"
+    return "last line without newline" if generation.reader.reached > generation.reader.position else "not confirmed"

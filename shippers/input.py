@@ -100,6 +100,7 @@ class Input:
     feed: what fills the spool that is followed in place of files.
     refining: what becomes of each text before it leaves the host.
     compressed: whether messages travel as zstd.
+    olddir: where rotation puts earlier files, as logrotate has it; a relative one is below each file's directory.
     """
 
     service: str
@@ -114,6 +115,7 @@ class Input:
     services: Services = NONE_KNOWN
     refining: Refining = UNREDACTED
     compressed: bool = False
+    olddir: str = ""
 
     @property
     def name(self) -> str:

@@ -31,7 +31,8 @@ class Cut:
 class Window:
     """Whole lines of a source: its bytes `[from_, to)` are `data`; with `cut`, `data` is the beginning of one line.
 
-    container: what is known of the container that wrote them.
+    container: what is known of the container that wrote them.   hole: NULs in front of `data`.
+    after: of the first window of a source, the source before it in its log, and up to where that had been read.
     """
 
     source: str
@@ -41,6 +42,18 @@ class Window:
     data: bytes
     cut: Cut | None = None
     container: Mapping[str, Any] | None = None
+    hole: int = 0
+    after: tuple[str, int] | None = None
+
+    @property
+    def begin(self) -> int:
+        """Where `data` begins."""
+        return self.from_ + self.hole
+
+    def rest(self, position: int) -> Window:
+        """What of it begins there."""
+        data = self.data[position - self.begin :]
+        return Window(self.source, self.start, position, self.to, data, container=self.container)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +105,14 @@ def _split(window: Window) -> Lines:
 
 def _ends(pieces: Sequence[str | bytes], count: int, window: Window) -> list[int]:
     """Where each of so many lines ends, of which these are the bytes, or as many characters."""
-    ends = list(map(add, accumulate(map(len, pieces)), range(window.from_ + 1, window.from_ + 1 + count)))
+    ends = list(map(add, accumulate(map(len, pieces)), range(window.begin + 1, window.begin + 1 + count)))
     ends[-1] = window.to
     return ends
 
 
 def _without_mark(lines: Lines, window: Window) -> None:
     """A byte order mark at the beginning of a file is no text."""
-    exact = window.data if window.cut else window.data[: lines.ends[0]]
+    exact = window.data if window.cut else window.data[: lines.ends[0] - window.begin]
     lines.raw.setdefault(0, base64.b64encode(exact).decode())
     lines.texts[0] = lines.texts[0].removeprefix(_MARK)
 
@@ -118,7 +131,7 @@ def _decode_each(data: bytes, window: Window) -> Lines:
 
 def _join(lines: Lines, window: Window, joining: Joining) -> Lines:
     """Records of one line or several."""
-    data, begin = window.data, window.from_
+    data, begin = window.data, window.begin
     begins = heads(data.removesuffix(b"\n").split(b"\n"), joining)
     if len(begins) == len(lines.texts):
         return lines
@@ -140,7 +153,7 @@ def _join(lines: Lines, window: Window, joining: Joining) -> Lines:
 def _unwrap(lines: Lines, window: Window, joining: Joining) -> Lines:
     """Records of what a container's program wrote, put together again."""
     pieces = window.data.removesuffix(b"\n").split(b"\n")
-    positions = [window.from_, *lines.ends]
+    positions = [window.begin, *lines.ends]
     whole = Lines([], [], {}, [], {}, [])
     for number, (first, following) in enumerate(pairwise([*heads(pieces, joining), len(pieces)])):
         unwrapped = [unwrap(piece, joining.wrapping) for piece in pieces[first:following]]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from logrouter.batch import Part
-from shippers.inputs.follower import Follower
+from shippers.files.generation import Generation
 from shippers.lines import Window
 from shippers.plain import safe_parts
 from shippers.publisher import Publisher
@@ -30,7 +30,6 @@ _EACH = 3
 class _Made:
     """A window whose parts are being made. rewinds: how often its source had gone back when it was read."""
 
-    window: Window
     rewinds: int
     parts: asyncio.Task[tuple[Part, ...]]
 
@@ -42,7 +41,7 @@ class Making:
         self._publisher = publisher
         self._workers = workers
         self._changed = changed
-        self._lanes: dict[Follower, deque[_Made]] = {}
+        self._lanes: dict[Generation, deque[_Made]] = {}
         self._trouble: Exception | None = None
 
     @property
@@ -57,22 +56,16 @@ class Making:
         if self._trouble is not None:
             raise self._trouble
 
-    def awaits(self, follower: Follower) -> bool:
-        """Whether it must be known where a source's last window ends before the next is read."""
-        settings = follower.origin.settings
-        may_be_cut = not settings.service or settings.joining is not None
-        return may_be_cut and follower in self._lanes
-
-    def take(self, follower: Follower, window: Window) -> None:
+    def take(self, generation: Generation, window: Window) -> None:
         """Make a window into parts, here if it is of a spool, and publish them behind those of the same source."""
-        settings = follower.origin.settings
+        settings = generation.origin.settings
         is_long = window.to - window.from_ > _LONG
-        if self._workers is None or settings.feed is not None or (is_long and follower not in self._lanes):
-            self._publish(follower, window, safe_parts(window, settings, time.time()))
+        if self._workers is None or settings.feed is not None or (is_long and generation not in self._lanes):
+            self._publish(generation, safe_parts(window, settings, time.time()))
             return
         made = asyncio.create_task(self._workers.parts(window, settings))
-        self._lanes.setdefault(follower, deque()).append(_Made(window, follower.chain.rewinds, made))
-        made.add_done_callback(lambda _: self._advance(follower))
+        self._lanes.setdefault(generation, deque()).append(_Made(generation.rewinds, made))
+        made.add_done_callback(lambda _: self._advance(generation))
 
     async def finish(self, seconds: float) -> None:
         """Wait until all windows are answered, at most so long."""
@@ -83,30 +76,27 @@ class Making:
     def abandon(self) -> None:
         """The session is over: what is not confirmed is to be read again."""
         lanes, self._lanes = self._lanes, {}
-        for follower, lane in lanes.items():
+        for generation, lane in lanes.items():
             for made in lane:
                 made.parts.cancel()
-            follower.rewind(0.0)
+            generation.rewind(0.0)
         self._publisher.abandon()
 
-    def _advance(self, follower: Follower) -> None:
-        lane = self._lanes.get(follower)
+    def _advance(self, generation: Generation) -> None:
+        lane = self._lanes.get(generation)
         while lane and lane[0].parts.done():
             made = lane.popleft()
-            if made.rewinds == follower.chain.rewinds:
-                self._take_result(follower, made)
+            if made.rewinds == generation.rewinds:
+                self._take_result(generation, made)
         if not lane:
-            self._lanes.pop(follower, None)
+            self._lanes.pop(generation, None)
         self._changed.set()
 
-    def _take_result(self, follower: Follower, made: _Made) -> None:
+    def _take_result(self, generation: Generation, made: _Made) -> None:
         try:
-            self._publish(follower, made.window, made.parts.result())
+            self._publish(generation, made.parts.result())
         except Exception as error:  # noqa: BLE001  # in a callback it would be lost: `check` raises it
             self._trouble = error
 
-    def _publish(self, follower: Follower, window: Window, made: Sequence[Part]) -> None:
-        settings = follower.origin.settings
-        if made[0].to < window.to or settings.joining:
-            follower.restate(made[0].to, sum(part.count for part in made))
-        self._publisher.publish(follower, made, settings.name)
+    def _publish(self, generation: Generation, made: Sequence[Part]) -> None:
+        self._publisher.publish(generation, made, generation.origin.settings.name)

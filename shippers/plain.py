@@ -14,7 +14,7 @@ from logrouter.observe.events import WINDOW_UNREAD
 from logrouter.record import Record, fitted, message_and_raw, rfc3339, split_lines
 from shippers.input import Input
 from shippers.lines import Window
-from shippers.windows import parts
+from shippers.windows import all_parts
 
 _WITHHELD = "[withheld: it could not be redacted]"
 _UNKNOWN = "unknown"
@@ -23,7 +23,7 @@ _UNKNOWN = "unknown"
 def safe_parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
     """The parts of a window as `windows.parts` makes them; plain ones where that raises."""
     try:
-        return parts(window, settings, now)
+        return all_parts(window, settings, now)
     except Exception as error:  # noqa: BLE001  # whatever lines come to, they are shipped
         reason = f"{type(error).__name__}: {error}"
         WINDOW_UNREAD.happened(input=settings.name, source=window.source, position=window.from_, reason=reason)

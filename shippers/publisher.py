@@ -37,8 +37,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 class Source(Protocol):
     """What windows are read from."""
 
-    def confirm(self) -> None:
-        """The oldest window that it handed out is safe."""
+    def confirm(self, records: int) -> None:
+        """The oldest window that it handed out is safe; it came to so many records."""
 
     def rewind(self, due: float) -> bool:
         """Hand out again, from time.monotonic() `due` on, what is not confirmed; false if that is gone for good."""
@@ -150,7 +150,7 @@ class Publisher:
         while lane.sent and lane.sent[0].confirmed:
             oldest = lane.sent.popleft()
             reach("ship.confirm.before")
-            lane.source.confirm()
+            lane.source.confirm(oldest.lines)
             reach("ship.confirm.after")
             lane.refusals = 0
             SHIPPED.labels(oldest.counted_as).inc(oldest.lines)

@@ -23,8 +23,8 @@ from logrouter.message import Message
 from logrouter.observe.events import RESENDING, RESENDING_REFUSED, Condition
 from logrouter.request import EVERYBODY, EXCHANGE, Request, from_message
 from logrouter.statement import Gone
-from shippers.inputs.files import Files
-from shippers.inputs.reread import Reread
+from shippers.files.follow import Files
+from shippers.files.reread import Reread, find
 from shippers.lease import Lease
 from shippers.plain import safe_parts
 from shippers.statements import Statements
@@ -86,7 +86,8 @@ class Retransmission:
             self._statements.repeat()
         is_meant = request.reporter == self._statements.reporter.identity
         for wanted in request.wanted:
-            source = await asyncio.to_thread(self._files.reread, wanted.source)
+            sought = self._files.sought(wanted.source)
+            source = await asyncio.to_thread(find, sought) if sought is not None else None
             if source is None and not is_meant:
                 continue  # some other shipper's
             gone = await self._resend(source, wanted.ranges) if source else wanted.ranges
@@ -104,7 +105,7 @@ class Retransmission:
                     if self._lease.is_over:
                         await self._lease.settle()
                     parts = safe_parts(window, source.settings, time.time())
-                    reached = parts[0].to
+                    reached = window.to
                     for message in self._messages(parts):
                         await self._session.publish(LOG, message)
                 if reached < end:

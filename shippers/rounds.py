@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from logrouter.observe.events import SCAN_FAILED
 from logrouter.waiting import wait
+from shippers.files.follow import Files
+from shippers.files.generation import TICK
+from shippers.files.scans import Scans
+from shippers.files.watches import Watches
 from shippers.input import Input
-from shippers.inputs.files import Files
-from shippers.inputs.follower import TICK
-from shippers.inputs.scans import Scans
-from shippers.inputs.watches import Watches
 
 _LOOK_SECONDS = 1.0
 """Between two looks at each quiet file, and at the directories unless the kernel tells of every change in them."""
@@ -88,7 +88,7 @@ class Rounds:
         files.scan_due = began + _SCAN_SECONDS
         self.begun += 1
         try:
-            found, is_told = await self._scans.scan(watches)
+            found, is_told = await self._scans.scan(watches, files.followed)
             opened = await self._scans.open(files.wanted(found, time.monotonic()))
         except Exception as error:  # noqa: BLE001  # the files that are followed are read on
             SCAN_FAILED.happened(reason=f"{type(error).__name__}: {error}")

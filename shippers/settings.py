@@ -64,6 +64,7 @@ def _files(model: FilesModel, services: Services) -> Input:
         host=model.host,
         severity=model.severity,
         read_from="start" if model.first_read is None else model.first_read,
+        olddir=model.olddir,
         max_line=model.max_line,
         exclude=compressed_except(model.files) if model.exclude is None else tuple(model.exclude),
         services=services,

@@ -20,8 +20,8 @@ from logrouter.keys import word
 from logrouter.observe import events, metrics
 from logrouter.statement import EXCHANGE, SHIPPER, Gone, SourceStatement, Statement, to_message
 from logrouter.waiting import wait_for_any
+from shippers.files.follow import Files
 from shippers.input import Input
-from shippers.inputs.files import Files
 from shippers.lease import Lease
 
 _EVERY = 60.0

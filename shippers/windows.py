@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from logrouter.batch import Part, packed
@@ -43,6 +43,14 @@ Label = tuple[str, str, str]
 """Service, host, severity: what all records of a part have in common."""
 
 
+def all_parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
+    """The parts of a window: of several in its place, one behind the other, where it has too many for one."""
+    made = parts(window, settings, now)
+    while made[-1].to < window.to:
+        made += parts(window.rest(made[-1].to), settings, now)
+    return made
+
+
 def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
     """The parts of a window in the order in which they first appear in it; `now` is when it was read (Unix time).
 
@@ -67,6 +75,7 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
             first=min(group.filed),
             last=max(group.filed),
             body=_encoded(group.records),
+            after=window.after,
         )
         for number, ((service, host, level), group) in enumerate(groups.items())
     )
@@ -96,7 +105,7 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
     if lines.whens is not lines.firsts:
         times_told, moments = zip(*times(lines.whens, now), strict=True)
     refined = refine(lines.texts, settings.refining)
-    raw = refined.raw(lines.raw, lines.texts, [window.from_, *lines.ends])
+    raw = refined.raw(lines.raw, lines.texts, [window.begin, *lines.ends])
     if window.cut:
         refined.mark_cut(window.cut.length, window.cut.sha256)
     service = settings.service or service_of(window.container or {})
@@ -127,6 +136,7 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _Group]:
             _column(refined.conversations, len(lines.ends)),
             _column(raw, len(lines.ends)),
             _column(lines.starts, len(lines.ends)),
+            chain((window.hole,), repeat(0)),
         )
     )
     return _grouped(list(zip(services, repeat(settings.host), levels, strict=False)), records, filed)

@@ -15,7 +15,7 @@ from logrouter.batch import Part
 from logrouter.garbage import collect_seldom
 from shippers.input import Input
 from shippers.lines import Window
-from shippers.windows import parts
+from shippers.windows import all_parts
 
 Made = tuple[Part, ...] | None
 """The parts of a window; None for one that is to be made by whoever asked."""
@@ -64,7 +64,7 @@ def _serve() -> None:
 
 def _made(window: Window, settings: Input, now: float) -> Made:
     try:
-        return parts(window, settings, now)
+        return all_parts(window, settings, now)
     except Exception:  # noqa: BLE001  # it is tried once more where what goes wrong is said and counted
         return None
 

@@ -17,13 +17,13 @@ from logrouter.errors import SessionLost, Unroutable
 from logrouter.message import Message
 from logrouter.record import Record, decode_lines, original
 from shippers.agent import Agent
+from shippers.files.checkpoint import Checkpoints
+from shippers.files.discovery import Directories, discover
+from shippers.files.follow import Files
+from shippers.files.watches import Watches
 from shippers.input import Input
-from shippers.inputs.discovery import discover
-from shippers.inputs.files import Files
-from shippers.inputs.watches import Watches
 from shippers.lines import Window
-from shippers.positions import Positions
-from shippers.windows import parts
+from shippers.windows import all_parts
 
 WORKERS = ContextVar("workers", default=0)
 """How many an agent has whose test does not say."""
@@ -89,7 +89,7 @@ def contents(given: Iterable[Part]) -> list[bytes]:
     starts = {part.source: part.start for part in given}
     for source, its in sources.items():
         assert [record.pos for record in its] == [starts[source], *(record.end for record in its[:-1])]
-    return [b"".join(original(record) for record in its) for its in sources.values()]
+    return [b"".join(bytes(record.nuls) + original(record) for record in its) for its in sources.values()]
 
 
 class Reader:
@@ -116,18 +116,19 @@ class Reader:
         self.inputs = inputs or (Input("app", (f"{self.logs}/{glob}",), "h", **settings),)
         self.windows: list[tuple[Window, Input]] = []
         self.now = 1000.0
+        self.directories = Directories()
         self.start()
 
     def start(self) -> None:
-        self.positions = Positions(self.state, "machine")
-        self.files = Files(self.inputs, self.positions, settling=0.0, watches=self.watches, most_open=self.most_open)
+        self.checkpoints = Checkpoints(self.state, "machine")
+        self.files = Files(self.inputs, self.checkpoints, settling=0.0, watches=self.watches, most_open=self.most_open)
 
     def stop(self, *, save: bool = True) -> None:
         """End it; without a save it is as if killed after the last one."""
         if save:
-            self.positions.save(self.files.state())
+            self.checkpoints.save(self.files.state())
         self.files.close()
-        self.positions.close()
+        self.checkpoints.close()
 
     def turn(self, seconds: float = 1.0, *, confirm: bool = True) -> list[Window]:
         """What is read in the next `seconds`."""
@@ -139,33 +140,34 @@ class Reader:
         return [window for window, _ in self.windows[before:]]
 
     def scan(self) -> None:
-        self.files.apply(discover(self.inputs, [str(self.state)]), self.now)
+        self.files.apply(discover(self.inputs, [str(self.state)], self.directories, self.files.followed), self.now)
         unsaved = list(self.files.unsaved)
-        self.positions.save(self.files.state())
+        self.checkpoints.save(self.files.state())
         self.files.saved(unsaved)
 
     def lap(self, *, confirm: bool = True) -> int:
         """One turn for each file; how many had something to do."""
         busy = 0
         for _ in range(len(self.files.turns)):
-            follower = self.files.turns.next(self.now)
-            if follower is None:
+            generation = self.files.turns.next(self.now)
+            if generation is None:
                 break
-            window = self.files.read(follower, self.now)
-            busy += follower.due <= self.now
+            window = self.files.read(generation, self.now)
+            busy += generation.due <= self.now
             if window is not None:
-                self.windows.append((window, follower.origin.settings))
+                settings = generation.origin.settings
+                self.windows.append((window, settings))
                 if confirm:
-                    follower.confirm()
+                    generation.confirm(sum(part.count for part in all_parts(window, settings, 0.0)))
         return busy
 
     @property
     def contents(self) -> list[bytes]:
-        return contents(part for window, settings in self.windows for part in parts(window, settings, 0.0))
+        return contents(part for window, settings in self.windows for part in all_parts(window, settings, 0.0))
 
     @property
     def open_files(self) -> list[str]:
-        return [str(Path(f"/proc/self/fd/{follower.fd}").readlink()) for follower in self.files]
+        return [str(Path(f"/proc/self/fd/{each.reader.fd}").readlink()) for each in self.files]
 
 
 def add(path: Path, content: bytes) -> None:

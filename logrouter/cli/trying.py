@@ -20,13 +20,13 @@ from logrouter.errors import LogrouterError
 from logrouter.observe import events
 from logrouter.printable import printable, printable_json
 from logrouter.record import decode_lines, decode_places, split_lines
+from shippers.files.content import Plain, Rewritten
+from shippers.files.discovery import Origin, discover
+from shippers.files.generation import Generation, Tally
+from shippers.files.notices import Notices
+from shippers.files.reader import WINDOW, Reader
 from shippers.input import Input, Stdin
-from shippers.inputs.chain import Tally
-from shippers.inputs.content import Plain, Rewritten
-from shippers.inputs.discovery import Origin, discover
-from shippers.inputs.follower import WINDOW, Follower
-from shippers.inputs.notices import Notices
-from shippers.windows import parts
+from shippers.windows import all_parts
 
 Parts = tuple[Part, ...]
 """Those of one window."""
@@ -73,45 +73,45 @@ def _print_files(inputs: Sequence[Input], excluded: Sequence[Path], *, as_object
 
 
 def _file(path: str, origin: Origin) -> Iterator[Parts]:
-    follower = _follower(os.open(path, os.O_RDONLY), path, origin)
+    generation = _generation(os.open(path, os.O_RDONLY), path, origin)
+    reader = generation.reader
     try:
-        follower.begin_as_set()
-        is_growing = isinstance(follower.content, Plain)
-        yield from _windows(follower, os.fstat(follower.fd).st_size if is_growing else None, final=True)
+        generation.begin_as_set()
+        is_growing = isinstance(reader.content, Plain)
+        yield from _windows(generation, os.fstat(reader.fd).st_size if is_growing else None, final=True)
     finally:
-        follower.close()
+        reader.close()
 
 
 def _standard_input(settings: Input) -> Iterator[Parts]:
     """What comes, as it comes; by way of a file without a name, so that it is read as any other."""
     with tempfile.TemporaryFile(buffering=0) as copy:
-        follower = _follower(os.dup(copy.fileno()), "standard input", Origin(settings, ""))
+        generation = _generation(os.dup(copy.fileno()), "standard input", Origin(settings, ""))
         try:
             while content := os.read(sys.stdin.fileno(), WINDOW):
                 copy.write(content)
-                yield from _windows(follower, os.fstat(follower.fd).st_size, final=False)
-            yield from _windows(follower, os.fstat(follower.fd).st_size, final=True)
+                yield from _windows(generation, os.fstat(copy.fileno()).st_size, final=False)
+            yield from _windows(generation, os.fstat(copy.fileno()).st_size, final=True)
         finally:
-            follower.close()
+            generation.reader.close()
 
 
-def _follower(fd: int, path: str, origin: Origin) -> Follower:
-    follower = Follower(fd, path, origin, time.monotonic(), Tally())
-    follower.saved = True
-    return follower
+def _generation(fd: int, path: str, origin: Origin) -> Generation:
+    reader = Reader(fd, path, origin.settings)
+    generation = Generation(reader, path, origin, time.monotonic(), Tally())
+    generation.identity_saved()
+    return generation
 
 
-def _windows(follower: Follower, end: int | None, *, final: bool) -> Iterator[Parts]:
+def _windows(generation: Generation, end: int | None, *, final: bool) -> Iterator[Parts]:
     """What is in a file up to `end`, which may lie in the last window; None for all of it."""
-    while end is None or follower.chain.position < end:
-        window = follower.read(time.monotonic(), final=final)
+    while end is None or generation.reader.position < end:
+        window = generation.read(time.monotonic(), final=final)
         if window is not None:
-            made = parts(window, follower.origin.settings, time.time())
-            if made[0].to < window.to:
-                follower.restate(made[0].to, sum(part.count for part in made))
-            follower.confirm()
+            made = all_parts(window, generation.origin.settings, time.time())
+            generation.confirm(sum(part.count for part in made))
             yield made
-        elif follower.exhausted:
+        elif generation.reader.exhausted:
             return
 
 

@@ -85,6 +85,7 @@ class FilesModel(RefinedModel):
     service: str = ""
     files: list[str]
     exclude: list[str] | None = None
+    olddir: str = ""
     host: str = ""
     severity: str = "info"
     first_read: Annotated[int | None, BeforeValidator(parse_first_read)] = None

@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 
 from logrouter.state import replace_file
+from shippers.files.follow import Files
+from shippers.files.generation import Generation
 from shippers.input import Input, Journal, Stdin, Syslog
 from shippers.inputs import stdin, syslog
 from shippers.inputs.cursors import Cursors, is_kept
-from shippers.inputs.files import Files
-from shippers.inputs.follower import Follower
 from shippers.inputs.journal import JournalReader
 from shippers.refining import UNREDACTED, Refining
 from shippers.services import NONE_KNOWN
@@ -39,7 +39,7 @@ class _Spooled:
     spool: Spool
     is_fed: bool
     cursors: Cursors | None = None
-    follower: Follower | None = None
+    generation: Generation | None = None
 
 
 class Spools:
@@ -94,13 +94,13 @@ class Spools:
             if oldest is not None and oldest.closed and oldest.confirmed >= oldest.synced:
                 if each.cursors is not None and not each.cursors.keep(oldest):
                     continue
-                if each.follower is not None:
-                    files.release(each.follower)
-                    each.follower = None
+                if each.generation is not None:
+                    files.release(each.generation)
+                    each.generation = None
                 each.spool.delete_confirmed()
                 oldest = each.spool.segments[0] if each.spool.segments else None
-            if oldest is not None and each.follower is None:
-                each.follower = files.adopt(each.settings, oldest, now)
+            if oldest is not None and each.generation is None:
+                each.generation = files.adopt(each.settings, oldest, now)
 
     async def feed(self) -> None:
         """Fill the spools until cancelled."""

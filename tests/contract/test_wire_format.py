@@ -77,6 +77,17 @@ def test_version_1_is_written() -> None:
     assert to_message(PART) == GOLDEN
 
 
+def test_what_a_source_comes_after() -> None:
+    message = dataclasses.replace(GOLDEN, headers={**GOLDEN.headers, "x-logrouter-after": ["90bcdef012345678", 700]})
+    part = dataclasses.replace(PART, after=("90bcdef012345678", 700))
+    assert (from_message(message), to_message(part)) == (part, message)
+
+
+@pytest.mark.parametrize("after", ["src", ["src"], ["", 1], ["src", 0], ["src", 1 << 63], [1, 1], ["s" * 257, 1], None])
+def test_what_says_nothing_of_what_it_comes_after_is_taken_as_it_is(after: Any) -> None:
+    assert from_message(dataclasses.replace(GOLDEN, headers={**GOLDEN.headers, "x-logrouter-after": after})) == PART
+
+
 def test_a_compressed_body_is_the_same_part() -> None:
     compressed = dataclasses.replace(GOLDEN, body=zstandard.compress(BODY), content_encoding="zstd")
     assert from_message(compressed) == PART

@@ -16,9 +16,9 @@ from logrouter.errors import StateError
 from logrouter.extents import Extents
 from logrouter.observe.events import STATE_SAVED, STATE_UNSAVED
 from shippers.agent import Agent
+from shippers.files.checkpoint import Checkpoints
+from shippers.files.generation import TICK
 from shippers.input import Input
-from shippers.inputs.follower import TICK
-from shippers.positions import Positions
 
 SHIP_FOREVER = """
 import asyncio, sys
@@ -151,7 +151,7 @@ async def test_an_older_positions_file_gives_the_same_extents_again(tmp_path: Pa
 
 
 async def test_a_state_directory_in_use_is_refused(tmp_path: Path) -> None:
-    positions = Positions(tmp_path / "state")
+    positions = Checkpoints(tmp_path / "state")
     agent = Agent(FaultyBroker(), inputs(tmp_path), tmp_path / "state", host="h")
     with pytest.raises(StateError, match=f"held by process {os.getpid()}"):
         await agent.run(asyncio.Event())
@@ -168,9 +168,9 @@ async def test_nothing_is_published_while_its_identity_cannot_be_saved(
         raise OSError(28, "No space left on device")
 
     broker = FaultyBroker()
-    monkeypatch.setattr("shippers.checkpoint._RETRY", 0.01)
+    monkeypatch.setattr("shippers.files.autosave._RETRY", 0.01)
     with monkeypatch.context() as patch:
-        patch.setattr(Positions, "save", full)
+        patch.setattr(Checkpoints, "save", full)
         async with shipping(broker, inputs(tmp_path), tmp_path / "state") as agent:
             draining = asyncio.create_task(agent.drain())
             while STATE_UNSAVED.count() == said[0]:

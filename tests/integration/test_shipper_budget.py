@@ -10,9 +10,9 @@ import pytest
 from shipping import Reader, add, lines
 
 from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN, INPUT_IN_TURN, INPUT_OPEN
-from shippers.inputs.descriptors import open_all
-from shippers.inputs.discovery import discover
-from shippers.inputs.files import GRACE
+from shippers.files.descriptors import open_all
+from shippers.files.discovery import discover
+from shippers.files.follow import GRACE
 
 MOST, BEYOND = 4, 8
 FILES = 15
@@ -124,8 +124,8 @@ def test_rotation_of_all_at_once_leaves_nothing_unread(crowd: Crowd) -> None:
     crowd.turn(2 * GRACE)
     crowd.turns()
     assert len(crowd.open_files) <= MOST
-    assert crowd.files._known.unfinished() != []  # those that are closed, and none that were renamed
-    assert {Path(saved.path).suffix for saved in crowd.files._known.unfinished()} == {".log"}
+    unfinished = [saved for saved in crowd.files.state().files if not saved.done]
+    assert {Path(saved.path).suffix for saved in unfinished} == {".log"}
     assert FILE_GONE.count() == gone
 
 

@@ -15,8 +15,8 @@ from shipping import FaultyBroker, add, contents, lines, shipping
 
 from logrouter.observe.events import INPUT_ANSWERS, INPUT_HANGS, Event
 from shippers import rounds
+from shippers.files import inotify, scans
 from shippers.input import Input
-from shippers.inputs import inotify, scans
 
 HOW = ["scandir", "stat", "open", "add_watch"]
 

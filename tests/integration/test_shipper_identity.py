@@ -10,7 +10,7 @@ from shipping import Reader, add, lines
 
 from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN
 from logrouter.observe.metrics import UNREAD
-from shippers.inputs.discovery import discover
+from shippers.files.discovery import discover
 
 
 @pytest.mark.parametrize("rewritten", [lines(500, 502), lines(500, 600)], ids=["shorter", "longer"])
@@ -18,14 +18,15 @@ def test_after_copytruncate_only_new_content_is_read_under_a_new_source(tmp_path
     reader = Reader(tmp_path)
     add(reader.log, lines(0, 50))
     reader.turn()
+    add(reader.log, lines(50, 60))
     said = FILE_REWRITTEN.count()
     shutil.copy(reader.log, reader.log.with_name("app.log.1"))
     os.truncate(reader.log, 0)
     add(reader.log, rewritten)
     reader.turn()
     reader.turn()
-    assert sorted(reader.contents) == [lines(0, 50), rewritten]
-    assert FILE_REWRITTEN.count() == said + 1
+    assert sorted(reader.contents) == [lines(0, 60), rewritten]
+    assert FILE_REWRITTEN.count() == said
 
 
 def test_what_a_truncation_took_before_it_was_read_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -76,9 +77,11 @@ def test_what_a_truncation_took_before_it_was_confirmed_is_counted(tmp_path: Pat
     os.truncate(reader.log, 0)
     reader.turn()
     assert any(saved.source == old.source for saved in reader.files.state().files)
+    reader.turn()
     said = FILE_REWRITTEN.count()
     assert old.rewind(0.0) is False
     assert FILE_REWRITTEN.count() == said + 1
+    reader.turn()
     assert not any(saved.source == old.source for saved in reader.files.state().files)
 
 
@@ -95,7 +98,7 @@ def test_copytruncate_while_stopped_gives_only_new_content(tmp_path: Path, rewri
     reader.start()
     reader.turn()
     assert sorted(reader.contents) == [lines(0, 50), rewritten]
-    assert FILE_GONE.count() == said + 1
+    assert FILE_GONE.count() == said
 
 
 def test_a_copy_made_by_copytruncate_is_not_read_though_the_stop_came_before_the_file_had_content_again(

@@ -11,9 +11,9 @@ from logrouter.extents import Extents
 from logrouter.record import original
 from logrouter.router.assembly import Assembly, Release
 from logrouter.slices import from_part
-from shippers.inputs.cutting import MAX_LINES
-from shippers.inputs.files import GRACE
-from shippers.inputs.follower import WINDOW
+from shippers.files.follow import GRACE
+from shippers.files.pieces import MAX_LINES
+from shippers.files.reader import WINDOW
 from shippers.lines import Window
 from shippers.parsing.joining import Joining
 from shippers.windows import parts
@@ -128,8 +128,8 @@ def test_lines_are_counted_as_records(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     add(reader.log, lines(0, 3))
     reader.turn()
-    (follower,) = reader.files
-    assert follower.chain.lines == 3
+    (generation,) = reader.files
+    assert generation.lines == 3
 
 
 def test_a_record_that_comes_again_longer_or_shorter_loses_and_repeats_nothing(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from logrouter.observe.events import (
 )
 from logrouter.observe.metrics import SHIPPED
 from shippers.agent import Agent
+from shippers.files.generation import TICK
 from shippers.input import Input
-from shippers.inputs.follower import TICK
 from shippers.publisher import IN_FLIGHT
 
 

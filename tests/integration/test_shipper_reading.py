@@ -11,8 +11,8 @@ from shipping import Reader, add, arrived, lines, records, routing, shipping
 from logrouter.broker import connect
 from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, INPUTS_OVERLAP, LINE_CUT
 from logrouter.record import decode_lines, original
+from shippers.files.follow import GRACE
 from shippers.input import Input
-from shippers.inputs.files import GRACE
 from shippers.windows import MAX_PARTS, parts
 
 GB = 1 << 30
@@ -163,7 +163,7 @@ def test_files_take_turns(tmp_path: Path) -> None:
     order = [window.from_ for window, _ in reader.windows]
     assert order == sorted(order)
     assert Counter(order[:5]) == {0: 5}
-    visited = [follower.path for _ in range(10) if (follower := reader.files.turns.next(reader.now + 1))]
+    visited = [generation.path for _ in range(10) if (generation := reader.files.turns.next(reader.now + 1))]
     assert sorted(visited[:5]) == paths
     assert visited[5:] == visited[:5]
 
@@ -185,9 +185,9 @@ def test_going_back_forgets_what_was_seen_of_an_unended_line(tmp_path: Path) -> 
     reader = Reader(tmp_path)
     add(reader.log, lines(0, 10) + b"x" * (2 << 20))
     reader.turn(confirm=False)
-    (follower,) = reader.files
+    (generation,) = reader.files
     for _ in range(2):
-        follower.rewind(0.0)
+        generation.rewind(0.0)
         assert [window.to for window in reader.turn(confirm=False)] == [120]
     add(reader.log, b"\nnext\n")
     (cut, following) = reader.turn()

@@ -9,8 +9,8 @@ import pytest
 from shipping import Reader, add, lines
 
 from logrouter.observe.events import GLOB_EMPTY
-from shippers.inputs.discovery import discover
-from shippers.inputs.files import GRACE
+from shippers.files.discovery import discover
+from shippers.files.follow import GRACE
 
 
 def test_a_renamed_file_is_read_to_its_end_while_its_writer_keeps_it(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_file_renamed_between_being_found_and_being_opened_is_read(tmp_path: P
     reader = Reader(tmp_path)
     reader.turn()
     add(reader.log, lines(0, 10))
-    found = discover(reader.inputs)
+    found = discover(reader.inputs, (), reader.directories)
     for generation in range(1, times + 1):
         reader.log.rename(f"{reader.log}.{generation}")
         if generation < times:
@@ -175,16 +175,16 @@ def test_generations_at_a_place_left_a_moment_ago_are_read(tmp_path: Path) -> No
     assert sorted(reader.contents) == [lines(0, 10), lines(10, 20), lines(20, 30)]
 
 
-def test_a_place_long_vacant_is_looked_at_no_more(tmp_path: Path) -> None:
+def test_a_generation_that_appears_where_the_live_file_is_long_gone_is_read(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     add(reader.log, lines(0, 10))
     reader.turn()
     reader.log.unlink()
     reader.turn()
     reader.turn(GRACE + 1)
-    add(reader.log.with_name("app.log.1"), b"no business of ours\n")
+    add(reader.log.with_name("app.log.1"), lines(10, 20))
     reader.turn()
-    assert reader.contents == [lines(0, 10)]
+    assert sorted(reader.contents) == [lines(0, 10), lines(10, 20)]
 
 
 def test_a_file_renamed_while_stopped_is_finished_and_the_new_one_begun(tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_a_last_line_without_newline_is_read_once_when_its_file_is_gone_for_good
     reader.turn(GRACE)
     assert reader.contents == [b"whole\nlast"]
     assert reader.open_files == []
-    known = [saved.path for saved in reader.files.state().files]
-    assert known == ([] if how == "deleted" else [str(reader.log)])
+    known = [saved.path for saved in reader.files.state().finished]
+    assert known == ([] if how == "deleted" else [f"{reader.log}.1"])
 
 
 def test_a_file_is_held_until_all_of_it_is_confirmed(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from logrouter.errors import PublishRefused
 from logrouter.observe.events import SPOOL_FAILING, SPOOL_RESUMED
 from logrouter.record import Record, decode_lines, original
 from shippers import spool as spool_module
+from shippers.files.discovery import Origin
+from shippers.files.generation import Generation, Tally
+from shippers.files.reader import Reader
 from shippers.input import Input, Stdin
 from shippers.inputs import stdin as stdin_module
-from shippers.inputs.chain import Tally
-from shippers.inputs.discovery import Origin
-from shippers.inputs.follower import Follower
 from shippers.spool import Spool
 
 FEED_FOREVER = """
@@ -58,18 +58,19 @@ async def test_nothing_is_read_before_it_is_safe(tmp_path: Path) -> None:
     with segment.path.open("ab") as file:
         file.write(b"not yet\n")
     fd = os.open(segment.path, os.O_RDONLY)
-    follower = Follower(fd, str(segment.path), Origin(Input("app"), "spool", segment), 0.0, Tally())
-    follower.source, follower.saved = segment.source, True
-    window = follower.read(0.0)
+    reader = Reader(fd, str(segment.path), Input("app"), lambda: segment.synced, is_ours=True)
+    generation = Generation(reader, str(segment.path), Origin(Input("app"), "spool", segment), 0.0, Tally())
+    generation.source, generation.saved = segment.source, True
+    window = generation.read(0.0)
     assert window is not None
     assert window.data == b"safe\n"
-    assert follower.read(1.0) is None
-    assert follower.state().prefix.length == 5
+    assert generation.read(1.0) is None
+    assert generation.checkpoint.prefix.length == 5
     segment.synced += 8
-    window = follower.read(2.0)
+    window = generation.read(2.0)
     assert window is not None
     assert window.data == b"not yet\n"
-    follower.close()
+    reader.close()
     await spool.close()
 
 

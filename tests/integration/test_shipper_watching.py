@@ -16,10 +16,10 @@ from logrouter.observe.events import INPUT_UNWATCHED
 from shippers import agent as agent_module
 from shippers import rounds
 from shippers.agent import Agent
+from shippers.files import follow as follow_module
+from shippers.files import inotify
+from shippers.files.inotify import Inotify
 from shippers.input import Input
-from shippers.inputs import files as files_module
-from shippers.inputs import inotify
-from shippers.inputs.inotify import Inotify
 
 NEVER = 3600.0
 QUEUED = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
@@ -31,7 +31,7 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "_LOOK_SECONDS", NEVER)
     monkeypatch.setattr(rounds, "_SCAN_SECONDS", NEVER)
     monkeypatch.setattr(rounds, "_SCANS_APART", 0.0)
-    monkeypatch.setattr(files_module, "QUIET", 0.05)
+    monkeypatch.setattr(follow_module, "QUIET", 0.05)
 
 
 class Shipped:

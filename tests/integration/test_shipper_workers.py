@@ -142,18 +142,18 @@ async def test_what_was_being_made_when_its_source_went_back_is_not_published(tm
     making = Making(held, held, asyncio.Event())  # type: ignore[arg-type]  # it stands for both
     add(reader.log, lines(0, 40_000))
     reader.scan()
-    (follower,) = reader.files
+    (generation,) = reader.files
 
     async def read_two() -> list[tuple[int, int]]:
-        windows = [reader.files.read(follower, reader.now) for _ in range(2)]
+        windows = [reader.files.read(generation, reader.now) for _ in range(2)]
         for window in windows:
             assert window is not None
-            making.take(follower, window)
+            making.take(generation, window)
         await asyncio.sleep(0)
         return [(window.from_, window.to) for window in windows if window is not None]
 
     first = await read_two()
-    assert follower.rewind(0.0)
+    assert generation.rewind(0.0)
     await held.settle()
     assert held.published == []
     assert await read_two() == first

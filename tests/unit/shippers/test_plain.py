@@ -27,7 +27,7 @@ def fail(*_: object) -> NoReturn:
 
 @pytest.fixture(autouse=True)
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain, "parts", fail)
+    monkeypatch.setattr(plain, "all_parts", fail)
 
 
 def read(data: bytes, settings: Input) -> tuple[Part, list[Record]]:

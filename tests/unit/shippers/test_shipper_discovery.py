@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from shippers.files.discovery import Directories, discover
 from shippers.input import Input
-from shippers.inputs.discovery import Listing, discover
 
 
 def write(path: Path, content: str = "x\n") -> Path:
@@ -102,16 +102,30 @@ def test_the_place_of_a_single_file_is_vacant_while_it_is_not_there(tmp_path: Pa
     assert list(discover([Input("app", globs)]).vacant) == [f"{tmp_path}/away.log"]
 
 
-def test_generations_have_the_name_with_a_number_behind_it_and_are_recent(tmp_path: Path) -> None:
-    rotated = {"app.log.1", "app.log-20261122", "app.log.2.gz", "app.log.old"}
-    for name in (*rotated, "app.log", "app.log.audit", "app.logger", "app.log2", "app2.log.1", "other.log.1"):
-        write(tmp_path / name)
-    (tmp_path / "link").symlink_to("app.log")
-    old = write(tmp_path / "app.log.9")
-    os.utime(old, (1e9, 1e9))
-    now = (tmp_path / "app.log").stat().st_mtime
-    for place in ("app.log", "link"):
-        path = str(tmp_path / place)
-        assert {Path(found).name for found in Listing().generations(path, now)} == rotated
-        assert {Path(found).name for found in Listing().generations(path, 0.0)} == {*rotated, "app.log.9"}
-        assert Listing().generations(path, now + 60) == []
+def test_rotated_files_stand_beside_a_log_and_beside_what_it_links_to(tmp_path: Path) -> None:
+    rotated = {"app.log.1", "app.log-20261122", "app.log.2.gz", "app.log.old", "app.3.log"}
+    elsewhere = tmp_path / "elsewhere"
+    for name in (*rotated, "app.log", "app.logger", "app.log2", "app2.log.1", "other.log.1"):
+        write(elsewhere / name)
+    link = tmp_path / "app.log"
+    link.symlink_to(elsewhere / "app.log")
+    write(tmp_path / "app.log.4")
+    directories = Directories()
+    siblings = discover([Input("app", (str(link),))], (), directories).siblings
+    assert {Path(each.path).name for each in siblings[str(elsewhere)]} == rotated
+    assert {Path(each.path).name for each in siblings[str(tmp_path)]} == {"app.log.4"}
+
+
+def test_a_directory_is_listed_again_when_it_has_changed(tmp_path: Path) -> None:
+    log, directories = write(tmp_path / "app.log"), Directories()
+    write(tmp_path / "app.log.1")
+    os.utime(tmp_path, (1e9, 1e9))
+    inputs = [Input("app", (str(log),))]
+    assert [len(each) for each in discover(inputs, (), directories).siblings.values()] == [1]
+    assert discover(inputs, (), directories).siblings == {}
+    write(tmp_path / "app.log.2")
+    assert [len(each) for each in discover(inputs, (), directories).siblings.values()] == [2]
+    for path in tmp_path.iterdir():
+        path.unlink()
+    tmp_path.rmdir()
+    assert discover(inputs, (), directories).siblings == {str(tmp_path): []}

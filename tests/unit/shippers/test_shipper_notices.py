@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shippers.inputs.discovery import Discovery
-from shippers.inputs.notices import Notices
+from shippers.files.discovery import Discovery
+from shippers.files.notices import Notices
 
 NINE = [f"/var/log/{number}.log" for number in range(9)]
 

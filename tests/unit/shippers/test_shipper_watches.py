@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from shipping import Reader, add, lines
 
+from shippers.files import inotify
+from shippers.files.discovery import discover
+from shippers.files.inotify import Inotify
+from shippers.files.watches import News, Watches
 from shippers.input import Input
-from shippers.inputs import inotify
-from shippers.inputs.discovery import discover
-from shippers.inputs.inotify import Inotify
-from shippers.inputs.watches import News, Watches
 
 QUIET = (0, 0)
 
@@ -95,7 +95,7 @@ def test_a_file_that_changes_without_growing_is_watched_again_by_the_next_look(
     reader.turn()
     reader.turn()
     with reader.log.open("r+b") as file:
-        file.write(b"LINE")
+        file.write(b"line")
     for _ in range(2):
         (changed,) = watches.news().changed
         reader.files.wake([changed])
@@ -104,7 +104,7 @@ def test_a_file_that_changes_without_growing_is_watched_again_by_the_next_look(
         assert not len(reader.files.turns)
         reader.files.look(reader.now)
         with reader.log.open("r+b") as file:
-            file.write(b"LINE")
+            file.write(b"line")
 
 
 def test_where_no_more_can_be_watched_it_is_tried_once_a_scan(

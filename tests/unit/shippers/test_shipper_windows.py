@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 
 from logrouter.batch import from_message, to_message
 from logrouter.record import Record, decode_lines, original
+from shippers.files import pieces
+from shippers.files import reader as reader_module
+from shippers.files.discovery import Origin
+from shippers.files.generation import Generation, Tally
+from shippers.files.reader import Reader
 from shippers.input import Input
-from shippers.inputs import cutting
-from shippers.inputs import follower as follower_module
-from shippers.inputs.chain import Tally
-from shippers.inputs.discovery import Origin
-from shippers.inputs.follower import Follower
 from shippers.lines import Cut, Window
 from shippers.services import Services
 from shippers.windows import parts
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
 
-pieces = st.lists(
+contents = st.lists(
     st.one_of(
         st.sampled_from(
             [b"\n", b"\r\n", b"\r", b"\0", b"\xff\xfe", "é€😀".encode(), b"\xe2\x82", b"ERROR: x\n", b"{\n"]
@@ -38,28 +38,29 @@ pieces = st.lists(
 
 
 @contextmanager
-def following(settings: Input) -> Iterator[tuple[Follower, int]]:
-    """A follower of an empty file, and a handle that appends to it."""
+def following(settings: Input) -> Iterator[tuple[Generation, int]]:
+    """A generation in an empty file, and a handle that appends to it."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "app.log")
         writer = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         origin = Origin(settings, "")
-        follower = Follower(os.open(path, os.O_RDONLY), str(path), origin, 0.0, Tally())
-        follower.saved = True
-        yield follower, writer
-        follower.close()
+        reader = Reader(os.open(path, os.O_RDONLY), str(path), settings)
+        generation = Generation(reader, str(path), origin, 0.0, Tally())
+        generation.identity_saved()
+        yield generation, writer
+        reader.close()
         os.close(writer)
 
 
-def take(follower: Follower, now: float, *, final: bool = False) -> list[Window]:
+def take(generation: Generation, now: float, *, final: bool = False) -> list[Window]:
     windows = []
     for _ in range(10_000):
-        window = follower.read(now, final=final)
+        window = generation.read(now, final=final)
         if window is not None:
             windows.append(window)
-        elif follower.exhausted:
+        elif generation.reader.exhausted:
             return windows
-    pytest.fail("the follower never came to the end")
+    pytest.fail("the generation never came to the end")
 
 
 def records_of(windows: list[Window], settings: Input) -> list[Record]:
@@ -75,26 +76,28 @@ def cut_lines(content: bytes) -> list[bytes]:
 
 
 @limits(deadline=None)  # it waits for the disk
-@given(content=pieces, sizes=st.tuples(st.integers(1, 40), st.integers(1, 5), st.integers(0, 40)))
+@given(content=contents, sizes=st.tuples(st.integers(1, 40), st.integers(1, 5), st.integers(0, 40)))
 def test_any_bytes_however_they_arrive_make_the_same_records_and_rebuild_the_file(
     content: list[bytes], sizes: tuple[int, int, int]
 ) -> None:
     window_size, window_lines, limit = sizes
     settings = Input("app", (), "web-1", max_line=limit or 1000)
-    with pytest.MonkeyPatch.context() as patch, following(settings) as (follower, writer):
-        patch.setattr(follower_module, "WINDOW", window_size)
-        patch.setattr(cutting, "MAX_LINES", window_lines)
-        patch.setattr(follower_module, "_SCAN", 7)
+    with pytest.MonkeyPatch.context() as patch, following(settings) as (generation, writer):
+        patch.setattr(reader_module, "WINDOW", window_size)
+        patch.setattr(pieces, "MAX_LINES", window_lines)
+        patch.setattr(reader_module, "_SCAN", 7)
         windows = []
         for now, piece in enumerate(content):
             os.write(writer, piece)
-            windows += take(follower, float(now))
-        windows += take(follower, 1000.0, final=True)
-    lines = cut_lines(b"".join(content))
+            windows += take(generation, float(now))
+        windows += take(generation, 1000.0, final=True)
+    lines = cut_lines(b"".join(content).rstrip(b"\0"))  # NULs at the end are room
     assert [window.from_ for window in windows] == [0, *(window.to for window in windows)][: len(windows)]
     records = records_of(windows, settings)
     assert [(record.pos, record.end) for record in records] == spans(lines)
-    for record, line in zip(records, lines, strict=True):
+    for record, whole in zip(records, lines, strict=True):
+        assert whole.startswith(bytes(record.nuls))
+        line = whole[record.nuls :]
         if len(line.removesuffix(b"\n")) <= settings.max_line:
             assert original(record) == line
         else:

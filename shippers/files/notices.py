@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterable, Sequence
 
 from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, GLOB_EMPTY, GLOB_MATCHED, INPUTS_OVERLAP
-from shippers.inputs.discovery import Discovery
-from shippers.inputs.identity import shown
+from shippers.files.discovery import Discovery
+from shippers.files.fingerprint import shown
 
 _NAMED = 5
 """So many names are all said; of more the first few, and how many there are."""

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterable, Mapping
 
-from shippers.inputs.tree import Inode
+from shippers.files.tree import Inode
 
 Opened = dict[Inode, int | OSError]
 

@@ -1,4 +1,4 @@
-"""Positions on disk: what was saved comes back, and what cannot be read is kept, said, and never fatal."""
+"""Checkpoints on disk: what was saved comes back, and what cannot be read is kept, said, and never fatal."""
 
 import json
 import os
@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 
 from logrouter.errors import StateError
 from logrouter.observe.events import STATE_BROKEN, STATE_CLONED
-from shippers.inputs.identity import Mark, Saved
-from shippers.positions import VERSION, Positions, State
+from shippers.files.checkpoint import VERSION, Checkpoint, Checkpoints, State
+from shippers.files.fingerprint import Mark
 
-SAVED = Saved("0123456789abcdef", "/var/log/app.log", 1, 2, 10, 500, "/var/log/*.log", Mark(9, "ab"), Mark(256, "cd"))
+SAVED = Checkpoint(
+    "0123456789abcdef", "/var/log/app.log", 1, 2, 10, 500, "/var/log/*.log", Mark(9, "ab"), Mark(256, "cd")
+)
 
 paths = st.binary(min_size=1).map(os.fsdecode)
 numbers = st.integers(0, 2**63)
 saved = st.builds(
-    lambda path, start, more, device, inode, done: Saved(
+    lambda path, start, more, device, inode, done: Checkpoint(
         "s", path, device, inode, start, start + more, path, Mark(3, "ab"), done=done
     ),
     paths,
@@ -33,21 +35,21 @@ saved = st.builds(
 )
 
 
-def reopened(directory: Path, machine: str = "m") -> Positions:
-    positions = Positions(directory, machine)
+def reopened(directory: Path, machine: str = "m") -> Checkpoints:
+    positions = Checkpoints(directory, machine)
     positions.close()
     return positions
 
 
-def save(directory: Path, files: list[Saved], machine: str = "m") -> None:
-    positions = Positions(directory, machine)
+def save(directory: Path, files: list[Checkpoint], machine: str = "m") -> None:
+    positions = Checkpoints(directory, machine)
     positions.save(State(files, ["/a/*", "/b"], 1.5))
     positions.close()
 
 
 @settings(deadline=None)  # it waits for the disk
 @given(st.lists(saved, max_size=5))
-def test_what_was_saved_comes_back(files: list[Saved]) -> None:
+def test_what_was_saved_comes_back(files: list[Checkpoint]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         save(Path(directory), files)
         again = reopened(Path(directory))
@@ -57,11 +59,11 @@ def test_what_was_saved_comes_back(files: list[Saved]) -> None:
 
 @settings(deadline=None)  # it waits for the disk
 @given(st.lists(st.lists(saved, max_size=3), min_size=2, max_size=4), st.data())
-def test_the_last_save_counts_whatever_has_moved(saves: list[list[Saved]], data: st.DataObject) -> None:
+def test_the_last_save_counts_whatever_has_moved(saves: list[list[Checkpoint]], data: st.DataObject) -> None:
     """A source may be the same object, an equal one or another, as its file stood still or moved."""
     with tempfile.TemporaryDirectory() as directory:
-        positions = Positions(Path(directory), "m")
-        kept: list[Saved] = []
+        positions = Checkpoints(Path(directory), "m")
+        kept: list[Checkpoint] = []
         for files in saves:
             kept = [*(each for each in kept if data.draw(st.booleans())), *files]
             positions.save(State(kept))
@@ -77,9 +79,9 @@ def test_nobody_else_can_read_the_state(tmp_path: Path) -> None:
 
 
 def test_two_shippers_cannot_share_a_state_directory(tmp_path: Path) -> None:
-    first = Positions(tmp_path, "m")
+    first = Checkpoints(tmp_path, "m")
     with pytest.raises(StateError, match=f"held by process {os.getpid()}; .*--state"):
-        Positions(tmp_path, "m")
+        Checkpoints(tmp_path, "m")
     first.close()
     reopened(tmp_path)
 
@@ -113,7 +115,7 @@ def test_a_file_of_an_older_version_keeps_its_positions(tmp_path: Path) -> None:
     (tmp_path / "positions.json").write_text(json.dumps({"version": 0, "machine": "m", "files": [older]}))
     positions = reopened(tmp_path)
     assert not positions.lost
-    assert positions.state.files == [Saved(SAVED.source, SAVED.path, 1, 2, 10, 500)]
+    assert positions.state.files == [Checkpoint(SAVED.source, SAVED.path, 1, 2, 10, 500)]
 
 
 def test_a_file_with_fields_not_known_here_is_read(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "positions.json").write_text(content)
     for _ in range(2):  # the lock was given back too
         with pytest.raises(StateError, match=f"version {VERSION + 1}.*--state"):
-            Positions(tmp_path, "m")
+            Checkpoints(tmp_path, "m")
     assert (tmp_path / "positions.json").read_text() == content
 
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logrouter.observe.events import INPUT_ANSWERS, INPUT_HANGS, Condition
+from shippers.files.descriptors import Opened, close_all, open_all
+from shippers.files.discovery import Directories, Discovery, Look, Origin, Wanted, by_base, joined, look, origins_of
+from shippers.files.fingerprint import shown
+from shippers.files.threads import Threads
+from shippers.files.tree import Inode
+from shippers.files.watches import Watched, Watches
 from shippers.input import Input
-from shippers.inputs.descriptors import Opened, close_all, open_all
-from shippers.inputs.discovery import Discovery, Look, Origin, Wanted, by_base, joined, look, origins_of
-from shippers.inputs.identity import shown
-from shippers.inputs.threads import Threads
-from shippers.inputs.tree import Inode
-from shippers.inputs.watches import Watched, Watches
 
 _PATIENCE = 1.0
 """Seconds for which a scan waits for the answers: longer looks are taken in by a later one."""
@@ -40,6 +40,7 @@ class _Base:
     since: float = 0.0
     seen: Look | None = None
     watched: Watched | None = None
+    directories: Directories = field(default_factory=Directories)
     hangs: Condition = field(default_factory=lambda: Condition(INPUT_HANGS, INPUT_ANSWERS))
 
 
@@ -63,12 +64,15 @@ class Scans:
         """The globs whose directories do not answer."""
         return [origin.glob for base in self._bases.values() if base.hangs.holds for origin in base.origins]
 
-    async def scan(self, watches: Watches) -> tuple[Discovery, bool]:
-        """What there is, and whether every change to that will be told from now on."""
+    async def scan(self, watches: Watches, followed: Mapping[str, Collection[str]]) -> tuple[Discovery, bool]:
+        """What there is, and whether every change to that will be told from now on.
+
+        followed: live paths of logs that each glob has led to before.
+        """
         began = time.monotonic()
         for base in self._bases.values():
             if base.coming is None:
-                base.coming, base.since = asyncio.create_task(self._look(base, watches)), began
+                base.coming, base.since = asyncio.create_task(self._look(base, watches, followed)), began
         begun = [base.coming for base in self._bases.values() if base.coming is not None and base.since == began]
         if begun:  # whoever was late at the scan before has had its time
             await asyncio.wait(begun, timeout=_PATIENCE)
@@ -96,9 +100,9 @@ class Scans:
         await asyncio.gather(*coming, return_exceptions=True)
         self._threads.close()
 
-    async def _look(self, base: _Base, watches: Watches) -> _Answer:
+    async def _look(self, base: _Base, watches: Watches, followed: Mapping[str, Collection[str]]) -> _Answer:
         def call() -> _Answer:
-            found = look(base.origins, self._excluded)
+            found = look(base.origins, self._excluded, base.directories, {} if base.seen else followed)
             return found, watches.watch_directories(found.wanted)
 
         async with self._permits:

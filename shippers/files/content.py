@@ -14,7 +14,7 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from logrouter.errors import LogrouterError
@@ -325,7 +325,18 @@ def _xz(source: io.RawIOBase) -> _Stream:
     return _Compressed(lzma.LZMAFile(io.BufferedReader(source)), lzma.LZMAError)
 
 
-_PACKINGS = {".gz": (b"\x1f\x8b", _gzip), ".zst": (b"\x28\xb5\x2f\xfd", _Zstd), ".xz": (b"\xfd7zXZ\x00", _xz)}
+def _bzip2(source: io.RawIOBase) -> _Stream:
+    import bz2  # noqa: PLC0415  # most hosts have no such file
+
+    return _Compressed(bz2.BZ2File(io.BufferedReader(source)), OSError)
+
+
+_PACKINGS: Mapping[str, tuple[bytes, Callable[[io.RawIOBase], _Stream]]] = {
+    ".gz": (b"\x1f\x8b", _gzip),
+    ".bz2": (b"BZh", _bzip2),
+    ".xz": (b"\xfd7zXZ\x00", _xz),
+    ".zst": (b"\x28\xb5\x2f\xfd", _Zstd),
+}
 
 
 def content_of(fd: int, path: str) -> Content:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from logrouter.observe.events import INPUT_UNWATCHED
-from shippers.inputs import inotify
-from shippers.inputs.inotify import Inotify
-from shippers.inputs.tree import Inode
+from shippers.files import inotify
+from shippers.files.inotify import Inotify
+from shippers.files.tree import Inode
 
 _OTHER_FILES = (
     inotify.CREATE

@@ -88,9 +88,13 @@ class Tree:
 
     def is_ours(self, path: str) -> bool:
         """Whether a path leads into a directory that is excluded."""
-        directory, _, name = path.rpartition("/")
-        real = self._real_path(path) if self._is_link(directory, name) else f"{self._real_path(directory)}/{name}"
+        real = self.real_path(path)
         return any(real == each or real.startswith(f"{each}/") for each in self._excluded)
+
+    def real_path(self, path: str) -> str:
+        """Where a path leads."""
+        directory, _, name = path.rpartition("/")
+        return self._real_path(path) if self._is_link(directory, name) else f"{self._real_path(directory)}/{name}"
 
     def _real_path(self, path: str) -> str:
         """Where a path leads, without a `/` at its end; that of a directory is looked for once."""

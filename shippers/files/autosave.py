@@ -1,4 +1,4 @@
-"""When positions are saved: identities before they are used, the rest now and then. One write at a time."""
+"""When the state is saved: identities before they are used, the rest now and then. One write at a time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import time
 
 from logrouter.observe.events import STATE_SAVED, STATE_UNSAVED, Condition
-from shippers.inputs.files import Files
-from shippers.positions import Positions
+from shippers.files.checkpoint import Checkpoints
+from shippers.files.follow import Files
 
 _EVERY = 0.5
 """Seconds between two saves of confirmed positions: what is read again after a crash."""
@@ -16,12 +16,12 @@ _RETRY = 1.0
 """Seconds until the next try where a save failed."""
 
 
-class Checkpoint:
-    """Takes the state of `files` to `positions`."""
+class Autosave:
+    """Takes the state of `files` to `checkpoints`."""
 
-    def __init__(self, files: Files, positions: Positions) -> None:
+    def __init__(self, files: Files, checkpoints: Checkpoints) -> None:
         self._files = files
-        self._positions = positions
+        self._checkpoints = checkpoints
         self._revision: tuple[int, int] | None = None
         self._due = self._retry = 0.0
         self._unsaved = Condition(STATE_UNSAVED, STATE_SAVED)
@@ -37,12 +37,12 @@ class Checkpoint:
         """Save now. A failure is said, and tried again when it is next due."""
         state, revision, unsaved = self._files.state(), self._files.revision, list(self._files.unsaved)
         try:
-            await asyncio.to_thread(self._positions.save, state)
+            await asyncio.to_thread(self._checkpoints.save, state)
         except OSError as error:
-            self._unsaved.begin(path=self._positions.path, reason=error)
+            self._unsaved.begin(path=self._checkpoints.path, reason=error)
             self._retry = time.monotonic() + _RETRY
             return
-        self._unsaved.end(path=self._positions.path)
+        self._unsaved.end(path=self._checkpoints.path)
         self._files.saved(unsaved)
         self._revision = revision
         self._due = time.monotonic() + _EVERY

@@ -1,7 +1,4 @@
-"""The next bytes of a file -> those that make a window: whole lines and records, or one line that is too long. Pure.
-
-In comes what was read from the position on; out goes the piece of it that is next, or None while it is not whole.
-"""
+"""Pieces of a file that make a window: whole lines and records, or one line that is too long. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +12,21 @@ MAX_LINES = 4096
 """Lines in a window: a window full of very short ones would make a message of many MiB."""
 
 
+HOLE = bytes(64)
+"""So many NULs in a row are no text: a hole, or room that a writer has made in advance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next `length` bytes of a file. data: these, or with `cut` the beginning of the one line that they are."""
+    """The next `length` bytes of a file. data: these, or with `cut` the beginning of the one line that they are.
+
+    hole: NULs in front of `data`, which a writer left out that went on at its old offset in a truncated file.
+    """
 
     length: int
     data: bytes
     cut: Cut | None = None
+    hole: int = 0
 
     @property
     def lines(self) -> int:
@@ -48,6 +53,11 @@ def piece_of(content: bytes, limit: int, joining: Joining | None, *, hold: bool,
     if end:
         return _records(content[:end], joining, hold=hold and end == len(content), more=True)
     return Piece(following, content[:limit], Cut(following, hashlib.sha256(content[:following]).hexdigest()))
+
+
+def nuls(content: bytes) -> int:
+    """How many NULs it begins with."""
+    return len(content) - len(content.lstrip(b"\0")) if content.startswith(b"\0") else 0
 
 
 def _records(content: bytes, joining: Joining | None, *, hold: bool, more: bool) -> Piece | None:

@@ -5,7 +5,7 @@ tree must not hold up the lines, and one that hangs must not hold up the others.
 """
 
 # Thousands of paths are looked at in a scan, as plain strings.
-# ruff: noqa: PTH116, PTH120, PTH208
+# ruff: noqa: PTH116, PTH208
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ import os
 import re
 import stat
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
-from shippers.input import Input
-from shippers.inputs.tree import Inode, Tree, is_pattern
+from shippers.files.rotation import Sibling, live_path, read_name, stem
+from shippers.files.tree import Inode, Tree, is_pattern
+from shippers.input import Input, is_compressed
 from shippers.spool import Segment
 
-_ROTATED = re.compile(r"[.\-_](\d.*|old|bak|prev)", re.DOTALL)
-_SLACK = 2.0
-"""Seconds by which a file system's clock may differ from ours."""
+_GRAIN = 2 * 10**9
+"""Nanoseconds within which a directory may change without another time."""
 
 Stamp = tuple[int, int]
 """Size and time of the last change: as long as both are the same there is nothing new in a file."""
@@ -53,6 +54,10 @@ class Origin:
         return "/".join(parts[: fixed.index(True) if True in fixed else -1]) or "/"
 
 
+Family = tuple[str, str]
+"""A directory, and the name of a live file whose rotated files may stand there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What was under a base directory at the time `began` (Unix time).
@@ -65,6 +70,8 @@ class Look:
     unreadable: dict[str, str]
     vacant: dict[str, Origin]
     wanted: dict[str, set[str]]
+    families: dict[str, set[Family]] = field(default_factory=dict)
+    siblings: dict[str, list[Sibling]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ class Discovery:
     vacant: the places of single files (of globs without wildcards) where none is.   overlaps: files that a further
     input matches, by the names of the first and the further one.   wanted: where a change may lead to another
     discovery: directories, and patterns of the names in each that matter.
+    families: of each live file where its rotated ones may stand.   siblings: these, of directories that have changed.
     late: globs whose directories have not answered; what they lead to is as it was when they last did.
     remote: globs that lead to file systems of other machines, where whatever is done with a file may wait.
     """
@@ -95,22 +103,40 @@ class Discovery:
     vacant: dict[str, Origin] = field(default_factory=dict)
     overlaps: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     wanted: dict[str, set[str]] = field(default_factory=dict)
+    families: dict[str, set[Family]] = field(default_factory=dict)
+    siblings: dict[str, list[Sibling]] = field(default_factory=dict)
     late: frozenset[str] = frozenset()
     remote: frozenset[str] = frozenset()
 
 
 class Wanted(NamedTuple):
-    """A file that is to be opened."""
+    """A file that is to be opened, of the log `live`. is_matched: whether a glob leads to it."""
 
-    inode: Inode
-    path: str
+    file: Sibling
+    live: str
     origin: Origin
+    is_matched: bool = True
+
+    @property
+    def inode(self) -> Inode:
+        """Of the file."""
+        return self.file.inode
+
+    @property
+    def path(self) -> str:
+        """Of the file."""
+        return self.file.path
 
 
-def discover(inputs: Sequence[Input], excluded: Sequence[str] = ()) -> Discovery:
+def discover(
+    inputs: Sequence[Input],
+    excluded: Sequence[str] = (),
+    directories: Directories | None = None,
+    followed: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Discovery:
     """The files that the inputs match now. `excluded` are directories whose files are never followed, by any path."""
-    origins = origins_of(inputs)
-    return joined(origins, {base: look(each, excluded) for base, each in by_base(origins).items()})
+    origins, known = origins_of(inputs), directories or Directories()
+    return joined(origins, {base: look(each, excluded, known, followed) for base, each in by_base(origins).items()})
 
 
 def origins_of(inputs: Sequence[Input]) -> list[Origin]:
@@ -126,8 +152,16 @@ def by_base(origins: Sequence[Origin]) -> dict[str, list[Origin]]:
     return found
 
 
-def look(origins: Sequence[Origin], excluded: Sequence[str]) -> Look:
-    """What these lead to now."""
+def look(
+    origins: Sequence[Origin],
+    excluded: Sequence[str],
+    directories: Directories,
+    followed: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Look:
+    """What these lead to now.
+
+    directories: of this base, looked at before.   followed: live paths of logs that each glob has led to before.
+    """
     found = Look(time.time(), {}, {}, {}, {})
     tree = Tree(found.unreadable, [os.path.realpath(directory) for directory in excluded])
     for origin in origins:
@@ -141,7 +175,21 @@ def look(origins: Sequence[Origin], excluded: Sequence[str]) -> Look:
             elif not is_pattern(origin.glob):
                 found.vacant.setdefault(path, origin)
     found.wanted.update(tree.wanted)
+    paths = [(path, origin) for origin, matches in found.matches.items() for path, _, _ in matches]
+    before = [(path, origin) for origin in origins for path in followed.get(origin.glob, ())]
+    for path, origin in (*paths, *found.vacant.items(), *before):
+        found.families.setdefault(live_path(path), set()).update(_families(path, tree, origin.settings))
+    found.siblings.update(directories.siblings(each for those in found.families.values() for each in those))
     return found
+
+
+def _families(path: str, tree: Tree, settings: Input) -> Iterator[Family]:
+    """Where rotated files of the log stand that a path is of: beside it, beside what it links to, where it is told."""
+    for each in dict.fromkeys((path, tree.real_path(path))):
+        directory, _, name = live_path(each).rpartition("/")
+        yield directory, name
+        if settings.olddir:
+            yield os.path.join(directory, settings.olddir), name  # noqa: PTH118
 
 
 def joined(
@@ -156,8 +204,11 @@ def joined(
     )
     for each in fresh:
         found.vacant.update(each.vacant)
+        found.siblings.update(each.siblings)
     for each in looks.values():
         found.unreadable.update(each.unreadable)
+        for live, families in each.families.items():
+            found.families.setdefault(live, set()).update(families)
         for directory, names in each.wanted.items():
             found.wanted.setdefault(directory, set()).update(names)
     for origin in origins:
@@ -191,46 +242,44 @@ def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(fnmatch.translate, patterns)) or "(?!)")
 
 
-class Listing:
-    """The names in directories, each read once: what is there at one moment, matched by a glob or not."""
+class Directories:
+    """What stands beside the files of a base, listed again where a directory has changed since."""
 
     def __init__(self) -> None:
-        self._names: dict[str, list[str]] = {}
-        self._beside: dict[str, dict[Inode, tuple[str, os.stat_result]]] = {}
+        self._families: dict[str, set[str]] = {}
+        self._listed: dict[str, int] = {}
 
-    def named(self, directory: str, beginning: str = "") -> Iterator[tuple[str, os.stat_result]]:
-        """The regular files in a directory whose names begin so; none where it cannot be read."""
-        if directory not in self._names:
+    def siblings(self, families: Iterable[Family]) -> dict[str, list[Sibling]]:
+        """The rotated files of these and of all that were asked for before, by directory, where that has changed."""
+        found: dict[str, list[Sibling]] = {}
+        for directory, name in families:
+            known = self._families.setdefault(directory, set())
+            if name not in known:
+                known.add(name)
+                self._listed.pop(directory, None)
+        for directory, names in self._families.items():
             try:
-                self._names[directory] = os.listdir(directory)
+                changed = os.stat(directory).st_mtime_ns
+                if self._listed.get(directory) != changed:
+                    is_settled = time.time_ns() - changed > _GRAIN
+                    found[directory] = list(_rotated(directory, names))
+                    self._listed[directory] = changed if is_settled else 0
+            except (FileNotFoundError, NotADirectoryError):
+                if self._listed.pop(directory, None) is not None:
+                    found[directory] = []
             except OSError:
-                self._names[directory] = []  # it is gone, or discover reports it
-        for name in self._names[directory]:
-            if name.startswith(beginning):
-                with contextlib.suppress(OSError):  # it went just now
-                    status = os.stat(f"{directory}/{name}", follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode):
-                        yield f"{directory}/{name}", status
-
-    def beside(self, path: str) -> Mapping[Inode, tuple[str, os.stat_result]]:
-        """The regular files in the directory of `path`, and of what it links to."""
-        found: dict[Inode, tuple[str, os.stat_result]] = {}
-        for directory in dict.fromkeys((os.path.dirname(path), os.path.dirname(os.path.realpath(path)))):
-            if directory not in self._beside:
-                statuses = {(each[1].st_dev, each[1].st_ino): each for each in self.named(directory)}
-                self._beside[directory] = statuses
-            found = {**self._beside[directory], **found} if found else self._beside[directory]
+                continue  # the tree says so
         return found
 
-    def generations(self, path: str, since: float) -> list[str]:
-        """Files that look as if they had been `path` for a while and been rotated away after the time `since`.
 
-        A fast writer can rotate several times between two looks. Such a file has the name with a number or the like
-        behind it, and was written lately: what was rotated away long ago, before we came, stays out.
-        """
-        directory, stem = os.path.split(os.path.realpath(path))
-        return [
-            found
-            for found, status in self.named(directory, stem)
-            if _ROTATED.fullmatch(found, len(directory) + 1 + len(stem)) and status.st_mtime >= since - _SLACK
-        ]
+def _rotated(directory: str, names: Collection[str]) -> Iterator[Sibling]:
+    """The regular files in a directory whose names say that they were such live files."""
+    stems = {stem(name) for name in names}
+    for name in os.listdir(directory):
+        found = read_name(name)
+        if found is not None and (found.base in names or (found.base in stems and is_compressed(name))):
+            with contextlib.suppress(OSError):  # it went just now
+                status = os.stat(f"{directory}/{name}", follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    inode = (status.st_dev, status.st_ino)
+                    yield Sibling(f"{directory}/{name}", inode, status.st_size, status.st_mtime_ns)

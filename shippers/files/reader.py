@@ -1,0 +1,306 @@
+"""An open file, read from a position on, as pieces of whole lines.
+
+Others append to it, rename, truncate and delete it. Whether it still holds what was read is checked before more of it
+is read, and whenever it changed without growing. NULs at its end are room that a writer has made, and no content yet;
+NULs in front of text are a hole, which is passed over and counted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from shippers.files.content import Content, Plain, Rewritten, content_of
+from shippers.files.fingerprint import TAIL, WHOLE, Beginning, Mark
+from shippers.files.pieces import HOLE, LongLine, Piece, nuls, piece_of
+from shippers.files.tree import Inode
+from shippers.input import Input
+
+WINDOW = 256 << 10
+"""Bytes read at a time, and so the most in a piece, save for one that is a single longer line."""
+
+MAX_LINE = 8 << 20
+"""Bytes of a line that are kept at most, whatever `max_line` says: a record has to fit into a message."""
+
+_SCAN = 1 << 20
+"""Bytes of a line or of a hole that does not end that are looked at in one turn."""
+
+_GRAIN = 10**8
+"""Nanoseconds within which a file may change without another time, and more."""
+
+
+def line_limit(settings: Input) -> int:
+    """Bytes of a line of an input that are kept."""
+    return min(settings.max_line, MAX_LINE)
+
+
+def _all_of_it() -> int:
+    return sys.maxsize
+
+
+class _Text(NamedTuple):
+    """What stands next. hole: NULs in front.   is_last: there is no more now.   is_ended: what follows is a hole."""
+
+    content: bytes
+    hole: int = 0
+    is_last: bool = False
+    is_ended: bool = False
+
+
+class Reader:
+    """Owns `fd`.   path: for what is said of it.   limit: bytes beyond which nothing is read.
+
+    is_ours: it is a segment of a spool, which only grows.
+    position: where the next piece begins.   tail: the bytes just before that.   prefix: how it began when it was met.
+    size: where its content ended when last looked.   shrunk: bytes of that which were gone at that look.
+    holds: a last record waits for lines that may belong to it.
+    """
+
+    def __init__(
+        self, fd: int, path: str, settings: Input, limit: Callable[[], int] = _all_of_it, *, is_ours: bool = False
+    ) -> None:
+        status = os.fstat(fd)
+        self.fd = fd
+        self.path = path
+        self.inode: Inode = (status.st_dev, status.st_ino)
+        self.content: Content = Plain(fd) if is_ours else content_of(fd, path)
+        self.prefix = Mark()
+        self.size = self.shrunk = 0
+        self.unlinked = False
+        self._settings = settings
+        self._limit = limit
+        self._is_ours = is_ours
+        self._on_disk = 0
+        self._stamp: tuple[int, ...] | None = None
+        self._is_settled = False
+        self._beginning = Beginning()
+        self.go_to(0, b"")
+
+    def go_to(self, position: int, tail: bytes | None = None, proof: Mark | None = None) -> None:
+        """Read on from there. Raises Rewritten, OSError.
+
+        tail: the bytes before it, if they are known.   proof: what is to be found there before anything is read.
+        """
+        self.position = position
+        self._proof = proof
+        self.tail = b"" if proof else self.before(position) if tail is None else tail
+        self.holds = False
+        self._long: LongLine | None = None
+        self._fruitless = -1
+        self._hole = self._behind_hole = self._long_hole = 0
+        if self._beginning.length < position <= WHOLE and not proof:
+            self._beginning = Beginning(self.content.read(position, 0))
+
+    def before(self, position: int) -> bytes:
+        """The bytes just before a position."""
+        count = min(TAIL, position)
+        return self.content.read(count, position - count)
+
+    def mark(self, length: int) -> Mark:
+        """Of the first bytes, as many as there are before room."""
+        return Mark.of(self.content.read(min(length, self._limit()), 0).rstrip(b"\0"))
+
+    def has_text(self) -> bool:
+        """Whether there is anything but room; a long hole in front is looked through in several turns."""
+        if (
+            self._is_ours
+            or not isinstance(self.content, Plain)
+            or self.content.read(len(HOLE), self.position).strip(b"\0")
+        ):
+            return True
+        return self._end_of_hole(0) > 0
+
+    def mark_read(self) -> Mark:
+        """What tells that a file was read up to where it is: all of it while that is not much, else the last bytes."""
+        return self._beginning.mark if self.position == self._beginning.length else Mark.of(self.tail)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it is known to hold what a position is about."""
+        return self._proof is None
+
+    @property
+    def reached(self) -> int:
+        """Up to where it was read, or looked at in vain for the end of a line."""
+        return max(self.position, self._fruitless)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there was nothing more to read when last looked, save for a last line without a newline."""
+        return self.size in (self.position, self._fruitless)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is to be read that only time makes whole: a record held, the end of what was unpacked."""
+        return self.holds or self.content.behind or (self.content.ended and self.position < self.size)
+
+    def look(self) -> bool:
+        """See where its content ends, and whether it still holds what was read; whether it has more.
+
+        Raises Rewritten, OSError.
+        """
+        status = os.fstat(self.fd)
+        self.unlinked = status.st_nlink == 0
+        if not (self._on_disk or self._is_ours) and status.st_size:
+            self.content = content_of(self.fd, self.path)  # when it was opened it may have been empty
+        stamp, before = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, self._limit()), self._stamp
+        is_plain = not self._is_ours and isinstance(self.content, Plain)
+        if is_plain and stamp == before and self._is_settled and not self._is_room_filled():
+            self.shrunk = 0
+            return False
+        self._is_settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _GRAIN
+        size = min(self.content.size(status.st_size), self._limit())
+        if size < self.position and self.is_proven:
+            raise Rewritten(f"{self.path} has {size} bytes, and {self.position} were read")
+        if is_plain and before is not None:
+            self._check(is_longer=size > self._on_disk)
+        has_more = size > self._on_disk or self.size < self._on_disk
+        self.shrunk = max(0, self.size - size)
+        self.size = self._on_disk = size
+        self._stamp = stamp
+        return has_more
+
+    def read(self, *, final: bool, due: bool) -> Piece | None:
+        """The next piece, or None where there is no whole line now.
+
+        final: a last line without a newline is whole too.   due: the last record has waited long enough.
+        Does a bounded amount of work, so that files can take turns. Raises NotReady, Rewritten, OSError.
+        """
+        self.holds = False
+        if self._long is not None:
+            return self._scan(self._long, final)
+        if not (self.position or self._is_ours):
+            self._check()
+        text = self._text()
+        if text is None:
+            return None
+        content = text.content
+        end = content.rfind(b"\n") + 1
+        if not (end or text.is_last or text.is_ended):
+            self._long, self._long_hole = LongLine(), text.hole
+            self._long.add(content.rstrip(b"\0"))
+            return None
+        if end or ((final or text.is_ended) and content):
+            hold = text.is_last and not (final or due)
+            whole = content[: end or len(content)]
+            limit, joining = line_limit(self._settings), self._settings.joining
+            piece = piece_of(whole, limit, joining, hold=hold, more=not text.is_last)
+            if piece is not None:
+                return self._taken(piece, text.hole)
+            self.holds = True
+        self._fruitless = self.size
+        return None
+
+    def close(self) -> None:
+        """Let the file go."""
+        os.close(self.fd)
+
+    def _check(self, *, is_longer: bool = False) -> None:
+        """Raises Rewritten unless it holds what was read. Of what has become longer the last bytes of that will do."""
+        tail, marks = self.tail, [] if is_longer and self.position else [self.prefix, self._beginning.mark]
+        is_same = self.content.read(len(tail), self.position - len(tail)) == tail
+        if not (is_same and all(each.ends_at(each.length, self.content) for each in marks)):
+            raise Rewritten(f"{self.path} was written anew")
+
+    def _is_room_filled(self) -> bool:
+        """Whether text stands where there were NULs: a file that is mapped into memory changes without another time."""
+        return self.size < self._on_disk and self.content.read(1, self.size) != b"\0"
+
+    def _bytes(self, count: int, offset: int) -> bytes:
+        """What stands there, within the limit. Raises NotReady."""
+        return self.content.read(max(0, min(count, self._limit() - offset)), offset, at_once=False)
+
+    def _take(self, count: int) -> bytes:
+        """The next bytes, if those before them are still what they were."""
+        if self._proof is not None:
+            before = self._bytes(self._proof.length, self.position - self._proof.length)
+            if Mark.of(before) != self._proof:
+                raise Rewritten(f"{self.path} holds something else before {self.position}")
+            self._proof, self.tail = None, before[-TAIL:]
+        content = self._bytes(len(self.tail) + count, self.position - len(self.tail))
+        if not content.startswith(self.tail):
+            raise Rewritten(f"{self.path} was rewritten before {self.position}")
+        return content[len(self.tail) :]
+
+    def _text(self) -> _Text | None:
+        """What stands between holes; None where a hole goes on, or room."""
+        content = self._take(WINDOW)
+        if self._is_ours or 0 not in content or not isinstance(self.content, Plain):
+            return _Text(content, is_last=len(content) < WINDOW)
+        hole = 0
+        if nuls(content) >= min(len(HOLE), len(content)):
+            hole = self._end_of_hole(0)
+            if not hole:
+                return None
+            content = self._bytes(WINDOW, self.position + hole)
+        is_last = len(content) < WINDOW
+        end = content.find(HOLE)
+        if end < 0:
+            text = content.rstrip(b"\0") if is_last else content
+            if len(text) < len(content):
+                self.size = self.position + hole + len(text)
+            return _Text(text, hole, is_last)
+        whole = content.rfind(b"\n", 0, end) + 1
+        if whole:
+            return _Text(content[:whole], hole)
+        if self._end_of_hole(hole + end):
+            return _Text(content[:end], hole, is_ended=True)
+        return _Text(content[:end], hole, is_last=True) if self.size == self.position + hole + end else None
+
+    def _end_of_hole(self, begin: int) -> int:
+        """Where text goes on behind NULs that begin there; 0 if it does not, or not within what a turn looks at."""
+        if self._behind_hole > self.position + begin:
+            return self._behind_hole - self.position
+        at = max(begin, self._hole)
+        try:
+            at = max(at, os.lseek(self.fd, self.position + at, os.SEEK_DATA) - self.position)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # no more data
+                self._hole, self.size = 0, self.position + begin
+                return 0
+        content = self._bytes(_SCAN, self.position + at)
+        at += nuls(content)
+        if nuls(content) < len(content):
+            self._hole, self._behind_hole = 0, self.position + at
+            return at
+        self._hole = at
+        if len(content) < _SCAN:
+            self._hole, self.size = 0, self.position + begin
+        return 0
+
+    def _scan(self, line: LongLine, final: bool) -> Piece | None:
+        """A further look for the end of a long line."""
+        hole = self._long_hole
+        content = self._bytes(_SCAN, self.position + hole + line.length)
+        text = content.partition(HOLE)[0].rstrip(b"\0")
+        line.add(text)
+        if not line.ended and len(content) == _SCAN and text and HOLE not in content:
+            return None
+        is_at_hole = not line.ended and len(text) < len(content) and self._end_of_hole(hole + line.length) > 0
+        if self._hole:
+            return None
+        if not (line.ended or is_at_hole or final):
+            self._fruitless = self.size
+            return None
+        self._long = None
+        kept = line.kept(line_limit(self._settings))
+        data = self._bytes(kept, self.position + hole) if hole else self._take(kept)
+        if len(data) < kept:
+            raise Rewritten(f"{self.path} was truncated after {self.position}")
+        return self._taken(line.piece(data), hole)
+
+    def _taken(self, piece: Piece, hole: int) -> Piece:
+        """Go behind a piece, and behind the hole in front of it."""
+        to = self.position + hole + piece.length
+        if piece.cut or hole:
+            tail = self.before(to)
+        else:
+            tail = (self.tail + piece.data[-TAIL:])[-TAIL:]
+            self._beginning.add(self.position, piece.data)
+        self.go_to(to, tail)
+        return replace(piece, length=piece.length + hole, hole=hole) if hole else piece

@@ -1,0 +1,73 @@
+"""A source that is read once more, beside whoever follows it: by a descriptor of its own, and no position moves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+
+from shippers.files.checkpoint import Checkpoint
+from shippers.files.content import Rewritten, content_of
+from shippers.files.descriptors import open_file
+from shippers.files.fingerprint import shown
+from shippers.files.reader import Reader
+from shippers.input import Input
+from shippers.inputs.containers import container_of
+from shippers.lines import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A source that may be read once more. paths: where it may stand."""
+
+    saved: Checkpoint
+    settings: Input
+    paths: tuple[str, ...]
+    is_ours: bool = False
+
+
+class Reread:
+    """An open file that is the source. Its calls block on the disk."""
+
+    def __init__(self, fd: int, path: str, sought: Sought) -> None:
+        settings, saved = sought.settings, sought.saved
+        joining = settings.joining
+        self._end = 0
+        self._reader = Reader(fd, path, settings, lambda: self._end, is_ours=sought.is_ours)
+        container = container_of(path, joining.wrapping) if joining and joining.wrapping else None
+        self._window = Window(saved.source, saved.start, 0, 0, b"", container=container)
+        self.path = shown(path)
+        self.settings = settings
+        self.source = saved.source
+
+    def window(self, start: int, end: int) -> Window | None:
+        """The first window of `[start, end)`; None if it cannot be read."""
+        self._end = end
+        try:
+            self._reader.go_to(start)
+            self._reader.look()
+            while (piece := self._reader.read(final=True, due=True)) is None:
+                if self._reader.exhausted:
+                    return None
+        except (OSError, Rewritten):
+            return None
+        return replace(
+            self._window, from_=start, to=self._reader.position, data=piece.data, cut=piece.cut, hole=piece.hole
+        )
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._reader.close()
+
+
+def find(sought: Sought) -> Reread | None:
+    """Open what holds a source; None if nothing does any more. Blocks on the disk."""
+    for path in sought.paths:
+        with contextlib.suppress(OSError, Rewritten), contextlib.ExitStack() as opened:
+            fd = open_file(path)
+            opened.callback(os.close, fd)
+            if sought.is_ours or sought.saved.recognises(content_of(fd, path)):
+                found = Reread(fd, path, sought)
+                opened.pop_all()
+                return found
+    return None
