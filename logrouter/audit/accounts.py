@@ -80,6 +80,13 @@ def of_held(destination: str, source: str, its: Held, *, came_late: bool) -> Ite
         yield Finding(ALTERED, its.unknown, f"{name}: records at {its.first_unknown} were never decided")
 
 
+def of_chain(destination: str, source: str, previous: str, behind: int) -> Iterator[Finding]:
+    """Whether the generations of a log stand in their order."""
+    if behind:
+        text = f"{destination}: source {source}: {behind} records of {previous}, which came before it, stand behind it"
+        yield Finding(DISORDERED, behind, text)
+
+
 def of_counted(destination: str, source: str, counted: int, found: int) -> Iterator[Finding]:
     """Totals that agree may hide one record too few here and one too many there."""
     if counted > found:

@@ -16,7 +16,7 @@ from logrouter.audit.books import Books, Sourced
 from logrouter.audit.contents import Contents
 from logrouter.audit.findings import Finding, Findings
 from logrouter.audit.queues import Queued
-from logrouter.audit.runs import Held, held
+from logrouter.audit.runs import Held, held, overtaken
 from logrouter.destinations.email.pacing import gathered
 from logrouter.extents import Extents
 from logrouter.ledger.entry import DECIDED
@@ -159,6 +159,10 @@ class Audit:
                 found = Held(found.records, found.twice, found.first_twice, found.disordered)
                 late = found.disordered
             self._add(accounts.of_held(name, its.source, found, came_late=bool(late)))
+            previous, reached, late_before = its.previous
+            if previous and not (late or late_before):
+                behind = overtaken(runs, self._books.runs_of(previous, name), reached)
+                self._add(accounts.of_chain(name, its.source, previous, behind))
 
     @property
     def _remembered(self) -> str:

@@ -36,6 +36,7 @@ class Sourced:
 
     stated_at, reporter: of its statement.   service, host: of some of its records.
     counted: records that were decided, of those that are meant, by destination.   runs: what archives hold, by name.
+    previous: the source before it in its log, up to where that had been read, and how many windows of it came late.
     """
 
     source: str
@@ -46,6 +47,7 @@ class Sourced:
     host: str = ""
     counted: Mapping[str, int] = field(default_factory=dict)
     runs: Mapping[str, Sequence[Run]] = field(default_factory=dict)
+    previous: tuple[str, int, int] = ("", 0, 0)
 
 
 class Books:
@@ -55,7 +57,7 @@ class Books:
         self._scratch = scratch
         self.snapshot = snapshot_
         self.findings = Findings(scratch)
-        scratch.execute("CREATE TABLE runs (source, destination, path, records, first, last, stop, day, packed)")
+        scratch.execute("CREATE TABLE runs (source, destination, path, begun, records, first, last, stop, day, packed)")
         self._runs: list[tuple[Any, ...]] = []
 
     def files(self, destination: str) -> Iterator[FileState]:
@@ -72,8 +74,20 @@ class Books:
         if len(self._runs) >= _BATCH:
             self._write_runs()
 
+    def previous(self, source: str) -> str:
+        """The source before another in its log, '' for none."""
+        row = self._scratch.execute("SELECT previous FROM chains WHERE source = ?", (source,)).fetchone()
+        return row[0] if row else ""
+
+    def runs_of(self, source: str, destination: str) -> list[Run]:
+        """What an archive holds of a source."""
+        rows = self._scratch.execute(
+            "SELECT * FROM runs WHERE source = ? AND destination = ? ORDER BY rowid", (source, destination)
+        )
+        return [Run(*row[2:]) for row in rows]
+
     def _write_runs(self) -> None:
-        self._scratch.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._runs)
+        self._scratch.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._runs)
         self._runs.clear()
 
     def sources(self) -> Iterator[Sourced]:
@@ -83,12 +97,15 @@ class Books:
         counted = self._by_source("counted")
         ranges = self._by_source("ranges")
         runs = self._by_source("runs")
+        chains = self._by_source("chains")
+        self._scratch.execute("CREATE INDEX runs_by_source ON runs (source)")
         for (source,) in self._scratch.execute(
             "SELECT source FROM chosen UNION SELECT source FROM runs ORDER BY source"
         ):
             its = counted.of(source)
             service, host = its[0][3:] if its else ("", "")
             row = next(iter(standings.of(source)), None)
+            chain = next(iter(chains.of(source)), ("", "", 0, 0))
             yield Sourced(
                 source=source,
                 standing=_standing(row, ranges.of(source)) if row else None,
@@ -101,6 +118,7 @@ class Books:
                     destination: [Run(*each[2:]) for each in those]
                     for destination, those in groupby(runs.of(source), key=itemgetter(1))
                 },
+                previous=(chain[1], chain[2], chain[3]),
             )
 
     def _by_source(self, table: str) -> _BySource:

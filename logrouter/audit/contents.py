@@ -79,6 +79,7 @@ class Reading:
     """Reads all files of a destination that the ledger knew.
 
     now: what became of a file since.   keep: takes each run with its source.
+    previous: the source before another in its log, '' for none.
     """
 
     def __init__(
@@ -88,15 +89,18 @@ class Reading:
         findings: Findings,
         now: Callable[[FileState], FileState | None],
         keep: Callable[[str, Run], None],
+        *,
+        previous: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._directory = directory
         self._selection = selection
         self._findings = findings
         self._now = now
         self._keep = keep
+        self._previous = previous
         self._running: dict[str, Running] = {}
         self._in_hand = 0
-        self._path = 0
+        self._path = self._begun = 0
 
     def read(self, destination: str, files: Iterable[FileState], *, is_text: bool) -> Contents:
         """What these hold; segments of a path are to come one after the other."""
@@ -166,15 +170,22 @@ class Reading:
     def _extend(self, source: str, starts: Sequence[int], stops: Sequence[int], day: str) -> None:
         running = self._running.get(source)
         if running is not None and starts[0] < running.stop:
-            self._keep(source, self._running.pop(source).run())
+            self._end(source)
             running = None
         if running is None:
-            running = self._running[source] = Running(self._path, starts[0])
+            self._end(self._previous(source))  # what of it stands behind this is told apart
+            running = self._running[source] = Running(self._path, self._begun, starts[0])
+            self._begun += 1
             self._in_hand += _EACH
         running.extend(starts, stops, day)
         self._in_hand += len(starts)
         if self._in_hand > _MOST:
             self._let_go()
+
+    def _end(self, source: str) -> None:
+        running = self._running.pop(source, None)
+        if running is not None:
+            self._keep(source, running.run())
 
     def _let_go(self) -> None:
         for source, running in self._running.items():

@@ -24,12 +24,13 @@ _LEVEL = 1
 class Run(NamedTuple):
     """Records of a source, each behind the one before.
 
-    path: the number of the path that they stand in.   first, last: where the first and the last begin.
-    stop: where the last ends.   day: the latest under which one is filed.
-    packed: the gap before each, and its length.
+    path: the number of the path that they stand in.   begun: how many runs of the archive had begun before it.
+    first, last: where the first and the last begin.   stop: where the last ends.   day: the latest under which one is
+    filed.   packed: the gap before each, and its length.
     """
 
     path: int
+    begun: int
     records: int
     first: int
     last: int
@@ -48,10 +49,11 @@ class Run(NamedTuple):
 class Running:
     """A run that goes on. day: the latest."""
 
-    __slots__ = ("_steps", "day", "first", "last", "path", "stop")
+    __slots__ = ("_steps", "begun", "day", "first", "last", "path", "stop")
 
-    def __init__(self, path: int, first: int) -> None:
+    def __init__(self, path: int, begun: int, first: int) -> None:
         self.path = path
+        self.begun = begun
         self.first = self.stop = self.last = first
         self.day = ""
         self._steps = array(_CODE)
@@ -68,7 +70,7 @@ class Running:
     def run(self) -> Run:
         """As it is now."""
         packed = zlib.compress(self._steps.tobytes(), _LEVEL)
-        return Run(self.path, len(self), self.first, self.last, self.stop, self.day, packed)
+        return Run(self.path, self.begun, len(self), self.first, self.last, self.stop, self.day, packed)
 
 
 def are_behind(starts: Sequence[int], stops: Sequence[int]) -> bool:
@@ -116,6 +118,15 @@ def held(runs: Sequence[Run], decided: Extents) -> Held:
         unknown=unknown,
         first_unknown=first_unknown,
     )
+
+
+def overtaken(runs: Iterable[Run], before: Iterable[Run], reached: int) -> int:
+    """How many records of the generation before, up to where that had been read, stand behind these in their path."""
+    begun: dict[int, int] = {}
+    for run in runs:
+        begun[run.path] = min(begun.get(run.path, run.begun), run.begun)
+    behind = (run for run in before if run.first < reached and run.begun > begun.get(run.path, run.begun))
+    return sum(start < reached for run in behind for start, _ in run.places())
 
 
 def _overlapping(runs: Iterable[Run]) -> Iterator[list[Run]]:

@@ -82,7 +82,8 @@ def _audit(
         for name, model in config.destinations.items():
             if isinstance(model, ArchiveModel):
                 directory = Path(model.dir) if model.dir else options.archive_directory(place.state)
-                reading = Reading(directory, selection, opened.findings, now.file, partial(opened.add_run, name))
+                keep = partial(opened.add_run, name)
+                reading = Reading(directory, selection, opened.findings, now.file, keep, previous=opened.previous)
                 archives.append(reading.read(name, opened.files(name), is_text=model.format == "text"))
         names = sorted({*config.destinations, *opened.snapshot.destinations})
         models = config.destinations.items()

@@ -88,6 +88,7 @@ class Entry:
     """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen.
 
     shared: the sources of windows of which other instances take some parts.
+    chains: of sources, the one before in their log, and up to where that was read when they began.
     seen: ids of messages that come in no windows, and the Unix time.   notes: what a destination must not forget.
     outgoing: notifications made of what it has forgotten with this entry, b"" once the broker has them.
     statements: what processes said of themselves.   aside: what is added to the files of destinations set aside.
@@ -99,6 +100,7 @@ class Entry:
     repeated: dict[tuple[str, str], int] = field(default_factory=dict)
     late: dict[tuple[str, str], int] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
+    chains: dict[str, tuple[str, int]] = field(default_factory=dict)
     counts: dict[Counted, int] = field(default_factory=dict)
     files: list[FileState] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)

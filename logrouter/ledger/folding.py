@@ -146,6 +146,8 @@ def _fold_source(cursor: sqlite3.Cursor, source: str, today: int) -> None:
 
 def _drop_source(cursor: sqlite3.Cursor, stage: str, source: str, repeated: int, late: int) -> None:
     cursor.execute("DELETE FROM sources WHERE stage = ? AND source = ?", (stage, source))
+    if stage == INGRESS:
+        cursor.execute("DELETE FROM chains WHERE source = ?", (source,))
     if stage == INGRESS and repeated:
         tally(cursor, "repeated", repeated)
     if stage == INGRESS and late:

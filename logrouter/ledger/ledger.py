@@ -145,6 +145,10 @@ class Ledger:
         """What is decided of a source at a stage; empty for one never met."""
         return ranges.read(self._reader.cursor(), stage, source)
 
+    def is_followed(self, source: str) -> bool:
+        """Whether something of the generation after this one is decided already."""
+        return self._reader.execute("SELECT 1 FROM chains WHERE previous = ?", (source,)).fetchone() is not None
+
     def extents_of_lives(self, source: str) -> Extents:
         """What is decided of a source in any life of its state directory; `source` as its shipper knows it."""
         return ranges.read_lives(self._reader.cursor(), source)
@@ -249,6 +253,9 @@ def _write_sources(cursor: sqlite3.Cursor, entry: Entry, today: int) -> None:
     cursor.executemany(
         "INSERT INTO sources (stage, source, shared) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET shared = 1",
         [(INGRESS, source) for source in entry.shared],
+    )
+    cursor.executemany(
+        "INSERT OR IGNORE INTO chains VALUES (?, ?, ?)", [(source, *after) for source, after in entry.chains.items()]
     )
 
 

@@ -9,6 +9,7 @@ ranges      what is decided of a source at a stage, a row each, and the day (sin
 sources     what else there is to say of a source, if anything: repeats, late windows, records counted in `totals`
             before it came again (folded), whether other instances have parts of it (shared), and up to where an
             operator dismissed what is missing, on which day
+chains      the source before another in its log, and up to where it had been read when that one began
 counts      records by source, destination and day
 stated      what shippers say of their sources; `statements` what processes say of themselves
 files       archive files; notes, outgoing, aside, seen: what destinations and the router itself must not forget
@@ -96,6 +97,10 @@ CREATE TABLE born (at REAL NOT NULL);
 INSERT INTO born SELECT CASE WHEN EXISTS (SELECT 1 FROM ranges) THEN 0 ELSE strftime('%s', 'now') END;
 CREATE INDEX files_by_day ON files (destination, state, day);
 DROP INDEX files_by_state;
+""",
+    """
+CREATE TABLE chains (source TEXT PRIMARY KEY, previous TEXT NOT NULL, reached INT NOT NULL) WITHOUT ROWID;
+CREATE INDEX chains_by_previous ON chains (previous);
 """,
 )
 """What makes a ledger of each version from the one before."""

@@ -57,6 +57,17 @@ INSERT INTO ranges SELECT chosen.source, start, stop FROM chosen
     ORDER BY chosen.source, start
 """,
     """
+CREATE TABLE chains AS SELECT chosen.source, previous, reached,
+    coalesce(sources.late, 0) + coalesce(folded.late, 0) AS late FROM chosen
+    CROSS JOIN ledger.chains ON chains.source = chosen.source
+    LEFT JOIN ledger.sources ON sources.stage = '{ingress}' AND sources.source = previous
+    LEFT JOIN ledger.folded ON folded.source = folded_key(previous)
+    ORDER BY chosen.source
+""",
+    """
+CREATE UNIQUE INDEX chains_by_source ON chains (source)
+""",
+    """
 CREATE TABLE past AS SELECT chosen.source, start, stop, records, late FROM chosen
     CROSS JOIN ledger.folded ON folded.source = folded_key(chosen.source)
     WHERE chosen.source NOT IN (SELECT source FROM main.ranges)

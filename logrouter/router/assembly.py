@@ -47,7 +47,7 @@ class Release(Generic[Token]):
     late, hole: released behind or before something that was missing.
     failed: slices of which nobody can tell what is new, each with what went wrong.
     short: the ranges that it claims and has no records for.   shared: other instances take some of its parts.
-    again: it was asked for.
+    again: it was asked for.   after: what its source comes after, as its first window says.
     """
 
     source: str
@@ -61,6 +61,7 @@ class Release(Generic[Token]):
     short: tuple[tuple[int, int], ...] = ()
     shared: bool = False
     again: bool = False
+    after: tuple[str, int] | None = None
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class _Held(Generic[Token]):
     """A window as far as it has come. `slices` has None for a part that was set aside as broken.
 
     missing: the parts that are to come to this instance and have not.   shared: others take some of its parts.
-    size: bytes of its bodies.   again: it was asked for.
+    size: bytes of its bodies.   again: it was asked for.   after: see Part.
     """
 
     from_: int
@@ -79,6 +80,7 @@ class _Held(Generic[Token]):
     shared: bool
     size: int = 0
     again: bool = False
+    after: tuple[str, int] | None = None
     laid_aside: list[tuple[int, int]] = field(default_factory=list)
     slices: dict[int, Slice | None] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
@@ -125,6 +127,7 @@ class Assembly(Generic[Token]):
         self._bytes_limit = bytes_limit
         self._chains: dict[str, _Chain[Token]] = {}
         self._waiting: dict[str, _Chain[Token]] = {}
+        self._following: dict[str, str] = {}
         self._forget_at = 0.0
         self.held = self.held_bytes = 0
 
@@ -157,6 +160,7 @@ class Assembly(Generic[Token]):
             held.size += len(part.body)
             self.held_bytes += len(part.body)
         held.again |= part.again
+        held.after = held.after or part.after
         held.laid_aside += laid_aside
         held.tokens.append(token)
         self.held += 1
@@ -190,6 +194,8 @@ class Assembly(Generic[Token]):
 
     def gaps(self, before: float) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         """What has held a source up since before that time: ranges that did not come, and windows without a part."""
+        for source, reached in [each.after for each in self._behind() if each.since <= before and each.after]:
+            yield source, self.decided(source).missing(self.decided(source).start, reached)
         for chain in self._waiting.values():
             waiting = [held for held in chain.held.values() if held.since <= before]
             if not waiting:
@@ -216,15 +222,36 @@ class Assembly(Generic[Token]):
             self._waiting[chain.source] = chain
         else:
             self._waiting.pop(chain.source, None)
+        following = self._waiting.get(self._following.get(chain.source, ""))
+        if released and following is not None and following is not chain:
+            released += self._advance(following)
         return released
 
     def _due(self, chain: _Chain[Token]) -> _Held[Token] | None:
         for held in sorted(chain.held.values(), key=_order) if len(chain.held) > 1 else chain.held.values():
             if chain.decided.covers(held.from_, held.to):
                 return held
-            if held.from_ <= chain.next and self._is_complete(chain, held):
+            if held.from_ <= chain.next and self._is_complete(chain, held) and self._may_follow(chain, held):
                 return held
         return None
+
+    def _may_follow(self, chain: _Chain[Token], held: _Held[Token]) -> bool:
+        """Whether the generation before this one is decided as far as it was read before; or none of it ever came."""
+        if held.after is None or chain.decided:
+            return True
+        source, reached = held.after
+        before = self.decided(source)
+        if not before or not before.missing(before.start, reached):
+            self._following.pop(source, None)
+            return True
+        self._following[source] = chain.source
+        return False
+
+    def _behind(self) -> Iterator[_Held[Token]]:
+        """The windows that wait for the generation before theirs."""
+        for source in self._following.values():
+            chain = self._waiting.get(source)
+            yield from (held for held in chain.held.values() if held.after) if chain else ()
 
     def _is_complete(self, chain: _Chain[Token], held: _Held[Token]) -> bool:
         if not held.missing:
@@ -242,6 +269,8 @@ class Assembly(Generic[Token]):
 
     def _release(self, chain: _Chain[Token], held: _Held[Token], *, hole: bool) -> Release[Token]:
         del chain.held[held.from_, held.to, held.keys]
+        if held.after is not None:
+            self._following.pop(held.after[0], None)
         self.held -= len(held.tokens)
         self.held_bytes -= held.size
         missing = tuple(chain.decided.missing(held.from_, held.to))
@@ -269,6 +298,7 @@ class Assembly(Generic[Token]):
             short,
             held.shared,
             held.again,
+            held.after,
         )
 
 

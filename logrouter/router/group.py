@@ -48,6 +48,8 @@ class Group:
             self.entry.repeated[source] = self.entry.repeated.get(source, 0) + release.repeated
         if release.late or release.hole:
             self.entry.late[source] = self.entry.late.get(source, 0) + 1
+        if release.after is not None:
+            self.entry.chains[release.source] = release.after
         if release.shared:
             self.entry.shared.add(release.source)
         if release.short:

@@ -58,7 +58,8 @@ class Ownership:
             self._forks.add(branch)
             events.STATE_FORKED.happened(host=part.host, session=branch)
         name = of_branch(part.source, branch)
-        return part if part.again and self._is_inherited(part, name) else _renamed(part, name)
+        after = (of_branch(part.after[0], branch), part.after[1]) if part.after else None
+        return part if part.again and self._is_inherited(part, name) else _renamed(replace(part, after=after), name)
 
     def _is_inherited(self, part: Part, name: str) -> bool:
         """Whether it is of what was shipped before the lives parted: whichever of them reads it, it is the same."""

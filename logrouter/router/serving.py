@@ -216,7 +216,9 @@ class Serving:
         self._group.add_foreign(from_foreign(message, self._routing.read_severity, now), delivery, self._routing.decide)
 
     def _put(self, releases: Sequence[Release[Delivery]]) -> None:
-        for release in releases:
+        for each in releases:
+            is_overtaken = each.again and not each.late and self._routing.ledger.is_followed(each.source)
+            release = replace(each, late=True) if is_overtaken else each
             self._retransmission.came(release.source)
             if release.repeated:
                 metrics.SUPPRESSED.inc(release.repeated)

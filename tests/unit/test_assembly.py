@@ -137,6 +137,51 @@ def test_the_oldest_gap_is_given_up_when_too_much_is_held() -> None:
     assert (release.source, release.hole) == ("src", True)
 
 
+def following(from_: int, to: int, reached: int) -> list[Part]:
+    """A window of the generation after `src`, of which so many lines had been read."""
+    return [replace(part, after=("src", 10 * reached)) for part in window(from_, to, source="next")]
+
+
+def test_a_generation_waits_for_the_one_before_it() -> None:
+    target = assembly()
+    assert lines(feed(target, window(0, 2))) == [0, 1]
+    assert feed(target, following(0, 3, reached=4)) == []
+    assert feed(target, window(0, 1, source="other")) != []
+    assert feed(target, window(3, 4)) == []
+    assert [(release.source, release.late) for release in feed(target, window(2, 3))] == [
+        ("src", False),
+        ("src", False),
+        ("next", False),
+    ]
+    assert [release.source for release in feed(target, [*window(4, 5, source="next"), *window(3, 4, source="next")])]
+    assert lines(feed(target, window(4, 5))) == [4]  # of a writer that went on with the renamed file
+
+
+def test_a_generation_waits_no_longer_than_the_hold_for_the_one_before() -> None:
+    target = assembly()
+    feed(target, window(0, 2))
+    feed(target, following(0, 3, reached=4), now=1.0)
+    assert target.expire(60.9) == []
+    (release,) = target.expire(61.0)
+    assert (release.source, release.hole, lines([release])) == ("next", True, [0, 1, 2])
+
+
+def test_what_a_generation_waits_for_is_asked_for() -> None:
+    target = assembly()
+    feed(target, window(0, 2))
+    feed(target, following(0, 3, reached=4))
+    assert [(source, ranges) for source, ranges in target.gaps(0.0) if ranges] == [("src", [(20, 40)])]
+
+
+def test_a_generation_waits_for_none_that_never_came() -> None:
+    assert lines(feed(assembly(), following(0, 3, reached=4))) == [0, 1, 2]
+
+
+def test_a_generation_that_was_begun_before_waits_for_nothing() -> None:
+    target = assembly(known=[(0, 10)])
+    assert lines(feed(target, following(1, 3, reached=4))) == [1, 2]
+
+
 def test_a_part_that_was_set_aside_does_not_hold_the_rest() -> None:
     first, second = window(0, 4, keys=2)
     target = assembly()

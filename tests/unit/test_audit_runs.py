@@ -28,7 +28,7 @@ def runs(given_: list[Record]) -> list[Run]:
         if running is not None and (path != running.path or start < running.stop):
             made.append(running.run())
             running = None
-        running = running or Running(path, start)
+        running = running or Running(path, len(made), start)
         running.extend([start], [stop], "2026-11-22")
     return [*made, running.run()] if running else made
 
@@ -73,13 +73,13 @@ def test_places_are_had_back(drawn: list[tuple[int, int]]) -> None:
     if not starts:
         return
     assert are_behind(starts, stops)
-    running = Running(1, starts[0])
+    running = Running(1, 7, starts[0])
     running.extend(starts[:1], stops[:1], "b")
     if starts[1:]:
         running.extend(starts[1:], stops[1:], "a")
     run = running.run()
     assert list(run.places()) == list(zip(starts, stops, strict=True))
-    assert run[:6] == (1, len(starts), starts[0], starts[-1], stops[-1], "b")
+    assert run[:7] == (1, 7, len(starts), starts[0], starts[-1], stops[-1], "b")
 
 
 def test_a_window_that_is_there_twice_is_counted_record_by_record() -> None:
@@ -90,5 +90,5 @@ def test_a_window_that_is_there_twice_is_counted_record_by_record() -> None:
 
 
 def test_long_runs_that_are_known_are_not_unpacked() -> None:
-    far = Run(1, 10**9, 0, 1 << 40, (1 << 40) + 10, "2026-11-22", b"no zlib at all")
+    far = Run(1, 0, 10**9, 0, 1 << 40, (1 << 40) + 10, "2026-11-22", b"no zlib at all")
     assert held([far], Extents([(0, 1 << 41)])) == Held(records=10**9)
