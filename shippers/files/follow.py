@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from functools import partial
 from typing import TypeVar
 
@@ -69,7 +70,7 @@ class Files:
         self._origins = {glob: Origin(settings, glob) for settings in reversed(inputs) for glob in settings.globs}
         self._grace = grace
         self._stalled = self._unsure = frozenset[str]()  # globs: open files there, and paths there, are left alone
-        self._registry = Registry(saved.files, saved.finished)
+        self._registry = Registry(saved.files, [*saved.finished, *_empty(saved.empty, self._origins)])
         self.followed: dict[str, set[str]] = {}
         for each in self._registry:
             self.followed.setdefault(each.glob, set()).add(each.live)
@@ -197,7 +198,7 @@ class Files:
 
     def state(self) -> State:
         """What is to be saved."""
-        files = [*(_saved(each) for each in self if each.source), *self._registry.unfinished()]
+        files = [*(_saved(each) for each in self if each.segment is None or each.source), *self._registry.unfinished()]
         return State(files, sorted(self._logs.looked_before), finished=self._registry.finished)
 
     def standings(self) -> list[SourceStatement]:
@@ -317,9 +318,21 @@ def _rested(generation: Generation, *, done: bool) -> Checkpoint:
 
 
 def _saved(generation: Generation) -> Checkpoint:
-    """What is saved of it. A deleted file that was read to its end is not missed, and is known if a copy is found."""
-    is_done = generation.reader.unlinked and generation.settled
+    """What is saved of it.
+
+    A deleted file that was read to its end is not missed, and is known if a copy is found. An empty one tells which log
+    it was the live file of.
+    """
+    is_done = not generation.source or (generation.reader.unlinked and generation.settled)
     return _rested(generation, done=True) if is_done else generation.checkpoint
+
+
+def _empty(files: Mapping[str, int], globs: Iterable[str]) -> Iterator[Checkpoint]:
+    """Files without content, as an older version saved them: the inode of each path."""
+    for path, inode in files.items():
+        glob = next((each for each in globs if fnmatch(path, each)), None)
+        if glob is not None:
+            yield Checkpoint("", path, 0, inode, 0, 0, glob=glob, done=True, size=0)
 
 
 def _leads_to(generation: Generation) -> bool:

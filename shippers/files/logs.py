@@ -214,7 +214,8 @@ class Logs:
             return True
         resting = self.registry.resting(file)
         if resting is not None:
-            return resting.done or (wanted.is_matched and not is_roomy)
+            is_done = resting.done and bool(resting.size)
+            return is_done or (wanted.is_matched and not is_roomy)
         return not wanted.is_matched and is_excluded(uncompressed(file.path), wanted.origin.settings)
 
     def _is_copy(self, file: Sibling, live: str) -> bool:
@@ -357,6 +358,9 @@ class Logs:
             self._fail(wanted, error)
             reader.close()
             return
+        for each in self.registry.at(wanted.inode, wanted.path) if saved is None else ():
+            if not each.prefix.length:
+                self.registry.take(each)  # it was empty
         if saved is not None:
             self.registry.take(saved)
             generation.left_at = now if saved.path != wanted.path else None

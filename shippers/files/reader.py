@@ -103,7 +103,8 @@ class Reader:
 
     def mark(self, length: int) -> Mark:
         """Of the first bytes, as many as there are before room."""
-        return Mark.of(self.content.read(min(length, self._limit()), 0).rstrip(b"\0"))
+        content = self.content.read(min(length, self._limit()), 0)
+        return Mark.of(content.rstrip(b"\0") or content)
 
     def has_text(self) -> bool:
         """Whether there is anything but room; a long hole in front is looked through in several turns."""

@@ -43,6 +43,8 @@ class Registry:
 
     def keep(self, saved: Checkpoint) -> None:
         """Know it from now on."""
+        if saved in self:
+            return
         self._by_inode.setdefault(saved.inode, []).append(saved)
         self._by_log.setdefault(saved.live, {})[saved] = None
         if saved.done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import mmap
 import os
@@ -160,6 +161,26 @@ def test_a_small_or_empty_file_that_grew_was_rotated_and_compressed(tmp_path: Pa
     add(reader.log, B)
     assert finish(reader) == lines(0, 500) + B
     assert FILE_GONE.count() == gone
+
+
+@pytest.mark.parametrize("is_upgraded", [False, True])
+def test_an_empty_file_that_grew_and_was_renamed_while_it_was_down(tmp_path: Path, is_upgraded: bool) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, b"")
+    for _ in range(3):
+        reader.turn()
+        reader.stop()
+        reader.start()
+    reader.stop()
+    (empty,) = (*reader.checkpoints.state.files, *reader.checkpoints.state.finished)
+    if is_upgraded:
+        state = {"files": [], "globs": [f"{reader.logs}/*.log"], "machine": "machine", "reporter": "r", "version": 1}
+        empty_before = {"empty": {str(reader.log): empty.inode}}
+        (reader.state / "finished.json").unlink(missing_ok=True)
+        (reader.state / "positions.json").write_text(json.dumps(state | empty_before))
+    add(reader.log, A)
+    reader.log.rename(f"{reader.log}.1")
+    assert finish(reader) == A
 
 
 def test_what_piles_up_while_no_router_is_there_comes_oldest_first(tmp_path: Path) -> None:
