@@ -265,6 +265,9 @@ class Logs:
                 if isinstance(answer, OSError):
                     raise answer
                 if answer is not None and inode not in self.by_inode:
+                    if self._is_another(answer, inode):
+                        self._standing.changed.add(wanted.live)
+                        continue
                     reader = Reader(answer, wanted.path, wanted.origin.settings)
                     del opened[inode]
                     self._failing.discard(inode)
@@ -272,6 +275,12 @@ class Logs:
             except OSError as error:
                 self._fail(wanted, error)
         return arrived
+
+    def _is_another(self, fd: int, inode: Inode) -> bool:
+        """Whether the path led to another file by then, which is open already or is to be opened itself."""
+        status = os.fstat(fd)
+        found = (status.st_dev, status.st_ino)
+        return found != inode and (found in self.by_inode or found in self._wanted)
 
     def _fail(self, wanted: Wanted, error: OSError) -> None:
         """It cannot be read; what came behind it does not wait for it."""

@@ -108,11 +108,9 @@ class Reader:
 
     def has_text(self) -> bool:
         """Whether there is anything but room; a long hole in front is looked through in several turns."""
-        if (
-            self._is_ours
-            or not isinstance(self.content, Plain)
-            or self.content.read(len(HOLE), self.position).strip(b"\0")
-        ):
+        if self.position or self._is_ours or not isinstance(self.content, Plain):
+            return True
+        if self.content.read(len(HOLE), 0).strip(b"\0"):
             return True
         return self._end_of_hole(0) > 0
 
