@@ -257,6 +257,7 @@ class Logs:
     def _arrived(self, opened: Opened) -> dict[str, list[_Arrived]]:
         """The files that were opened, by their logs."""
         arrived: dict[str, list[_Arrived]] = {}
+        met: set[Inode] = set()
         for inode, wanted in self._wanted.items():
             answer = opened.get(inode)
             if isinstance(answer, FileNotFoundError) or (isinstance(answer, OSError) and is_shortage(answer)):
@@ -265,9 +266,11 @@ class Logs:
                 if isinstance(answer, OSError):
                     raise answer
                 if answer is not None and inode not in self.by_inode:
-                    if self._is_another(answer, inode):
-                        self._standing.changed.add(wanted.live)
+                    found = _inode_of(answer)
+                    if found in met or (found != inode and (found in self.by_inode or found in self._wanted)):
+                        self._standing.changed.add(wanted.live)  # the path led to another file by then
                         continue
+                    met.add(found)
                     reader = Reader(answer, wanted.path, wanted.origin.settings)
                     del opened[inode]
                     self._failing.discard(inode)
@@ -275,12 +278,6 @@ class Logs:
             except OSError as error:
                 self._fail(wanted, error)
         return arrived
-
-    def _is_another(self, fd: int, inode: Inode) -> bool:
-        """Whether the path led to another file by then, which is open already or is to be opened itself."""
-        status = os.fstat(fd)
-        found = (status.st_dev, status.st_ino)
-        return found != inode and (found in self.by_inode or found in self._wanted)
 
     def _fail(self, wanted: Wanted, error: OSError) -> None:
         """It cannot be read; what came behind it does not wait for it."""
@@ -426,6 +423,11 @@ class Logs:
     def _is_none_of_it(self, wanted: Wanted, *, has_rotated: bool) -> bool:
         """Whether a rotated file was there before its log was followed, or perhaps belongs to another log."""
         return wanted.inode in self._there_before or (is_doubtful(wanted.path) and not has_rotated)
+
+
+def _inode_of(fd: int) -> Inode:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def _met_again(saved: Checkpoint, wanted: Wanted) -> Checkpoint:
