@@ -81,7 +81,7 @@ class Logs:
         self._logs: dict[str, Log] = {}
         self._of: dict[Generation, Log] = {}
         self._wanted: dict[Inode, Wanted] = {}
-        self._there_before: set[Inode] = set()
+        self._there_before: dict[Inode, bool] = {}  # and whether a glob led to it
         self._failing: set[Inode] = set()
         self._met: set[str] = set()
 
@@ -115,8 +115,9 @@ class Logs:
         """
         met = self._origins.keys() - discovery.late
         first_met = met - self.looked_before
-        self._there_before &= self._wanted.keys()
-        self._there_before |= {inode for inode, each in self._wanted.items() if each.origin.glob in first_met}
+        before = {inode: is_matched for inode, is_matched in self._there_before.items() if inode in self._wanted}
+        now_met = {inode: each.is_matched for inode, each in self._wanted.items() if each.origin.glob in first_met}
+        self._there_before = now_met | before
         self._see(discovery, now)
         arrived = self._arrived(opened)
         changed, self._standing.changed = sorted(self._standing.changed | arrived.keys()), set()
@@ -422,7 +423,8 @@ class Logs:
 
     def _is_none_of_it(self, wanted: Wanted, *, has_rotated: bool) -> bool:
         """Whether a rotated file was there before its log was followed, or perhaps belongs to another log."""
-        return wanted.inode in self._there_before or (is_doubtful(wanted.path) and not has_rotated)
+        was_rotated = self._there_before.get(wanted.inode) is False
+        return was_rotated or (is_doubtful(wanted.path) and not has_rotated)
 
 
 def _inode_of(fd: int) -> Inode:
