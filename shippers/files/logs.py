@@ -121,7 +121,10 @@ class Logs:
         self._see(discovery, now)
         arrived = self._arrived(opened)
         changed, self._standing.changed = sorted(self._standing.changed | arrived.keys()), set()
-        are_settled = [self._recognise(self._log(live), arrived.get(live, []), now) for live in changed]
+        waiting: dict[str, set[Inode]] = {live: set() for live in changed}
+        for each in self._waiting():
+            waiting.setdefault(each.live, set()).add(each.inode)
+        are_settled = [self._recognise(self._log(live), arrived.get(live, []), waiting[live], now) for live in changed]
         for live in changed:
             self._give_up(self._log(live), discovery.began)
         self._met |= met
@@ -267,12 +270,12 @@ class Logs:
                 if isinstance(answer, OSError):
                     raise answer
                 if answer is not None and inode not in self.by_inode:
-                    found = _inode_of(answer)
+                    reader = Reader(answer, wanted.path, wanted.origin.settings)
+                    found = reader.inode
                     if found in met or (found != inode and (found in self.by_inode or found in self._wanted)):
                         self._standing.changed.add(wanted.live)  # the path led to another file by then
                         continue
                     met.add(found)
-                    reader = Reader(answer, wanted.path, wanted.origin.settings)
                     del opened[inode]
                     self._failing.discard(inode)
                     arrived.setdefault(wanted.live, []).append(_Arrived(wanted, reader))
@@ -286,19 +289,18 @@ class Logs:
         self._standing.changed.add(wanted.live)
         self._notices.failed(wanted.path, error.strerror)
 
-    def _recognise(self, log: Log, arrived: list[_Arrived], now: float) -> bool:
+    def _recognise(self, log: Log, arrived: list[_Arrived], waiting: set[Inode], now: float) -> bool:
         """Find out what these files of a log are, and put its generations into their order.
 
-        False if some are to be opened once more before long.
+        waiting: those of its files that were not known before.   False if some are to be opened once more before long.
         """
         standing = self._standing.of(log.live)
         settled = [each for each in arrived if not self._is_fresh(each)]
         for each in arrived:
             if each not in settled:
                 each.reader.close()
-        opened = {each.wanted.inode for each in settled}
-        unknown = {each.inode for each in self._waiting() if each.live == log.live and each.inode not in opened}
-        recognition = Recognition(log.live, log.chain, self.registry, standing, unknown)
+        unopened = waiting - {each.wanted.inode for each in settled}
+        recognition = Recognition(log.live, log.chain, self.registry, standing, unopened)
         places = {inode: place for place, inode in enumerate(standing)}
         settled.sort(key=lambda each: (is_compressed(each.wanted.path), places.get(each.wanted.inode, len(places))))
         has_rotated = self._has_rotated(log, standing)
@@ -317,11 +319,12 @@ class Logs:
             elif not self._take(log, each, recognition.by_content(*each.what), now):  # it may hold one begun just now
                 self._begin(log, each, now)
                 del self._wanted[wanted.inode]
-        unknown = {each.inode for each in self._waiting() if each.live == log.live}
         for generation in log.chain:
             if not generation.matched and generation.inode in standing:
                 generation.path = standing[generation.inode].path
+        unknown = (waiting & self._wanted.keys()) - self._failing
         log.arrange(list(standing.values()), unknown & standing.keys())
+        self.registry.looked_through(log.live, standing)
         return len(settled) == len(arrived)
 
     def _take(self, log: Log, arrived: _Arrived, found: Recognised | None, now: float) -> bool:
@@ -425,11 +428,6 @@ class Logs:
         """Whether a rotated file was there before its log was followed, or perhaps belongs to another log."""
         was_rotated = self._there_before.get(wanted.inode) is False
         return was_rotated or (is_doubtful(wanted.path) and not has_rotated)
-
-
-def _inode_of(fd: int) -> Inode:
-    status = os.fstat(fd)
-    return status.st_dev, status.st_ino
 
 
 def _met_again(saved: Checkpoint, wanted: Wanted) -> Checkpoint:

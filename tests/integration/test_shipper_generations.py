@@ -52,9 +52,14 @@ def compress(path: Path, pack: Callable[[bytes], bytes] = gzip.compress, suffix:
 def finish(reader: Reader) -> bytes:
     """All that was read, in the order in which it was."""
     reader.start()
+    settle(reader)
+    return told(reader)
+
+
+def settle(reader: Reader) -> None:
+    """Let it look a few times, and let go of what is done with."""
     for seconds in (1.0, 1.0, 1.0, 1.0, GRACE + 1, 1.0):
         reader.turn(seconds)
-    return told(reader)
 
 
 def told(reader: Reader) -> bytes:
@@ -132,8 +137,8 @@ def test_two_rotations_between_two_looks(tmp_path: Path, rotate: Callable[[Reade
     add(reader.log, A[:120])
     reader.turn()
     rotate(reader, A[120:])
-    for seconds in (pause, 1.0, 1.0, GRACE + 1, 1.0):
-        reader.turn(seconds)
+    reader.turn(pause)
+    settle(reader)
     assert told(reader) == A + B + C
 
 
@@ -248,8 +253,7 @@ def test_a_file_that_is_replaced_by_a_longer_version_of_itself_is_read_on(tmp_pa
     new.rename(reader.log)
     if is_down:
         reader.start()
-    for seconds in (1.0, 1.0, GRACE + 1, 1.0):
-        reader.turn(seconds)
+    settle(reader)
     assert told(reader) == A + B
     assert FILE_GONE.count() == gone
 
@@ -271,8 +275,7 @@ def test_copytruncate(tmp_path: Path, glob: str, is_down: bool) -> None:
         add(reader.log, content)
         if is_down:
             reader.start()
-    for seconds in (1.0, 1.0, 1.0, GRACE + 1, 1.0):
-        reader.turn(seconds)
+    settle(reader)
     assert told(reader) == A + B + C
     assert FILE_REWRITTEN.count() == rewritten
 
@@ -337,8 +340,7 @@ def test_a_directory_that_a_link_leads_away_from(tmp_path: Path, is_down: bool) 
     add(tmp_path / "green" / "app.log", B)
     if is_down:
         reader.start()
-    for seconds in (1.0, 1.0, GRACE + 1, 1.0):
-        reader.turn(seconds)
+    settle(reader)
     assert told(reader) == A + B
     assert FILE_GONE.count() == gone
 
@@ -356,8 +358,7 @@ def test_a_directory_that_is_renamed(tmp_path: Path, is_down: bool) -> None:
     add(reader.log, B)
     if is_down:
         reader.start()
-    for seconds in (1.0, 1.0, GRACE + 1, 1.0):
-        reader.turn(seconds)
+    settle(reader)
     assert told(reader) == A + B
     assert FILE_GONE.count() == gone
 
