@@ -17,6 +17,7 @@ import zstandard
 from shipping import Reader, add, lines
 
 from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN, LINE_CUT
+from shippers.files import registry
 from shippers.files.follow import GRACE
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
@@ -420,3 +421,19 @@ def test_files_that_were_there_before_are_not_taken_for_what_came_since(tmp_path
     reader.log.rename(f"{reader.log}.1")
     add(reader.log, C)
     assert finish(reader) == A + C
+
+
+def test_generations_that_are_gone_are_remembered_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "REMEMBERED", 3)
+    reader = Reader(tmp_path)
+    for number in range(8):
+        add(reader.log, lines(100 * number, 100 * number + 100))
+        reader.turn()
+        reader.log.rename(f"{reader.log}.1")
+        settle(reader)
+    assert told(reader) == lines(0, 800)
+    Path(f"{reader.log}.1").unlink()
+    reader.turn()
+    assert len(reader.files.state().finished) == 3
