@@ -71,6 +71,7 @@ class Statements:
         self.reporter = reporter
         self._refused = refused
         self._stated: dict[str, SourceStatement] = {}
+        self._one = asyncio.Lock()
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Make statements until `stop` is set, or the session is lost."""
@@ -99,7 +100,11 @@ class Statements:
             return  # the next process says the same
 
     async def _publish(self, *, final: bool) -> bool:
-        """Whether there may be another."""
+        """Whether there may be another. One at a time, so that the last one is the last, and says what was not said."""
+        async with self._one:
+            return await self._publish_next(final=final)
+
+    async def _publish_next(self, *, final: bool) -> bool:
         standings = {each.source: each for each in self._files.standings()}
         gone = self._gone[:]
         changed = [each for each in standings.values() if self._stated.get(each.source) != each]

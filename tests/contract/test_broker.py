@@ -284,6 +284,17 @@ async def test_what_is_published_apart_is_refused_without_harm(session: Session,
     assert await session.depth(queue) == 3
 
 
+async def test_many_that_are_refused_apart_at_once_leave_the_session_whole(session: Session, fresh: Fresh) -> None:
+    async def refused(turns: int) -> None:
+        for _ in range(turns):  # each at its own moment of the answer to the one before
+            await asyncio.sleep(0)
+        with pytest.raises(Missing, match=fresh("nowhere")):
+            await session.publish(fresh("nowhere"), message(1), apart=True)
+
+    for _ in range(10):
+        await asyncio.gather(*map(refused, range(40)))
+
+
 async def test_the_marker_is_absent_until_it_is_declared(session: Session, other: Session, fresh: Fresh) -> None:
     assert not await session.exchange_exists(fresh("ready"))
     assert not await session.exchange_exists(fresh("ready"))

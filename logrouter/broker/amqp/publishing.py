@@ -72,6 +72,7 @@ class Publishing:
         self._most = MAX_BODY
         self._user = user
         self._apart: aiormq.Channel | None = None
+        self._one_apart = asyncio.Lock()
         self._ids: set[str] = set()
         token = uuid.uuid4().hex
         self._unique = (f"{token}-{number}" for number in itertools.count())
@@ -109,10 +110,14 @@ class Publishing:
         return promise
 
     async def _publish_apart(self, body: bytes, **options: Any) -> None:
-        """Publish over the channel for that, which the broker closes each time that it refuses something."""
-        if self._apart is None or self._apart.is_closed:
-            self._apart = await self._open()
-        await self._apart.basic_publish(body, **options)
+        """Publish over the channel for that, which the broker closes each time that it refuses something.
+
+        One at a time: RabbitMQ closes the connection on what comes for a channel that it has just closed.
+        """
+        async with self._one_apart:
+            if self._apart is None or self._apart.is_closed:
+                self._apart = await self._open()
+            await self._apart.basic_publish(body, **options)
 
     def _answered(self, sent: _Sent, sending: asyncio.Task[Any]) -> None:
         self._ids.discard(sent.message_id)
