@@ -116,10 +116,10 @@ class Reader:
         self.inputs = inputs or (Input("app", (f"{self.logs}/{glob}",), "h", **settings),)
         self.windows: list[tuple[Window, Input]] = []
         self.now = 1000.0
-        self.directories = Directories()
         self.start()
 
     def start(self) -> None:
+        self.directories = Directories()
         self.checkpoints = Checkpoints(self.state, "machine")
         self.files = Files(self.inputs, self.checkpoints, settling=0.0, watches=self.watches, most_open=self.most_open)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -107,6 +107,10 @@ class State:
     finished: Sequence[Checkpoint] = ()
 
 
+_USUAL = {each.name: msgspec.to_builtins(each.default) for each in fields(Checkpoint) if each.default is not MISSING}
+"""What msgspec reads where a field is left out."""
+
+
 class Checkpoints:
     """The state directory of one shipper, held until `close`.
 
@@ -145,7 +149,7 @@ class Checkpoints:
         files = ", ".join(self._encode([*state.files, *new]))
         replace_file(self.path, f'{{"files": [{files}], {json.dumps(others)[1:]}'.encode())
         if self._finished is not state.finished:
-            done = ", ".join(json.dumps(msgspec.to_builtins(each)) for each in state.finished)
+            done = ", ".join(map(_text, state.finished))
             replace_file(self.path.with_name(FINISHED), f'{{"version": {VERSION}, "files": [{done}]}}'.encode())
             self._finished = state.finished
 
@@ -159,7 +163,7 @@ class Checkpoints:
         texts = []
         for saved in files:
             last, text = known.get(saved.source, (None, ""))
-            texts.append(text if last is saved else json.dumps(msgspec.to_builtins(saved)))
+            texts.append(text if last is saved else _text(saved))
             self._encoded[saved.source] = saved, texts[-1]
         return texts
 
@@ -201,6 +205,11 @@ class Checkpoints:
         files = [_renamed(each, renamed) for each in self.state.files]
         finished = [_renamed(each, renamed) for each in self.state.finished]
         self.save(replace(self.state, files=files, finished=finished))
+
+
+def _text(saved: Checkpoint) -> str:
+    """As JSON, without what is as it usually is."""
+    return json.dumps({name: value for name, value in msgspec.to_builtins(saved).items() if value != _USUAL.get(name)})
 
 
 def _renamed(saved: Checkpoint, sources: dict[str, str]) -> Checkpoint:

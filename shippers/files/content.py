@@ -82,6 +82,7 @@ class Content(Protocol):
 class Plain:
     """A file whose bytes are its content."""
 
+    __slots__ = ("_fd",)  # there are as many as files
     ended = behind = False
 
     def __init__(self, fd: int) -> None:

@@ -74,8 +74,7 @@ class Look:
     siblings: dict[str, list[Sibling]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A file: all names under which it was met, what met it first, and how it was then."""
 
     paths: list[str]
@@ -91,7 +90,8 @@ class Discovery:
     vacant: the places of single files (of globs without wildcards) where none is.   overlaps: files that a further
     input matches, by the names of the first and the further one.   wanted: where a change may lead to another
     discovery: directories, and patterns of the names in each that matter.
-    families: of each live file where its rotated ones may stand.   siblings: these, of directories that have changed.
+    families: of each live file where its rotated ones may stand, if that is not known from an earlier discovery.
+    siblings: these, of directories that have changed.
     late: globs whose directories have not answered; what they lead to is as it was when they last did.
     remote: globs that lead to file systems of other machines, where whatever is done with a file may wait.
     """
@@ -166,26 +166,27 @@ def look(
     tree = Tree(found.unreadable, [os.path.realpath(directory) for directory in excluded])
     for origin in origins:
         matches = found.matches.setdefault(origin, [])
+        leads = {path: tree.real_path(path) for path in followed.get(origin.glob, ())}
         for path in tree.expand(origin.glob):
-            if is_excluded(path, origin.settings) or tree.is_ours(path):
+            real = tree.real_path(path)
+            if is_excluded(path, origin.settings) or tree.is_ours(real):
                 continue
             status = tree.file(path)
             if status is not None:
                 matches.append((path, (status.st_dev, status.st_ino), stamp_of(status)))
             elif not is_pattern(origin.glob):
                 found.vacant.setdefault(path, origin)
+            leads[path] = real
+        for path in directories.changed(origin, leads):
+            found.families.setdefault(live_path(path), set()).update(_families(path, leads[path], origin.settings))
     found.wanted.update(tree.wanted)
-    paths = [(path, origin) for origin, matches in found.matches.items() for path, _, _ in matches]
-    before = [(path, origin) for origin in origins for path in followed.get(origin.glob, ())]
-    for path, origin in (*paths, *found.vacant.items(), *before):
-        found.families.setdefault(live_path(path), set()).update(_families(path, tree, origin.settings))
     found.siblings.update(directories.siblings(each for those in found.families.values() for each in those))
     return found
 
 
-def _families(path: str, tree: Tree, settings: Input) -> Iterator[Family]:
+def _families(path: str, real: str, settings: Input) -> Iterator[Family]:
     """Where rotated files of the log stand that a path is of: beside it, beside what it links to, where it is told."""
-    for each in dict.fromkeys((path, tree.real_path(path))):
+    for each in dict.fromkeys((path, real)):
         directory, _, name = live_path(each).rpartition("/")
         yield directory, name
         if settings.olddir:
@@ -217,7 +218,7 @@ def joined(
             file = found.files.setdefault(inode, Found([], origin, stamp))
             if path not in file.paths:
                 file.paths.append(path)
-            if file.origin.settings != origin.settings:
+            if file.origin is not origin and file.origin.settings != origin.settings:
                 found.overlaps.setdefault((file.origin.settings.name, origin.settings.name), []).append(path)
             found.matched.add(origin.glob)
     return found
@@ -225,6 +226,8 @@ def joined(
 
 def is_excluded(path: str, settings: Input) -> bool:
     """Whether a pattern of the input keeps this file out: by its name, or by its path if the pattern has a `/`."""
+    if not settings.exclude:
+        return False
     names, paths = _excluding(settings.exclude)
     return bool(names.match(path.rpartition("/")[2]) or paths.match(path))
 
@@ -248,6 +251,12 @@ class Directories:
     def __init__(self) -> None:
         self._families: dict[str, set[str]] = {}
         self._listed: dict[str, int] = {}
+        self._leads: dict[Origin, dict[str, str]] = {}
+
+    def changed(self, origin: Origin, leads: dict[str, str]) -> list[str]:
+        """The paths that led elsewhere, or nowhere, when this was asked last. leads: where each path leads now."""
+        before, self._leads[origin] = self._leads.get(origin, {}), leads
+        return [path for path, real in leads.items() if before.get(path) != real]
 
     def siblings(self, families: Iterable[Family]) -> dict[str, list[Sibling]]:
         """The rotated files of these and of all that were asked for before, by directory, where that has changed."""

@@ -52,6 +52,8 @@ NONE = Mark()
 class Beginning:
     """The hash of what was read from the beginning of a file, up to WHOLE bytes, as it grows."""
 
+    __slots__ = ("_digest", "length")
+
     def __init__(self, content: bytes = b"") -> None:
         self._digest = hashlib.sha256(content)
         self.length = len(content)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import NamedTuple
@@ -87,7 +86,7 @@ class Generation:
         self.previous, self.reached = "", 0
         self._tally = tally
         self._tail, self._mark = b"", NONE
-        self._pending: deque[_Pending] = deque()
+        self._pending: list[_Pending] = []  # not a deque: one is as large as the rest of a generation that rests
         self._checkpoint: Checkpoint | None = None
 
     def __repr__(self) -> str:
@@ -260,7 +259,7 @@ class Generation:
 
     def confirm(self, records: int) -> None:
         """The oldest window handed out is safe; it came to so many records."""
-        oldest = self._pending.popleft()
+        oldest = self._pending.pop(0)
         self.confirmed, self._tail, self._mark = oldest.to, oldest.tail, oldest.mark
         self.lines += records
         self._tally.lines_read += records - oldest.lines
@@ -311,7 +310,9 @@ class Generation:
             LINE_CUT.happened(path=shown(self.path), length=piece.length, position=from_, kept=len(piece.data))
         if reader.prefix.length < PREFIX:
             reader.prefix = reader.mark(PREFIX)
-        self._pending.append(_Pending(to, reader.tail, reader.mark_read(), piece.lines))
+        read = reader.mark_read()
+        mark = reader.prefix if read == reader.prefix else read  # one object for both, of each small file
+        self._pending.append(_Pending(to, reader.tail, mark, piece.lines))
         self._tally.lines_read += piece.lines
         return Window(self.source, self.start, from_, to, piece.data, piece.cut, self.container, piece.hole, after)
 

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from shippers.files.generation import Generation
 from shippers.files.rotation import Sibling, is_doubtful
 from shippers.files.tree import Inode
 
+_NOWHERE: Mapping[Inode, int] = MappingProxyType({})
 
+
+@dataclass(slots=True, eq=False)
 class Log:
     """live: the path of its live file.   chain: its open generations.   last: the one before these, and where it ended.
 
     copies: files that hold what another one holds, and which; both by inode.
     """
 
-    def __init__(self, live: str) -> None:
-        self.live = live
-        self.chain: list[Generation] = []
-        self.last: tuple[str, int] = ("", 0)
-        self.copies: dict[Inode, Inode] = {}
-        self._before: dict[Generation, list[tuple[Generation, int]]] = {}
-        self._is_chain = False
-        self._unknown: Sequence[int] = ()
-        self._places: Mapping[Inode, int] = {}
+    live: str
+    chain: list[Generation] = field(default_factory=list)
+    last: tuple[str, int] = ("", 0)
+    copies: dict[Inode, Inode] = field(default_factory=dict)
+    _before: dict[Generation, list[tuple[Generation, int]]] = field(default_factory=dict)
+    _is_chain: bool = False
+    _unknown: Sequence[int] = ()
+    _places: Mapping[Inode, int] = field(default_factory=lambda: _NOWHERE)
 
     @property
     def is_unclear(self) -> bool:
@@ -37,13 +41,15 @@ class Log:
         """
         if not self._is_chain:
             return True
-        if generation not in self._before:
-            before = self.chain[: self.chain.index(generation)]
-            self._before[generation] = [(each, each.size_now()) for each in before]
+        before = self._before.get(generation)
+        if before is None:
+            before = [(each, each.size_now()) for each in self.chain[: self.chain.index(generation)]]
+            if before:
+                self._before[generation] = before
         place = self._places.get(generation.inode, -1)
         if any(each < place for each in self._unknown):
             return False
-        if not all(each.is_through(size) for each, size in self._before[generation]):
+        if not all(each.is_through(size) for each, size in before):
             return False
         self._follow(generation)
         return True
@@ -63,8 +69,8 @@ class Log:
             placed.append((following, each))
         placed.reverse()
         self.chain = [each for _, each in sorted(placed, key=lambda item: item[0])]
-        self._unknown = [places[inode] for inode in unknown]
-        self._places = places if unknown else {}
+        self._unknown = tuple(places[inode] for inode in unknown)
+        self._places = places if unknown else _NOWHERE
 
     def insert(self, generation: Generation, behind: Generation | None = None) -> None:
         """Take in another one: behind one of the chain, else as the newest of those followed no later."""
@@ -89,4 +95,4 @@ class Log:
             if each.source:
                 last = each.source, each.reader.position
         generation.follow(*last)
-        del self._before[generation]
+        self._before.pop(generation, None)

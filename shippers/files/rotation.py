@@ -50,7 +50,7 @@ class Name(NamedTuple):
     is_doubtful: bool
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1024)
 def read_name(name: str) -> Name | None:
     """What a rotated file's name says; None for a name that no rotation makes."""
     whole = uncompressed(name)

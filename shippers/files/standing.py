@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from shippers.files.discovery import Discovery, Family, Origin
+from shippers.files.discovery import Discovery, Family, Found, Origin
 from shippers.files.rotation import Sibling, live_path, ordered, read_name, stem
 from shippers.files.tree import Inode
 from shippers.input import is_compressed
@@ -19,37 +19,40 @@ class Standing:
     def __init__(self, origins: Mapping[str, Origin]) -> None:
         self.changed: set[str] = set()
         self._origins = dict(origins)
-        self._by_stem: dict[str, str] = {}
-        self._families: dict[str, set[Family]] = {}
+        self._stems: dict[str, list[str]] | None = None
+        self._elsewhere: dict[str, set[Family]] = {}
         self._lives: dict[Family, set[str]] = {}
         self._rotated: dict[str, dict[str, list[Sibling]]] = {}
-        self._matched: dict[str, list[Sibling]] = {}
+        self._files: dict[Inode, Found] = {}
+        self._matched: dict[str, tuple[Inode, ...]] = {}
 
     def note(self, discovery: Discovery) -> None:
         """Take in what was discovered."""
-        for live in discovery.families:
-            if stem(live) != live:
-                self._by_stem.setdefault(stem(live), live)
-        self._note_matched(discovery)
+        for _, found in self._moved(discovery.files):
+            for path in found.paths:
+                if not is_compressed(path):
+                    self._know(live_path(path), found.origin)
         for path, origin in discovery.vacant.items():
-            self._origins.setdefault(self.log_of(path), origin)
-        for live in discovery.families.keys() & self._origins.keys():
-            self._note_families(live, discovery.families[live])
+            self._know(self.log_of(path), origin)
+        self._note_matched(discovery.files)
+        for live, families in discovery.families.items():
+            self._note_families(live, families)
         for directory, siblings in discovery.siblings.items():
             before, now = self._rotated.get(directory, {}), _by_base(siblings)
             self._rotated[directory] = now
             for base in before.keys() | now.keys():
                 if before.get(base) != now.get(base):
-                    self.changed |= self._lives.get((directory, base), set())
+                    self.changed |= self._lives_of(directory, base) & self._origins.keys()
 
     def of(self, live: str) -> dict[Inode, Sibling]:
         """The files of a log, oldest first."""
-        files = {each.inode: each for each in (*self.rotated(live), *reversed(self._matched.get(live, ())))}
+        matched = sorted((self._sibling(live, inode) for inode in self._matched.get(live, ())), reverse=True)
+        files = {each.inode: each for each in (*self.rotated(live), *matched)}
         return {each.inode: each for each in ordered(list(files.values()), live)}
 
     def rotated(self, live: str) -> Iterator[Sibling]:
         """Those whose names say that they were rotated, whether a glob leads to them or not."""
-        for directory, base in self._families.get(live, ()):
+        for directory, base in (_place(live), *self._elsewhere.get(live, ())):
             rotated = self._rotated.get(directory, {})
             yield from rotated.get(base, ())
             if stem(base) != base:
@@ -58,36 +61,85 @@ class Standing:
     def log_of(self, path: str) -> str:
         """The log that a file is of, by its path. What `app-2026.gz` was made of is `app.log`, if there is that."""
         live = live_path(path)
-        return self._by_stem.get(live, live) if is_compressed(path) else live
+        return next(iter(self._with_stem(live)), live) if is_compressed(path) else live
 
     def origin(self, live: str) -> Origin:
         """What leads to a log."""
         return self._origins[live]
 
+    def _know(self, live: str, origin: Origin) -> None:
+        if live not in self._origins:
+            self._origins[live] = origin
+            if self._stems is not None:
+                self._add_stem(live, self._stems)
+
+    def _with_stem(self, path: str) -> list[str]:
+        """The logs whose paths have an ending that this one lacks; few need to know them."""
+        if stem(path) != path:
+            return []
+        if self._stems is None:
+            self._stems = {}
+            for live in self._origins:
+                self._add_stem(live, self._stems)
+        return self._stems.get(path, [])
+
+    def _add_stem(self, live: str, stems: dict[str, list[str]]) -> None:
+        short = stem(live)
+        if short != live:
+            stems.setdefault(short, []).append(live)
+            if short in self._matched:  # what was compressed may be of this log: all is placed anew
+                self._matched.clear()
+                self._files.clear()
+
     def _note_families(self, live: str, families: set[Family]) -> None:
-        for each in families - self._families.setdefault(live, set()):
-            self._families[live].add(each)
-            for name in {each[1], stem(each[1])}:
-                self._lives.setdefault((each[0], name), set()).add(live)
-            self.changed.add(live)
+        known = self._elsewhere.get(live, set())
+        further = families - known - {_place(live)}
+        if further:
+            self._elsewhere[live] = known | further
+            for directory, base in further:
+                for name in {base, stem(base)}:
+                    self._lives.setdefault((directory, name), set()).add(live)
+            self.changed |= {live} & self._origins.keys()
 
-    def _note_matched(self, discovery: Discovery) -> None:
-        before, self._matched = self._matched, {}
-        for inode, found in discovery.files.items():
-            for path in found.paths:
-                live = self.log_of(path)
-                self._origins.setdefault(live, found.origin)
-                self._matched.setdefault(live, []).append(Sibling(path, inode, *found.stamp))
-        for live in before.keys() | self._matched.keys():
-            if _places(before.get(live, ())) != _places(self._matched.get(live, ())):
+    def _lives_of(self, directory: str, base: str) -> set[str]:
+        """The logs of which rotated files with this base may stand there."""
+        path = f"{directory}/{base}"
+        return {path, *self._with_stem(path), *self._lives.get((directory, base), ())}
+
+    def _moved(self, files: Mapping[Inode, Found]) -> Iterator[tuple[Inode, Found]]:
+        """Those that have other paths than before."""
+        for inode, found in files.items():
+            known = self._files.get(inode)
+            if known is None or known.paths != found.paths:
+                yield inode, found
+
+    def _note_matched(self, files: Mapping[Inode, Found]) -> None:
+        moved = list(self._moved(files))
+        for inode in (*(self._files.keys() - files.keys()), *(inode for inode, _ in moved)):
+            for live in {self.log_of(path) for path in self._files[inode].paths} if inode in self._files else ():
                 self.changed.add(live)
+                self._matched[live] = tuple(each for each in self._matched[live] if each != inode)
+                if not self._matched[live]:
+                    del self._matched[live]
+        for inode, found in moved:
+            for live in {self.log_of(path): None for path in found.paths}:
+                self._origins.setdefault(live, found.origin)
+                self._matched[live] = (*(each for each in self._matched.get(live, ()) if each != inode), inode)
+                self.changed.add(live)
+        self._files = dict(files)
+
+    def _sibling(self, live: str, inode: Inode) -> Sibling:
+        found = self._files[inode]
+        return Sibling(next(path for path in found.paths if self.log_of(path) == live), inode, *found.stamp)
 
 
-def _places(files: Iterable[Sibling]) -> list[tuple[str, Inode]]:
-    return [(each.path, each.inode) for each in files]
+def _place(live: str) -> Family:
+    """Where rotated files of a log stand in any case."""
+    directory, _, name = live.rpartition("/")
+    return directory, name
 
 
-def _by_base(siblings: Iterable[Sibling]) -> dict[str, list[Sibling]]:
+def _by_base(siblings: list[Sibling]) -> dict[str, list[Sibling]]:
     found: dict[str, list[Sibling]] = {}
     for each in siblings:
         name = read_name(each.path.rpartition("/")[2])

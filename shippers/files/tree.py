@@ -35,7 +35,7 @@ class Tree:
 
     def __init__(self, unreadable: dict[str, str], excluded: list[str]) -> None:
         self._unreadable = unreadable
-        self._excluded = excluded
+        self._excluded = tuple(f"{each}/" for each in excluded)
         self._entries: dict[str, dict[str, os.DirEntry[str]]] = {}
         self._closed: set[str] = set()
         self._real: dict[str, str] = {}
@@ -86,15 +86,17 @@ class Tree:
         status = self._stat(path)
         return status if status is not None and stat.S_ISREG(status.st_mode) else None
 
-    def is_ours(self, path: str) -> bool:
-        """Whether a path leads into a directory that is excluded."""
-        real = self.real_path(path)
-        return any(real == each or real.startswith(f"{each}/") for each in self._excluded)
+    def is_ours(self, real: str) -> bool:
+        """Whether a real path is in a directory that is excluded."""
+        return f"{real}/".startswith(self._excluded)
 
     def real_path(self, path: str) -> str:
         """Where a path leads."""
         directory, _, name = path.rpartition("/")
-        return self._real_path(path) if self._is_link(directory, name) else f"{self._real_path(directory)}/{name}"
+        if self._is_link(directory, name):
+            return self._real_path(path)
+        real = self._real_path(directory)
+        return path if real == directory else f"{real}/{name}"
 
     def _real_path(self, path: str) -> str:
         """Where a path leads, without a `/` at its end; that of a directory is looked for once."""
@@ -124,7 +126,7 @@ class Tree:
         if directory not in self._entries:
             self._entries[directory] = {}
             try:
-                if self.is_ours(directory):
+                if self.is_ours(self.real_path(directory)):
                     self._closed.add(directory)
                 else:
                     with os.scandir(directory or "/") as entries:
