@@ -128,11 +128,12 @@ class Files:
     def look(self, now: float) -> None:
         """See which files have grown, and let go of what is done with."""
         for generation in self:
-            if generation.ended and not generation.pending:
-                self._let_go(generation)
-            elif not generation.is_rewritten and generation.origin.glob not in self._stalled:
+            if generation.is_rewritten:
+                if generation.ended and not generation.pending:
+                    self._let_go(generation)
+            elif generation.origin.glob not in self._stalled:
                 self.turns.watch(generation)
-                self._attempt(generation, now, partial(generation.look, now))
+                self._attempt(generation, now, Generation.look)
                 if not (generation.failing or generation.is_rewritten):
                     self._wake_or_let_go(generation, now)
 
@@ -179,7 +180,7 @@ class Files:
             generation.rest(now + TICK)
             return None
         final = self._is_final(generation, now)
-        window = self._attempt(generation, now, partial(generation.read, now, final=final))
+        window = self._attempt(generation, now, partial(Generation.read, final=final))
         if window is None and not generation.failing and generation.segment is None:
             # of segments there are few, and a look each tick is what makes them immediate
             if self._is_quiet(generation, now):
@@ -239,7 +240,7 @@ class Files:
         """Close a file until it holds more, if it still holds nothing new."""
         stamp = stamp_of(os.fstat(generation.reader.fd))
         if not generation.failing:
-            self._attempt(generation, now, partial(generation.look, now))
+            self._attempt(generation, now, Generation.look)
             if generation.failing or not _can_be_closed(generation, now):
                 return False
         self.budget.closed(generation.inode, now)
@@ -260,10 +261,10 @@ class Files:
         left_at = generation.left_at
         return left_at is not None and now - max(left_at, generation.grown_at) > self._grace
 
-    def _attempt(self, generation: Generation, now: float, action: Callable[[], T]) -> T | None:
+    def _attempt(self, generation: Generation, now: float, action: Callable[[Generation, float], T]) -> T | None:
         """What `action` returns, or None for a file that was rewritten or fails."""
         try:
-            result = action()
+            result = action(generation, now)
         except Rewritten:
             self.unsaved.discard(generation)
             self._logs.begin_anew(generation, now)

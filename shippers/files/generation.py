@@ -221,13 +221,14 @@ class Generation:
     def look(self, now: float) -> None:
         """See how large it is; at the first sight of content it gets its identity. Raises Rewritten, OSError."""
         self.failing = False
-        if self.reader.look():
+        reader = self.reader
+        if reader.look():
             self.grown_at = now
-        if self.reader.shrunk:
-            self._lose(self.reader.size, self.reader.size + self.reader.shrunk)
-        if self.reader.size and not self.source and self.reader.has_text():
+        if reader.shrunk:
+            self._lose(reader.size, reader.size + reader.shrunk)
+        if not self.source and reader.size and reader.has_text():
             self.source, self.since = token_hex(8), time.time()
-            self.reader.prefix = self.reader.mark(PREFIX)
+            reader.prefix = reader.mark(PREFIX)
 
     def read(self, now: float, *, final: bool = False) -> Window | None:
         """The next window, or None when there is no whole line; `final`: a last line without a newline is whole too.

@@ -144,15 +144,15 @@ class Reader:
         Raises Rewritten, OSError.
         """
         status = os.fstat(self.fd)
+        stamp, before = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, self._limit()), self._stamp
+        if stamp == before and self._is_settled and not self._is_room_filled():
+            self.shrunk = 0
+            return False
         self.unlinked = status.st_nlink == 0
         if not (self._on_disk or self._is_ours) and status.st_size:
             self.content = content_of(self.fd, self.path)  # when it was opened it may have been empty
-        stamp, before = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, self._limit()), self._stamp
         is_plain = not self._is_ours and isinstance(self.content, Plain)
-        if is_plain and stamp == before and self._is_settled and not self._is_room_filled():
-            self.shrunk = 0
-            return False
-        self._is_settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _GRAIN
+        self._is_settled = is_plain and time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _GRAIN
         size = min(self.content.size(status.st_size), self._limit())
         if size < self.position and self.is_proven:
             raise Rewritten(f"{self.path} has {size} bytes, and {self.position} were read")
