@@ -22,7 +22,7 @@ from shippers.files.log import Log
 from shippers.files.notices import Notices
 from shippers.files.reader import Reader
 from shippers.files.recognition import Copy, Recognised, Recognition, Unclear, is_unchanged, passed_over
-from shippers.files.registry import Registry
+from shippers.files.registry import REMEMBERED, Registry
 from shippers.files.rotation import Sibling, age, is_doubtful, log_beside, uncompressed
 from shippers.files.schedule import Turns
 from shippers.files.standing import Standing
@@ -79,6 +79,7 @@ class Logs:
             {each.live: origins[each.glob] for each in registry if each.glob in origins},
         )
         self._logs: dict[str, Log] = {}
+        self._forget_at = REMEMBERED
         self._of: dict[Generation, Log] = {}
         self._wanted: dict[Inode, Wanted] = {}
         self._there_before: dict[Inode, bool] = {}  # and whether a glob led to it
@@ -131,6 +132,8 @@ class Logs:
         if first_met:
             self.looked_before |= met
             self.changes += 1
+        if len(self._logs) > self._forget_at:
+            self._forget()
         return math.inf if all(are_settled) else now + self._settling
 
     def begin_anew(self, generation: Generation, now: float) -> None:
@@ -196,6 +199,14 @@ class Logs:
     def _waiting(self) -> Iterator[Wanted]:
         """The files of which it is not known yet what they are."""
         return (each for inode, each in self._wanted.items() if inode not in self._failing)
+
+    def _forget(self) -> None:
+        """Drop the logs of which nothing stands, and of which the registry remembers nothing."""
+        for live, log in list(self._logs.items()):
+            if not (log.chain or self.registry.of_log(live) or self._standing.of(live)):
+                del self._logs[live]
+                self._standing.forget(live)
+        self._forget_at = 2 * len(self._logs) + REMEMBERED
 
     def _log(self, live: str) -> Log:
         log = self._logs.get(live)

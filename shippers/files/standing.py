@@ -67,6 +67,14 @@ class Standing:
         """What leads to a log."""
         return self._origins[live]
 
+    def forget(self, live: str) -> None:
+        """It is a log no longer."""
+        self._origins.pop(live, None)
+        self._stems = None
+        for directory, base in self._elsewhere.pop(live, ()):
+            for name in {base, stem(base)}:
+                self._lives[directory, name].discard(live)
+
     def _know(self, live: str, origin: Origin) -> None:
         if live not in self._origins:
             self._origins[live] = origin

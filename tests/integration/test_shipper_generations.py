@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import json
 import lzma
@@ -17,8 +18,9 @@ import zstandard
 from shipping import Reader, add, lines
 
 from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN, LINE_CUT
-from shippers.files import registry
+from shippers.files import logs, registry
 from shippers.files.follow import GRACE
+from shippers.files.log import Log
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -437,3 +439,17 @@ def test_generations_that_are_gone_are_remembered_up_to_a_bound(
     Path(f"{reader.log}.1").unlink()
     reader.turn()
     assert len(reader.files.state().finished) == 3
+
+
+def test_logs_that_are_gone_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "REMEMBERED", 3)
+    monkeypatch.setattr(logs, "REMEMBERED", 3)
+    reader = Reader(tmp_path)
+    for number in range(30):  # as those of containers, each under its own name
+        path = reader.logs / f"{number}x.log"
+        add(path, lines(100 * number, 100 * number + 100))
+        reader.turn()
+        path.unlink()
+        settle(reader)
+    assert told(reader) == lines(0, 3000)
+    assert sum(isinstance(each, Log) for each in gc.get_objects()) < 10
