@@ -158,8 +158,12 @@ class Reader:
                 settings = generation.origin.settings
                 self.windows.append((window, settings))
                 if confirm:
-                    generation.confirm(sum(part.count for part in all_parts(window, settings, 0.0)))
+                    generation.confirm(self.count(window, settings))
         return busy
+
+    def count(self, window: Window, settings: Input) -> int:
+        """How many records a window comes to."""
+        return sum(part.count for part in all_parts(window, settings, 0.0))
 
     @property
     def contents(self) -> list[bytes]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shippers.files.content import Content, Rewritten
 
-PREFIX = 1024
+PREFIX = 4096
 """Bytes from the beginning of a file that are compared, or as many as it had."""
 
 TAIL = 256

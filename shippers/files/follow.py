@@ -321,10 +321,12 @@ def _rested(generation: Generation, *, done: bool) -> Checkpoint:
 def _saved(generation: Generation) -> Checkpoint:
     """What is saved of it.
 
-    A deleted file that was read to its end is not missed, and is known if a copy is found. An empty one tells which log
-    it was the live file of.
+    A deleted file that was read to its end is not missed, and is known if a copy is found. One without content tells
+    which log it was the live file of; what it has got since it was looked at is not known.
     """
-    is_done = not generation.source or (generation.reader.unlinked and generation.settled)
+    if not generation.source:
+        return generation.rested((0, os.fstat(generation.reader.fd).st_mtime_ns), done=True)
+    is_done = generation.reader.unlinked and generation.settled
     return _rested(generation, done=True) if is_done else generation.checkpoint
 
 

@@ -212,7 +212,10 @@ class Generation:
         old = self.reader
         old.close()
         reader.prefix = old.prefix
-        reader.go_to(old.position, old.tail)
+        if isinstance(reader.content, Plain):
+            reader.go_to(old.position, old.tail)
+        else:
+            reader.go_to(old.position, proof=old.mark_read())
         self.reader, self.path, self.real = reader, path, _real(reader.fd, path)
         self.failing, self.rewritten_at = False, None
         self.grown_at = self.due = now

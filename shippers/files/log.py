@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from shippers.files.generation import Generation
 from shippers.files.rotation import Sibling, is_doubtful
 from shippers.files.tree import Inode
+
+
+class Copy(NamedTuple):
+    """A file that holds what another one holds.   of: the inode of that.   size, changed: as in a Sibling."""
+
+    of: Inode
+    size: int
+    changed: int
+
 
 _NOWHERE: Mapping[Inode, int] = MappingProxyType({})
 
@@ -17,13 +27,13 @@ _NOWHERE: Mapping[Inode, int] = MappingProxyType({})
 class Log:
     """live: the path of its live file.   chain: its open generations.   last: the one before these, and where it ended.
 
-    copies: files that hold what another one holds, and which; both by inode.
+    copies: files that hold what another one holds, by inode.
     """
 
     live: str
     chain: list[Generation] = field(default_factory=list)
     last: tuple[str, int] = ("", 0)
-    copies: dict[Inode, Inode] = field(default_factory=dict)
+    copies: dict[Inode, Copy] = field(default_factory=dict)
     _before: dict[Generation, list[tuple[Generation, int]]] = field(default_factory=dict)
     _is_chain: bool = False
     _unknown: Sequence[int] = ()

@@ -18,10 +18,10 @@ from shippers.files.content import Rewritten
 from shippers.files.descriptors import Opened, is_shortage
 from shippers.files.discovery import Discovery, Origin, Wanted, is_excluded
 from shippers.files.generation import Generation, Tally
-from shippers.files.log import Log
+from shippers.files.log import Copy, Log
 from shippers.files.notices import Notices
 from shippers.files.reader import Reader
-from shippers.files.recognition import Copy, Recognised, Recognition, Unclear, is_unchanged, passed_over
+from shippers.files.recognition import Recognised, Recognition, Unclear, is_unchanged, passed_over
 from shippers.files.registry import REMEMBERED, Registry
 from shippers.files.rotation import Sibling, age, is_doubtful, log_beside, uncompressed
 from shippers.files.schedule import Turns
@@ -167,7 +167,7 @@ class Logs:
 
     def is_copied(self, generation: Generation) -> bool:
         """Whether another file holds what it holds."""
-        return generation.inode in self._of[generation].copies.values()
+        return any(generation.inode == each.of for each in self._of[generation].copies.values())
 
     def files(self, live: str) -> list[Sibling]:
         """Those of a log, oldest first."""
@@ -236,13 +236,15 @@ class Logs:
     def _is_copy(self, file: Sibling, live: str) -> bool:
         """Whether it holds what another file holds, which still does."""
         copies = self._log(live).copies
-        if file.inode not in copies:
+        copy = copies.get(file.inode)
+        if copy is None:
             return False
-        original = self._standing.of(live).get(copies[file.inode])
-        is_there = original is not None and self.registry.resting(original) is not None
-        if not is_there and copies[file.inode] not in self.by_inode:
+        original = self._standing.of(live).get(copy.of)
+        is_there = copy.of in self.by_inode or (original is not None and self.registry.resting(original) is not None)
+        if not is_there or (copy.size, copy.changed) != (file.size, file.changed):
             del copies[file.inode]
-        return file.inode in copies
+            return False
+        return True
 
     def _see(self, discovery: Discovery, now: float) -> None:
         """Notice which open generations were renamed, or are where no glob leads."""
@@ -313,13 +315,13 @@ class Logs:
         unopened = waiting - {each.wanted.inode for each in settled}
         recognition = Recognition(log.live, log.chain, self.registry, standing, unopened)
         places = {inode: place for place, inode in enumerate(standing)}
-        settled.sort(key=lambda each: (is_compressed(each.wanted.path), places.get(each.wanted.inode, len(places))))
-        has_rotated = self._has_rotated(log, standing)
+        settled.sort(key=lambda each: places.get(each.wanted.inode, len(places)))
+        readers = [each.reader for each in settled]
 
-        known = [recognition.by_inode(*each.what) for each in settled]
+        known = [recognition.by_inode(*each.what, readers[:place]) for place, each in enumerate(settled)]
         new = [each for each, it in zip(settled, known, strict=True) if not self._take(log, each, it, now)]
         new = [each for each in new if not self._take(log, each, recognition.by_content(*each.what), now)]
-        first_known = self._first_known(log, standing)
+        first_known, has_rotated = self._first_known(log, standing), self._has_rotated(log, standing)
         for each in new:
             wanted = each.wanted
             is_older = wanted.inode in places and places[wanted.inode] < first_known
@@ -348,7 +350,7 @@ class Logs:
                 reader.close()
                 return True
             case Copy():
-                log.copies[wanted.inode] = found.of
+                log.copies[wanted.inode] = found
                 reader.close()
             case Generation():
                 if (
@@ -420,11 +422,12 @@ class Logs:
         return time.time() - os.fstat(reader.fd).st_ctime < self._settling
 
     def _has_rotated(self, log: Log, standing: Mapping[Inode, Sibling]) -> bool:
-        """Whether the live file of a log is another one than before, or none."""
+        """Whether the live file of a log is another one than before, or none; or one of it stands in such a place."""
+        known: list[Generation | Checkpoint] = [*log.chain, *self.registry.of_log(log.live)]
         live = next((each for each in standing.values() if each.path == log.live), None)
-        if live is not None and (live.inode in self.by_inode or self.registry.resting(live) is not None):
-            return False
-        return bool(log.chain or log.last[0] or self.registry.of_log(log.live))
+        is_new = live is None or not (live.inode in self.by_inode or self.registry.resting(live) is not None)
+        is_moved = any(each.source and is_doubtful(each.path) for each in known)
+        return is_moved or (is_new and bool(known or log.last[0]))
 
     def _first_known(self, log: Log, standing: Mapping[Inode, Sibling]) -> int:
         """The place of the oldest file that is known, where an older version did not note those that it passed over."""

@@ -6,15 +6,16 @@ twice than lost.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shippers.files.checkpoint import Checkpoint
 from shippers.files.content import Packed, Rewritten
 from shippers.files.discovery import Wanted
-from shippers.files.fingerprint import NONE, PREFIX, TAIL, Mark
+from shippers.files.fingerprint import NONE, PREFIX, TAIL, WHOLE, Mark
 from shippers.files.generation import Generation
+from shippers.files.log import Copy
 from shippers.files.reader import Reader
 from shippers.files.registry import Registry
 from shippers.files.rotation import Sibling, log_beside, uncompressed
@@ -22,13 +23,10 @@ from shippers.files.tree import Inode
 from shippers.input import is_compressed
 
 _SAMPLE = 64 << 10
-"""Bytes at the end of a copy that are compared with what it may be a copy of."""
+"""Bytes at the end of a copy that are compared with what it may be a copy of; of a packed one, at its beginning."""
 
-
-class Copy(NamedTuple):
-    """A file that holds what another one holds, whose inode this is."""
-
-    of: Inode
+_UNPACKED = 64 << 20
+"""Bytes that are unpacked at once, at most, to tell whether a file is a copy."""
 
 
 class Unclear(NamedTuple):
@@ -53,31 +51,46 @@ class Recognition:
     unknown: Collection[Inode]
     _claimed: list[Checkpoint] = field(default_factory=list)
 
-    def by_inode(self, file: Sibling, reader: Reader) -> Checkpoint | None:
-        """What it is by its inode and what it holds: a file that was not open for a while."""
-        those = self.registry.at(file.inode, file.path)
-        return next((self._claim(each) for each in those if each not in self._claimed and _holds(each, reader)), None)
+    def by_inode(self, file: Sibling, reader: Reader, older: Sequence[Reader]) -> Checkpoint | None:
+        """What it is by its inode and what it holds: a file that was not open for a while.
+
+        older: files that came before it. Where one of them may be the same, and is no copy, the inode was freed.
+        """
+        for saved in self.registry.at(file.inode, file.path):
+            if saved not in self._claimed and _holds(saved, reader) and not self._is_another(saved, reader, older):
+                return self._claim(saved)
+        return None
+
+    def _is_another(self, saved: Checkpoint, reader: Reader, older: Sequence[Reader]) -> bool:
+        """Whether a file that holds what was read may as well be a later one, or one of another log."""
+        if saved.live != self.live and any(_holds(each, reader) for each in self.registry.of_log(self.live)):
+            return True
+        return not all(_begins_as(each, reader) for each in older if _holds(saved, each))
 
     def by_content(self, file: Sibling, reader: Reader) -> Recognised | None:
         """What it is by what it holds alone; None for what is new."""
         found = _surest([each for each in self._candidates(file) if _holds(each, reader)], reader)
-        return self._of_open(file, reader) if found is None else self._of_closed(found, file)
+        return self._of_open(file, reader) if found is None else self._of_closed(found, file, reader)
 
-    def _of_closed(self, found: Checkpoint, file: Sibling) -> Recognised | None:
+    def _of_closed(self, found: Checkpoint, file: Sibling, reader: Reader) -> Recognised | None:
         inode = (found.device, found.inode)
         if inode in self.unknown:
             return Unclear()
         if not self._rests(found):
             return self._claim(found)
-        return Copy(inode) if self._may_be_copied(found.path, file) else None
+        return _copy(file, inode) if self._may_be_copied(found.path, file) and _holds_all(found, reader) else None
 
     def _of_open(self, file: Sibling, reader: Reader) -> Recognised | None:
         for each in self.chain:
-            if each.source and _holds(each.checkpoint, reader):
+            is_gone = each.inode not in self.standing
+            if not each.source:
+                if is_gone and each.size_now() and _is_copy(reader, file.size, each):
+                    return _copy(file, each.inode)
+            elif _holds(each.checkpoint, reader):
                 if each.rewritten_at is not None or self._is_replaced(each, file, reader):
                     return each
-                if self._may_be_copied(each.path, file) and _is_copy(reader, file.size, each):
-                    return Copy(each.inode)
+                if (is_gone or self._may_be_copied(each.path, file)) and _is_copy(reader, file.size, each):
+                    return _copy(file, each.inode)
                 if not _holds(each.checkpoint, each.reader):  # it was rewritten just now
                     return each
         return None
@@ -109,6 +122,10 @@ class Recognition:
         return is_whole and generation.inode not in self.standing
 
 
+def _copy(file: Sibling, of: Inode) -> Copy:
+    return Copy(of, file.size, file.changed)
+
+
 def passed_over(wanted: Wanted, reader: Reader) -> Checkpoint:
     """What is kept of a file that is not to be read, so that it is known when it was renamed, compressed, or grows.
 
@@ -135,13 +152,19 @@ def passed_over(wanted: Wanted, reader: Reader) -> Checkpoint:
 
 
 def _holds(saved: Checkpoint, reader: Reader) -> bool:
-    """Whether a file holds what was read; of a packed one its beginning will do, until the rest is unpacked."""
+    """Whether a file holds what was read; of a packed one its beginning will do, if the rest takes long to unpack."""
     try:
-        if isinstance(reader.content, Packed):
+        if isinstance(reader.content, Packed) and saved.confirmed > WHOLE:
             return saved.begins(reader.content)
         return saved.recognises(reader.content)
     except Rewritten:
         return False
+
+
+def _holds_all(saved: Checkpoint, reader: Reader) -> bool:
+    """Whether also a packed file holds what was read, and does not only begin like it."""
+    is_proven = not isinstance(reader.content, Packed) or saved.confirmed > _UNPACKED
+    return is_proven or saved.tail.ends_at(saved.confirmed, reader.content)
 
 
 def _surest(found: list[Checkpoint], reader: Reader) -> Checkpoint | None:
@@ -154,11 +177,16 @@ def _surest(found: list[Checkpoint], reader: Reader) -> Checkpoint | None:
 def _is_copy(reader: Reader, size: int, of: Generation) -> bool:
     """Whether a file is a copy of one that is open, or of its beginning."""
     if isinstance(reader.content, Packed):
-        return True  # it begins alike, and nobody writes to it
+        return _begins_as(reader, of.reader)
     if size > of.size_now():
         return False
     count = min(size, _SAMPLE)
     return reader.content.read(count, size - count) == of.reader.content.read(count, size - count)
+
+
+def _begins_as(one: Reader, other: Reader) -> bool:
+    """Whether all that one holds is how the other begins, as far as it is looked at."""
+    return other.content.read(_SAMPLE, 0).startswith(one.content.read(_SAMPLE, 0))
 
 
 def is_unchanged(saved: Checkpoint, file: Sibling) -> bool:

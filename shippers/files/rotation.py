@@ -98,7 +98,8 @@ def ordered(siblings: Sequence[Sibling], live: str) -> list[Sibling]:
 
     Of two it may as well be that the clock was wrong when the first was written.
     """
-    rotated = sorted((each for each in siblings if each.path != live), key=lambda each: age(each.path), reverse=True)
+    rotated = [each for each in siblings if each.path != live]
+    rotated.sort(key=lambda each: (age(each.path), each.path == uncompressed(each.path)), reverse=True)
     times = [each.changed for each in rotated]
     if len(times) > _FEW and all(earlier > later for earlier, later in pairwise(times)):
         rotated.reverse()
