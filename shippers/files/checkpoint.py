@@ -24,6 +24,7 @@ from logrouter.state import Lock, replace_file
 from shippers.files.content import Content
 from shippers.files.fingerprint import NONE, Mark, machine_id
 from shippers.files.rotation import live_path
+from shippers.files.tree import Inode
 
 VERSION = 2
 POSITIONS, FINISHED = "positions.json", "finished.json"
@@ -76,6 +77,10 @@ class Checkpoint:
     def live(self) -> str:
         """The path of the live file of its log."""
         return self.log or live_path(self.path)
+
+    def at(self, inode: Inode) -> bool:
+        """Whether it was in this file, when it was last seen."""
+        return (self.device, self.inode) == inode
 
     def begins(self, content: Content) -> bool:
         """Whether an open file begins as it did; never of one that had no content."""

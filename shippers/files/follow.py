@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from functools import partial
@@ -153,7 +152,6 @@ class Files:
             return None
         reader = Reader(fd, path, settings, lambda: segment.synced, is_ours=True)
         generation = Generation(reader, path, Origin(settings, SPOOLED, segment), now, self.tallies[settings])
-        generation.since = time.time()
         saved = self._registry.of_source(segment.source)
         if saved is not None:
             generation.resume(self._registry.take(saved))

@@ -76,7 +76,7 @@ class Generation:
         self.segment = origin.segment
         self.container = container_of(path, joining.wrapping) if joining and joining.wrapping else None
         self.source = ""
-        self.since = 0.0
+        self.since = time.time()
         self.saved = self.failing = self.ended = False
         self.matched = True
         self.left_at: float | None = None
@@ -230,7 +230,7 @@ class Generation:
         if reader.shrunk:
             self._lose(reader.size, reader.size + reader.shrunk)
         if not self.source and reader.size and reader.has_text():
-            self.source, self.since = token_hex(8), time.time()
+            self.source = token_hex(8)
             reader.prefix = reader.mark(PREFIX)
 
     def read(self, now: float, *, final: bool = False) -> Window | None:

@@ -87,8 +87,8 @@ class Log:
         place = len(self.chain)
         if behind is not None:
             place = self.chain.index(behind) + 1
-        elif generation.source:
-            newer = (at for at, each in enumerate(self.chain) if not each.source or each.since > generation.since)
+        else:
+            newer = (at for at, each in enumerate(self.chain) if each.since > generation.since)
             place = next(newer, place)
         self.chain.insert(place, generation)
 

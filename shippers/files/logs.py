@@ -21,7 +21,7 @@ from shippers.files.generation import Generation, Tally
 from shippers.files.log import Copy, Log
 from shippers.files.notices import Notices
 from shippers.files.reader import Reader
-from shippers.files.recognition import Recognised, Recognition, Unclear, is_unchanged, passed_over
+from shippers.files.recognition import Recognised, Recognition, Unclear, is_rewritten, is_unchanged, passed_over
 from shippers.files.registry import REMEMBERED, Registry
 from shippers.files.rotation import Sibling, age, is_doubtful, log_beside, uncompressed
 from shippers.files.schedule import Turns
@@ -145,7 +145,7 @@ class Logs:
             following.missed(now)
         self._turns.leave(generation)
         self._add(log, following, behind=generation)
-        log.copies.clear()
+        log.copies = {inode: copy for inode, copy in log.copies.items() if copy.of != generation.inode}
         self._standing.changed.add(log.live)
         generation.rewritten_at = time.time()
         if not old.is_proven:  # it was taken for what it only began like
@@ -321,11 +321,11 @@ class Logs:
         known = [recognition.by_inode(*each.what, readers[:place]) for place, each in enumerate(settled)]
         new = [each for each, it in zip(settled, known, strict=True) if not self._take(log, each, it, now)]
         new = [each for each in new if not self._take(log, each, recognition.by_content(*each.what), now)]
-        first_known, has_rotated = self._first_known(log, standing), self._has_rotated(log, standing)
+        first_known = self._first_known(log, standing)
         for each in new:
             wanted = each.wanted
             is_older = wanted.inode in places and places[wanted.inode] < first_known
-            if not wanted.is_matched and (is_older or self._is_none_of_it(wanted, has_rotated=has_rotated)):
+            if not wanted.is_matched and (is_older or self._is_none_of_it(log, standing, wanted)):
                 self.registry.keep(passed_over(wanted, each.reader))
                 each.reader.close()
                 del self._wanted[wanted.inode]
@@ -422,12 +422,15 @@ class Logs:
         return time.time() - os.fstat(reader.fd).st_ctime < self._settling
 
     def _has_rotated(self, log: Log, standing: Mapping[Inode, Sibling]) -> bool:
-        """Whether the live file of a log is another one than before, or none; or one of it stands in such a place."""
-        known: list[Generation | Checkpoint] = [*log.chain, *self.registry.of_log(log.live)]
+        """Whether its live file is another one than before, or none, or was truncated; or one was in such a place."""
+        closed = self.registry.of_log(log.live)
+        known: list[Generation | Checkpoint] = [*log.chain, *closed]
         live = next((each for each in standing.values() if each.path == log.live), None)
         is_new = live is None or not (live.inode in self.by_inode or self.registry.resting(live) is not None)
+        is_cut = live is not None and any(each.at(live.inode) and each.confirmed > live.size for each in closed)
         is_moved = any(each.source and is_doubtful(each.path) for each in known)
-        return is_moved or (is_new and bool(known or log.last[0]))
+        is_changed = is_new or is_cut or any(map(is_rewritten, log.chain))
+        return is_moved or (is_changed and bool(known or log.last[0]))
 
     def _first_known(self, log: Log, standing: Mapping[Inode, Sibling]) -> int:
         """The place of the oldest file that is known, where an older version did not note those that it passed over."""
@@ -438,10 +441,10 @@ class Logs:
                 return place
         return 0 if log.chain or self.registry.of_log(log.live) else len(standing)
 
-    def _is_none_of_it(self, wanted: Wanted, *, has_rotated: bool) -> bool:
+    def _is_none_of_it(self, log: Log, standing: Mapping[Inode, Sibling], wanted: Wanted) -> bool:
         """Whether a rotated file was there before its log was followed, or perhaps belongs to another log."""
         was_rotated = self._there_before.get(wanted.inode) is False
-        return was_rotated or (is_doubtful(wanted.path) and not has_rotated)
+        return was_rotated or (is_doubtful(wanted.path) and not self._has_rotated(log, standing))
 
 
 def _met_again(saved: Checkpoint, wanted: Wanted) -> Checkpoint:

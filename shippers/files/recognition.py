@@ -83,16 +83,15 @@ class Recognition:
     def _of_open(self, file: Sibling, reader: Reader) -> Recognised | None:
         for each in self.chain:
             is_gone = each.inode not in self.standing
-            if not each.source:
-                if is_gone and each.size_now() and _is_copy(reader, file.size, each):
-                    return _copy(file, each.inode)
-            elif _holds(each.checkpoint, reader):
+            if each.source and _holds(each.checkpoint, reader):
                 if each.rewritten_at is not None or self._is_replaced(each, file, reader):
                     return each
                 if (is_gone or self._may_be_copied(each.path, file)) and _is_copy(reader, file.size, each):
                     return _copy(file, each.inode)
-                if not _holds(each.checkpoint, each.reader):  # it was rewritten just now
+                if is_rewritten(each):
                     return each
+            elif is_gone and each.size_now() and _is_copy(reader, file.size, each):  # nobody has looked at that yet
+                return _copy(file, each.inode)
         return None
 
     def _claim(self, saved: Checkpoint) -> Checkpoint:
@@ -187,6 +186,11 @@ def _is_copy(reader: Reader, size: int, of: Generation) -> bool:
 def _begins_as(one: Reader, other: Reader) -> bool:
     """Whether all that one holds is how the other begins, as far as it is looked at."""
     return other.content.read(_SAMPLE, 0).startswith(one.content.read(_SAMPLE, 0))
+
+
+def is_rewritten(generation: Generation) -> bool:
+    """Whether its file does not hold any more what was read, noticed or not."""
+    return generation.is_rewritten or not _holds(generation.checkpoint, generation.reader)
 
 
 def is_unchanged(saved: Checkpoint, file: Sibling) -> bool:
