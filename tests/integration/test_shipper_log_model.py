@@ -38,7 +38,7 @@ PACKINGS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] =
 }
 
 BANNER = b"".join(b"banner %d: what each file begins with\n" % number for number in range(40))
-"""More than is compared of a beginning."""
+"""What all files of a log begin with, or none."""
 
 LIVE = {"numbered": "app.log", "dated": "app.log", "within": "web.log", "plain": "messages"}
 
