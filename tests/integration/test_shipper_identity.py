@@ -60,13 +60,13 @@ def test_what_a_truncation_took_before_anything_was_read_is_counted(tmp_path: Pa
 
 def test_the_loss_of_unread_lines_from_the_end_is_counted_and_the_rest_read(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
-    add(reader.log, lines(0, 200))
+    add(reader.log, lines(0, 800))
     reader.scan()
     unread = UNREAD._value.get()
-    os.truncate(reader.log, len(lines(0, 150)))
+    os.truncate(reader.log, len(lines(0, 600)))
     reader.turn()
-    assert reader.contents == [lines(0, 150)]
-    assert UNREAD._value.get() == unread + len(lines(150, 200))
+    assert reader.contents == [lines(0, 600)]
+    assert UNREAD._value.get() == unread + len(lines(600, 800))
 
 
 def test_what_a_truncation_took_before_it_was_confirmed_is_counted(tmp_path: Path) -> None:
