@@ -98,7 +98,8 @@ class Books:
         ranges = self._by_source("ranges")
         runs = self._by_source("runs")
         chains = self._by_source("chains")
-        self._scratch.execute("CREATE INDEX runs_by_source ON runs (source)")
+        if self._scratch.execute("SELECT 1 FROM chains").fetchone():  # then `runs_of` is asked
+            self._scratch.execute("CREATE INDEX runs_by_source ON runs (source)")
         for (source,) in self._scratch.execute(
             "SELECT source FROM chosen UNION SELECT source FROM runs ORDER BY source"
         ):

@@ -194,8 +194,8 @@ class Assembly(Generic[Token]):
 
     def gaps(self, before: float) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         """What has held a source up since before that time: ranges that did not come, and windows without a part."""
-        for source, reached in [each.after for each in self._behind() if each.since <= before and each.after]:
-            yield source, self.decided(source).missing(self.decided(source).start, reached)
+        for after in [each.after for each in self._behind() if each.since <= before and each.after]:
+            yield after[0], self._missing_before(after)
         for chain in self._waiting.values():
             waiting = [held for held in chain.held.values() if held.since <= before]
             if not waiting:
@@ -239,13 +239,17 @@ class Assembly(Generic[Token]):
         """Whether the generation before this one is decided as far as it was read before; or none of it ever came."""
         if held.after is None or chain.decided:
             return True
-        source, reached = held.after
-        before = self.decided(source)
-        if not before or not before.missing(before.start, reached):
-            self._following.pop(source, None)
+        if not self._missing_before(held.after):
+            self._following.pop(held.after[0], None)
             return True
-        self._following[source] = chain.source
+        self._following[held.after[0]] = chain.source
         return False
+
+    def _missing_before(self, after: tuple[str, int]) -> list[tuple[int, int]]:
+        """What is not decided of the generation before, up to there; nothing if none of it ever came."""
+        source, reached = after
+        before = self.decided(source)
+        return before.missing(before.start, reached) if before else []
 
     def _behind(self) -> Iterator[_Held[Token]]:
         """The windows that wait for the generation before theirs."""

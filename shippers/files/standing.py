@@ -29,9 +29,9 @@ class Standing:
     def note(self, discovery: Discovery) -> None:
         """Take in what was discovered."""
         for _, found in self._moved(discovery.files):
-            for path in found.paths:
-                if not is_compressed(path):
-                    self._know(live_path(path), found.origin)
+            for live in map(live_path, found.paths):
+                if stem(live) != live or live in found.paths:  # else it may be the log of another name
+                    self._know(live, found.origin)
         for path, origin in discovery.vacant.items():
             self._know(self.log_of(path), origin)
         self._note_matched(discovery.files)
