@@ -181,6 +181,9 @@ FILE_GONE = Event(
     _warning,
     "{path} is gone; it was read up to byte {position}, and what it held beyond that, if anything, is lost",
 )
+FILE_ALIKE = Event(
+    "file.alike", _info, "{path} holds what {other} holds, and is read all the same: its lines may be there twice"
+)
 INPUTS_KEPT = Event(
     "input.kept", _info, "on SIGHUP inputs stay what they were at the start; to apply others, restart this"
 )

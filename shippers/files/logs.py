@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from logrouter.observe.events import FILE_ALIKE
 from shippers.files.checkpoint import Checkpoint
 from shippers.files.content import Rewritten
 from shippers.files.descriptors import Opened, is_shortage
 from shippers.files.discovery import Discovery, Origin, Wanted, is_excluded
+from shippers.files.fingerprint import shown
 from shippers.files.generation import Generation, Tally
 from shippers.files.log import Copy, Log
 from shippers.files.notices import Notices
@@ -330,6 +332,8 @@ class Logs:
                 each.reader.close()
                 del self._wanted[wanted.inode]
             elif not self._take(log, each, recognition.by_content(*each.what), now):  # it may hold one begun just now
+                if other := recognition.alike(*each.what):
+                    FILE_ALIKE.happened(path=shown(wanted.path), other=shown(other))
                 self._begin(log, each, now)
                 del self._wanted[wanted.inode]
         for generation in log.chain:

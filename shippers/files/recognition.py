@@ -72,6 +72,13 @@ class Recognition:
         found = _surest([each for each in self._candidates(file) if _holds(each, reader)], reader)
         return self._of_open(file, reader) if found is None else self._of_closed(found, file, reader)
 
+    def alike(self, file: Sibling, reader: Reader) -> str:
+        """The path of another generation that has just as much, and began and ended alike; '' for none."""
+        closed = [(each, each.size) for each in self.registry.of_log(self.live) if each.done]
+        opened = [(each.checkpoint, each.size_now()) for each in self.chain if each.source]
+        those = (each for each, size in closed + opened if each.confirmed and size == file.size)
+        return next((each.path for each in those if _holds(each, reader)), "")
+
     def _of_closed(self, found: Checkpoint, file: Sibling, reader: Reader) -> Recognised | None:
         inode = (found.device, found.inode)
         if inode in self.unknown:
@@ -82,15 +89,18 @@ class Recognition:
 
     def _of_open(self, file: Sibling, reader: Reader) -> Recognised | None:
         for each in self.chain:
-            is_gone = each.inode not in self.standing
+            there = self.standing.get(each.inode)
             if each.source and _holds(each.checkpoint, reader):
                 if each.rewritten_at is not None or self._is_replaced(each, file, reader):
                     return each
-                if (is_gone or self._may_be_copied(each.path, file)) and _is_copy(reader, file.size, each):
+                may_be = there is None or self._may_be_copied(there.path, file)
+                if may_be and _is_copy(reader, file.size, each):
                     return _copy(file, each.inode)
                 if is_rewritten(each):
                     return each
-            elif is_gone and each.size_now() and _is_copy(reader, file.size, each):  # nobody has looked at that yet
+            elif (
+                there is None and each.size_now() and _is_copy(reader, file.size, each)
+            ):  # nobody has looked at that yet
                 return _copy(file, each.inode)
         return None
 
@@ -185,7 +195,10 @@ def _is_copy(reader: Reader, size: int, of: Generation) -> bool:
 
 def _begins_as(one: Reader, other: Reader) -> bool:
     """Whether all that one holds is how the other begins, as far as it is looked at."""
-    return other.content.read(_SAMPLE, 0).startswith(one.content.read(_SAMPLE, 0))
+    try:
+        return other.content.read(_SAMPLE, 0).startswith(one.content.read(_SAMPLE, 0))
+    except Rewritten:
+        return False
 
 
 def is_rewritten(generation: Generation) -> bool:

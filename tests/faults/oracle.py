@@ -37,7 +37,8 @@ class Place(NamedTuple):
 class Verdict:
     """What is wrong, line by line.
 
-    written: lines that were to be archived.   disordered: lines at which a source goes back, however many follow.
+    written: lines that were to be archived.   disordered: lines at which a source goes back, or a log to an earlier
+    incarnation, however many follow.
     late: of these, those that were announced.
     """
 
@@ -107,7 +108,7 @@ def judge(
                 verdict.twice.append(Place(name, record.pos))
             seen[name].add(record.pos)
     verdict.lost = [Place(name, pos) for name, lines in expected.items() for pos in lines if pos not in seen[name]]
-    for source, descents in _descents(archives).items():
+    for source, descents in _descents(archives, names).items():
         announced = min(len(descents), (late or {}).get(source, 0))
         verdict.late += announced
         verdict.disordered += [Place(names.get(source, ""), pos) for pos in descents[announced:]]
@@ -124,13 +125,22 @@ def _names(archives: Iterable[Sequence[Archived]], expected: Mapping[str, object
     return {source: counts.most_common(1)[0][0] for source, counts in named.items()}
 
 
-def _descents(archives: Iterable[Sequence[Archived]]) -> dict[str, list[int]]:
-    """Where each source goes back within an archive."""
+def _descents(archives: Iterable[Sequence[Archived]], names: Mapping[str, str]) -> dict[str, list[int]]:
+    """Where within an archive each source goes back, or its log does. names: of the incarnations, by source.
+
+    What came over a connection stands for its own source: connections overlap.
+    """
     descents: dict[str, list[int]] = defaultdict(list)
     for archive in archives:
         reached: dict[str, int] = {}
+        incarnations: dict[str, int] = {}
         for record in archive:
-            if record.pos < reached.get(record.source, 0):
+            log, _, incarnation = names.get(record.source, "").rpartition(".")
+            is_of_file = log and record.source != names[record.source]
+            is_older = is_of_file and int(incarnation) < incarnations.get(log, 0)
+            if record.pos < reached.get(record.source, 0) or is_older:
                 descents[record.source].append(record.pos)
             reached[record.source] = record.end
+            if is_of_file:
+                incarnations[log] = int(incarnation)
     return descents

@@ -103,6 +103,13 @@ def test_a_discarded_line_in_the_archive_is_wrong(routed: Run) -> None:
     assert len(verdict.altered) > 0
 
 
+def test_a_generation_before_the_one_before_it_is_out_of_order() -> None:
+    journals = {f"web0.{number}": b"web0.%d 00000001 INFO x\n" % number for number in (1, 2)}
+    archive = [Archived(f"source of {name}", 0, len(line), line) for name, line in journals.items()]
+    assert wrongs(judge(journals, [archive], is_kept)) == {}
+    assert wrongs(judge(journals, [archive[::-1]], is_kept)) == {"out of order": 1}
+
+
 def test_what_the_router_counted_as_late_may_be_out_of_order(routed: Run) -> None:
     archive = with_two_swapped(read_archive(routed.directory / "archive"))
     verdict = judge(routed.journals, [archive], is_kept, {archive[40].source: 1})

@@ -1,10 +1,11 @@
 """A program that writes a log as an application does, and keeps a journal of what it has written.
 
-In comes one Log as JSON on the command line, and commands on standard input; out go lines in the log, each in the
+It takes one Log as JSON on the command line, and commands on standard input. Each line of the log is in the
 journal only after write() has returned. The journal has a file for each incarnation, byte by byte what that was given,
-and beside it when: `offset seconds` for each burst. The log is a file that is rotated under load, by rename (the old
-handle is used a while longer) or by copy and truncate; or a connection, over which each line is a syslog message, and
-which is made anew when the other end is gone.
+and beside it when: `offset seconds` for each burst. The log is a file that is rotated under load as logrotate does it:
+the files before are renumbered, the second is compressed, and the live one is renamed (the old handle is used a while
+longer) or copied and truncated; or a connection, over which each line is a syslog message, and which is made anew when
+the other end is gone.
 
 Commands: `stop` ends the writing, `fresh` writes one more line, the end of input ends the program.
 """
@@ -12,6 +13,7 @@ Commands: `stop` ends the writing, `fresh` writes one more line, the end of inpu
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import random
@@ -137,7 +139,7 @@ class Writer:
 
     def _rotate(self, stop: threading.Event) -> None:
         path = Path(self._log.path)
-        kept = path.with_name(f"{path.name}.{self._journal.incarnation}")
+        kept = _make_room(path)
         if self._log.rotation == COPY_TRUNCATE:
             shutil.copyfile(path, kept)
             os.ftruncate(self._fd, 0)
@@ -154,6 +156,33 @@ class Writer:
         """Let go of log and journal."""
         os.close(self._fd)
         self._journal.close()
+
+
+def _make_room(path: Path) -> Path:
+    """The first place behind a log, after each file there has moved on by one; what was there is compressed."""
+    number = 1
+    while _kept(path, number) is not None:
+        number += 1
+    for place in range(number - 1, 0, -1):
+        file = _kept(path, place)
+        assert file is not None  # it was just there
+        moved = file.rename(file.with_name(file.name.replace(f".log.{place}", f".log.{place + 1}")))
+        if place == 1:
+            _compress(moved)
+    return path.with_name(f"{path.name}.1")
+
+
+def _kept(path: Path, place: int) -> Path | None:
+    plain = path.with_name(f"{path.name}.{place}")
+    return next((each for each in (plain, plain.with_name(f"{plain.name}.gz")) if each.exists()), None)
+
+
+def _compress(path: Path) -> None:
+    """What gzip does: the time of the last change is kept."""
+    packed, status = path.with_name(f"{path.name}.gz"), path.stat()
+    packed.write_bytes(gzip.compress(path.read_bytes(), 1))
+    os.utime(packed, ns=(status.st_atime_ns, status.st_mtime_ns))
+    path.unlink()
 
 
 class Sender:

@@ -17,7 +17,7 @@ import pytest
 import zstandard
 from shipping import Reader, add, lines
 
-from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN, LINE_CUT
+from logrouter.observe.events import FILE_ALIKE, FILE_GONE, FILE_REWRITTEN, LINE_CUT
 from shippers.files import logs, registry
 from shippers.files.follow import GRACE
 from shippers.files.log import Log
@@ -453,3 +453,19 @@ def test_logs_that_are_gone_are_forgotten(tmp_path: Path, monkeypatch: pytest.Mo
         settle(reader)
     assert told(reader) == lines(0, 3000)
     assert sum(isinstance(each, Log) for each in gc.get_objects()) < 10
+
+
+def test_two_generations_of_equal_bytes_are_read_both_and_said_to_be_alike(tmp_path: Path) -> None:
+    reader, alike = Reader(tmp_path), FILE_ALIKE.count()
+    add(reader.log, A)
+    reader.turn()
+    reader.log.rename(f"{reader.log}.1")
+    add(reader.log, A)
+    settle(reader)
+    assert told(reader) == A + A
+    assert FILE_ALIKE.count() == alike + 1
+    reader.log.rename(f"{reader.log}.2")
+    add(reader.log, B)
+    settle(reader)
+    assert told(reader) == A + A + B
+    assert FILE_ALIKE.count() == alike + 1
