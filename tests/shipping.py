@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
@@ -131,9 +132,12 @@ class Reader:
         self.checkpoints.close()
 
     def turn(self, seconds: float = 1.0, *, confirm: bool = True) -> list[Window]:
-        """What is read in the next `seconds`."""
+        """What is read in the next `seconds`; a second scan where the first one asks for it."""
         self.now += seconds
+        self.files.scan_due = math.inf
         self.scan()
+        if self.files.scan_due <= self.now:
+            self.scan()
         before = len(self.windows)
         while self.lap(confirm=confirm):
             pass

@@ -217,8 +217,7 @@ class Serving:
 
     def _put(self, releases: Sequence[Release[Delivery]]) -> None:
         for each in releases:
-            is_overtaken = each.again and not each.late and self._routing.ledger.is_followed(each.source)
-            release = replace(each, late=True) if is_overtaken else each
+            release = replace(each, late=True) if each.again and self._is_overtaken(each.source) else each
             self._retransmission.came(release.source)
             if release.repeated:
                 metrics.SUPPRESSED.inc(release.repeated)
@@ -227,6 +226,11 @@ class Serving:
             if release.late or release.hole:
                 metrics.LATE.labels("late" if release.late else "hole").inc()
             self._group.add(release, self._routing.decide)
+
+    def _is_overtaken(self, source: str) -> bool:
+        """Whether what comes again of a source may stand behind a later generation of its log."""
+        ledger = self._routing.ledger
+        return ledger.is_followed(source) or not ledger.extents(INGRESS, source)
 
     def _notice(self) -> None:
         """Wake the committing side when a group begins, and when one need not wait any longer."""

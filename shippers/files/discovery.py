@@ -5,11 +5,10 @@ tree must not hold up the lines, and one that hangs must not hold up the others.
 """
 
 # Thousands of paths are looked at in a scan, as plain strings.
-# ruff: noqa: PTH116, PTH208
+# ruff: noqa: PTH116
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import os
 import re
@@ -28,6 +27,9 @@ from shippers.spool import Segment
 
 _GRAIN = 2 * 10**9
 """Nanoseconds within which a directory may change without another time."""
+
+_PAUSES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0)
+"""Seconds between two lists of a directory in which files are renamed: a rotation takes a few milliseconds."""
 
 Stamp = tuple[int, int]
 """Size and time of the last change: as long as both are the same there is nothing new in a file."""
@@ -271,7 +273,7 @@ class Directories:
                 changed = os.stat(directory).st_mtime_ns
                 if self._listed.get(directory) != changed:
                     is_settled = time.time_ns() - changed > _GRAIN
-                    found[directory] = list(_rotated(directory, names))
+                    found[directory] = _rotated(directory, names)
                     self._listed[directory] = changed if is_settled else 0
             except (FileNotFoundError, NotADirectoryError):
                 if self._listed.pop(directory, None) is not None:
@@ -281,14 +283,37 @@ class Directories:
         return found
 
 
-def _rotated(directory: str, names: Collection[str]) -> Iterator[Sibling]:
-    """The regular files in a directory whose names say that they were such live files."""
+def _rotated(directory: str, names: Collection[str]) -> list[Sibling]:
+    """The regular files in a directory whose names say that they were such live files.
+
+    Rotation may rename them one after the other meanwhile: then they are listed again, until two lists are the same.
+    """
     stems = {stem(name) for name in names}
-    for name in os.listdir(directory):
+    before: list[Sibling] | None = None
+    for pause in _PAUSES:
+        siblings, is_at_rest = _listed(directory, names, stems)
+        if is_at_rest or siblings == before:
+            break
+        before = siblings
+        time.sleep(pause)
+    return siblings
+
+
+def _listed(directory: str, names: Collection[str], stems: Collection[str]) -> tuple[list[Sibling], bool]:
+    """The same, and whether each of them was still what the list said when it was looked at."""
+    siblings, is_at_rest = [], True
+    with os.scandir(directory) as entries:
+        numbers = {entry.name: entry.inode() for entry in entries}
+    for name, number in numbers.items():
         found = read_name(name)
         if found is not None and (found.base in names or (found.base in stems and is_compressed(name))):
-            with contextlib.suppress(OSError):  # it went just now
-                status = os.stat(f"{directory}/{name}", follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    inode = (status.st_dev, status.st_ino)
-                    yield Sibling(f"{directory}/{name}", inode, status.st_size, status.st_mtime_ns)
+            path = f"{directory}/{name}"
+            try:
+                status = os.stat(path, follow_symlinks=False)
+            except OSError:
+                is_at_rest = False
+                continue
+            is_at_rest = is_at_rest and status.st_ino == number
+            if stat.S_ISREG(status.st_mode):
+                siblings.append(Sibling(path, (status.st_dev, status.st_ino), *stamp_of(status)))
+    return siblings, is_at_rest

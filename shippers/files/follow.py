@@ -75,6 +75,7 @@ class Files:
             self.followed.setdefault(each.glob, set()).add(each.live)
         self.scan_due = 0.0
         self.unsaved: set[Generation] = set()
+        self._missing: set[Checkpoint] = set()
         self.tallies = {settings: Tally() for settings in inputs}
         self.turns = Turns(watches or Watches())
         self.notices = Notices(self._origins)
@@ -88,23 +89,23 @@ class Files:
             self.notices,
             looked_before=set(self._origins) if checkpoints.lost else set(saved.globs),
             settling=settling,
-            older=saved.empty if checkpoints.upgraded else None,
+            empty=saved.empty if checkpoints.upgraded else None,
         )
 
     @property
     def revision(self) -> tuple[int, int]:
         """Differs from an earlier one where `state` does."""
-        return self._logs.changes, sum(tally.lines_confirmed for tally in self.tallies.values())
+        return self._logs.chains.changes, sum(tally.lines_confirmed for tally in self.tallies.values())
 
     def __iter__(self) -> Iterator[Generation]:
-        return iter(self._logs)
+        return iter(self._logs.chains)
 
     def wanted(self, discovery: Discovery, now: float) -> list[Wanted]:
         """What is to be opened for `apply`: as much as may be, for which others that hold nothing new are closed."""
         self._stalled, self._unsure = discovery.late & discovery.remote, discovery.late | discovery.remote
         due = self.budget.due(self._logs.wanted(discovery, is_roomy=len(discovery.files) <= self.budget.most))
-        self._close_for(len(self._logs.by_inode) + len(due) - self.budget.most, now)
-        room = max(0, self.budget.most - len(self._logs.by_inode))
+        self._close_for(len(self._logs.chains.by_inode) + len(due) - self.budget.most, now)
+        room = max(0, self.budget.most - len(self._logs.chains.by_inode))
         self.budget.wait([each.inode for each in due], room, len(discovery.files))
         return due[:room]
 
@@ -119,7 +120,7 @@ class Files:
         self.scan_due = min(self.scan_due, self._logs.apply(discovery, opened, now))
         close_all(opened.values())  # what nobody has taken
         for inode in tried:
-            self.budget.tried(inode, is_open=inode in self._logs.by_inode, now=now)
+            self.budget.tried(inode, is_open=inode in self._logs.chains.by_inode, now=now)
         self._look_elsewhere(discovery, now)
         self.look(now)
         self.notices.scanned(discovery)
@@ -139,7 +140,7 @@ class Files:
     def wake(self, inodes: Iterable[Inode]) -> None:
         """These have changed."""
         for inode in inodes:
-            if generation := self._logs.by_inode.get(inode):
+            if generation := self._logs.chains.by_inode.get(inode):
                 self.turns.wake(generation)
 
     def adopt(self, settings: Input, segment: Segment, now: float) -> Generation | None:
@@ -163,7 +164,8 @@ class Files:
     def release(self, generation: Generation) -> None:
         """A segment is closed and confirmed to its end: it is followed no longer, and can be deleted."""
         self.gone.add(generation)
-        self._logs.leave(generation)
+        self._registry.keep_end(generation.checkpoint)
+        self._logs.chains.leave(generation)
 
     def forget_segments(self) -> None:
         """All segments that there are have been adopted: positions of others are of none."""
@@ -198,7 +200,7 @@ class Files:
     def state(self) -> State:
         """What is to be saved."""
         files = [*(_saved(each) for each in self if each.segment is None or each.source), *self._registry.unfinished()]
-        return State(files, sorted(self._logs.looked_before), finished=self._registry.finished)
+        return State(files, sorted(self._logs.arrivals.looked_before), finished=self._registry.finished)
 
     def standings(self) -> list[SourceStatement]:
         """How far each source is, also of those that are gone and not yet forgotten."""
@@ -206,25 +208,27 @@ class Files:
 
     def open_at(self, inode: Inode) -> Generation | None:
         """Which generation is read from a file, if it is open."""
-        return self._logs.by_inode.get(inode)
+        return self._logs.chains.by_inode.get(inode)
 
     def sought(self, source: str) -> Sought | None:
         """A source that is to be read once more; None for one that is not known."""
         for each in self:
             if each.source == source:
-                path = f"/proc/self/fd/{each.reader.fd}"
-                return Sought(each.checkpoint, each.origin.settings, (path,), is_ours=each.segment is not None)
+                is_ours = each.segment is not None
+                paths = self._paths(each.checkpoint)
+                return Sought(each.checkpoint, each.origin.settings, paths, each.reader.fd, is_ours=is_ours)
         saved = self._registry.of_source(source)
         origin = self._origins.get(saved.glob) if saved else None
-        if saved is None or origin is None:
-            return None
-        beside = [file.path for file in self._logs.files(saved.live)]
-        return Sought(saved, origin.settings, tuple(dict.fromkeys([saved.path, *beside])))
+        return None if saved is None or origin is None else Sought(saved, origin.settings, self._paths(saved))
 
     def close(self) -> None:
         """Let go of all."""
         for generation in self:
             generation.reader.close()
+
+    def _paths(self, saved: Checkpoint) -> tuple[str, ...]:
+        """Where a generation may stand: first where it was seen last."""
+        return tuple(dict.fromkeys([saved.path, *(file.path for file in self._logs.files(saved.live))]))
 
     def _close_for(self, others: int, now: float) -> None:
         """Close files that hold nothing new, the quietest first, for so many others."""
@@ -244,7 +248,7 @@ class Files:
         self.budget.closed(generation.inode, now)
         self._registry.keep(generation.rested(stamp, done=not (generation.source and generation.matched)))
         self.unsaved.discard(generation)
-        self._logs.leave(generation)
+        self._logs.chains.leave(generation)
         return True
 
     def _is_quiet(self, generation: Generation, now: float) -> bool:
@@ -287,20 +291,31 @@ class Files:
     def _let_go(self, generation: Generation) -> None:
         """It is done with; what became of it is kept in mind where its file is."""
         is_there = not generation.reader.unlinked or self._logs.is_copied(generation)
-        if generation.source and is_there and not generation.ended:
-            self._registry.keep(_rested(generation, done=True))
+        if generation.source:
+            if is_there and not generation.ended:
+                self._registry.keep(_rested(generation, done=True))
+            else:
+                self._registry.keep_end(generation.checkpoint)
         self.gone.add(generation)
-        self._logs.leave(generation)
+        self._logs.chains.leave(generation)
 
     def _look_elsewhere(self, discovery: Discovery, now: float) -> None:
-        """Find files that stand apart from their logs, as where a directory was renamed; or say that they are gone."""
+        """Find files that stand apart from their logs, as where a directory was renamed; or say that they are gone.
+
+        A file that is renamed while its directory is listed may be missing in that list: it is gone if the next one
+        lacks it too.
+        """
+        before, self._missing = self._missing, set()
         for saved in self._logs.missing(discovery):
             found = elsewhere(saved)
             if found is not None:
                 self._logs.go_on(saved, *found, now)
-            else:
+            elif saved in before:
                 FILE_GONE.happened(path=shown(saved.path), position=saved.confirmed)
                 self._registry.give_up(saved)
+            else:
+                self._missing.add(saved)
+                self.scan_due = now
 
 
 def _can_be_closed(generation: Generation, now: float) -> bool:

@@ -21,21 +21,22 @@ class Copy(NamedTuple):
 
 
 _NOWHERE: Mapping[Inode, int] = MappingProxyType({})
+_NO_COPIES: Mapping[Inode, Copy] = MappingProxyType({})
 
 
 @dataclass(slots=True, eq=False)
 class Log:
-    """live: the path of its live file.   chain: its open generations.   last: the one before these, and where it ended.
+    """live: the path of its live file.   chain: its open generations.
 
-    copies: files that hold what another one holds, by inode.
+    copies: files that hold what another one holds, by inode.   is_chain: whether its generations have an order.
+    _sizes: of each that waits, how much those before it had when it was first asked whether it may begin.
     """
 
     live: str
     chain: list[Generation] = field(default_factory=list)
-    last: tuple[str, int] = ("", 0)
-    copies: dict[Inode, Copy] = field(default_factory=dict)
-    _before: dict[Generation, list[tuple[Generation, int]]] = field(default_factory=dict)
-    _is_chain: bool = False
+    copies: Mapping[Inode, Copy] = field(default_factory=lambda: _NO_COPIES)
+    is_chain: bool = False
+    _sizes: dict[Generation, dict[Generation, int]] = field(default_factory=dict)
     _unknown: Sequence[int] = ()
     _places: Mapping[Inode, int] = field(default_factory=lambda: _NOWHERE)
 
@@ -45,40 +46,43 @@ class Log:
         return bool(self._unknown)
 
     def may_begin(self, generation: Generation) -> bool:
-        """Whether all has been read that came before it, as far as that went when it was met; it then follows that.
+        """Whether all has been read that came before it, as far as that went when it was met.
 
-        Late lines of a writer that goes on with a renamed file hold up nothing.
+        Late lines of a writer that goes on with a renamed file hold up nothing. While it is not known where one stands
+        whose file was rewritten, nothing begins.
         """
-        if not self._is_chain:
-            return True
-        before = self._before.get(generation)
-        if before is None:
-            before = [(each, each.size_now()) for each in self.chain[: self.chain.index(generation)]]
-            if before:
-                self._before[generation] = before
-        place = self._places.get(generation.inode, -1)
+        if any(each.rewritten_at is not None for each in self.chain):
+            return False
+        place = self._places.get(generation.inode, len(self._places))
         if any(each < place for each in self._unknown):
             return False
-        if not all(each.is_through(size) for each, size in before):
-            return False
-        self._follow(generation)
+        sizes = self._sizes.setdefault(generation, {})
+        for each in self.before(generation):
+            if each not in sizes:
+                sizes[each] = each.size_now()
+            if not each.is_through(sizes[each]):
+                return False
+        del self._sizes[generation]
         return True
+
+    def before(self, generation: Generation) -> list[Generation]:
+        """Those that came before it."""
+        return self.chain[: self.chain.index(generation)]
 
     def arrange(self, standing: Sequence[Sibling], unknown: set[Inode]) -> None:
         """Put the chain into the order of these files, of which some are not known yet.
 
-        What stands nowhere stays before what came behind it. `worker-1.log` and `worker-2.log` are no generations of
-        each other where there is no `worker.log`: then none waits for another.
+        What stands nowhere stays before all that came behind it. `worker-1.log` and `worker-2.log` are no generations
+        of each other where there is no `worker.log`: then none waits for another.
         """
-        self._is_chain = self._is_chain or any(not is_doubtful(each.path) for each in standing)
+        self.is_chain = self.is_chain or any(not is_doubtful(each.path) for each in standing)
         places = {each.inode: place for place, each in enumerate(standing)}
-        placed: list[tuple[int, Generation]] = []
-        following = len(places)
+        order: dict[Generation, int] = {}
+        first_behind = len(places)
         for each in reversed(self.chain):
-            following = places.get(each.inode, following)
-            placed.append((following, each))
-        placed.reverse()
-        self.chain = [each for _, each in sorted(placed, key=lambda item: item[0])]
+            place = first_behind if each.is_rewritten else places.get(each.inode, first_behind)
+            order[each], first_behind = place, min(place, first_behind)
+        self.chain.sort(key=order.__getitem__)
         self._unknown = tuple(places[inode] for inode in unknown)
         self._places = places if unknown else _NOWHERE
 
@@ -95,14 +99,4 @@ class Log:
     def remove(self, generation: Generation) -> None:
         """It is open no longer."""
         self.chain.remove(generation)
-        self._before.pop(generation, None)
-        if generation.source:
-            self.last = generation.source, generation.reader.position
-
-    def _follow(self, generation: Generation) -> None:
-        last = self.last
-        for each in self.chain[: self.chain.index(generation)]:
-            if each.source:
-                last = each.source, each.reader.position
-        generation.follow(*last)
-        self._before.pop(generation, None)
+        self._sizes.pop(generation, None)

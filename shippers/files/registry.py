@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from shippers.files.checkpoint import Checkpoint
+from shippers.files.fingerprint import NONE
 from shippers.files.rotation import Sibling
 from shippers.files.tree import Inode
 
@@ -68,6 +69,19 @@ class Registry:
         """It was looked for in vain: look no more, but know it if it comes back."""
         self.keep(replace(self.take(saved), done=True))
 
+    def keep_end(self, saved: Checkpoint) -> None:
+        """Know where it ended, since another one came behind it; its content is gone, and nothing is recognised as it.
+
+        Of each log the last one is known.
+        """
+        for each in self.of_log(saved.live):
+            if not (each.inode or each.prefix.length):
+                self.take(each)
+        end = replace(saved, device=0, inode=0, prefix=NONE, tail=NONE, size=-1, done=True)
+        self.keep(end)
+        self._absent[end] = None
+        self._forget_oldest()
+
     def at(self, inode: Inode, path: str) -> list[Checkpoint]:
         """Those of an inode. A device may have another number after a reboot: then it is to have the same path."""
         those = self._by_inode.get(inode[1], ())
@@ -93,10 +107,13 @@ class Registry:
                 self._absent.setdefault(each)
             else:
                 self._absent.pop(each, None)
-        while len(self._absent) > REMEMBERED:
-            self.take(next(iter(self._absent)))
+        self._forget_oldest()
 
     def forget(self, glob: str) -> None:
-        """Drop all that were met by `glob`."""
-        for each in [each for each in self if each.glob == glob]:
+        """Drop all that were met by `glob` and not read to their end."""
+        for each in [each for each in self.unfinished() if each.glob == glob]:
             self.take(each)
+
+    def _forget_oldest(self) -> None:
+        while len(self._absent) > REMEMBERED:
+            self.take(next(iter(self._absent)))

@@ -18,11 +18,15 @@ from shippers.lines import Window
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A source that may be read once more. paths: where it may stand."""
+    """A source that may be read once more.
+
+    fd: of the file that it is read from, if it is open.   paths: where it was seen last, then where else it may stand.
+    """
 
     saved: Checkpoint
     settings: Input
     paths: tuple[str, ...]
+    fd: int | None = None
     is_ours: bool = False
 
 
@@ -36,6 +40,7 @@ class Reread:
         self._reader = Reader(fd, path, settings, lambda: self._end, is_ours=sought.is_ours)
         container = container_of(path, joining.wrapping) if joining and joining.wrapping else None
         self._window = Window(saved.source, saved.start, 0, 0, b"", container=container)
+        self._after = (saved.previous, saved.reached) if saved.previous else None
         self.path = shown(path)
         self.settings = settings
         self.source = saved.source
@@ -52,7 +57,13 @@ class Reread:
         except (OSError, Rewritten):
             return None
         return replace(
-            self._window, from_=start, to=self._reader.position, data=piece.data, cut=piece.cut, hole=piece.hole
+            self._window,
+            from_=start,
+            to=self._reader.position,
+            data=piece.data,
+            cut=piece.cut,
+            hole=piece.hole,
+            after=self._after if start == self._window.start else None,
         )
 
     def close(self) -> None:
@@ -62,9 +73,10 @@ class Reread:
 
 def find(sought: Sought) -> Reread | None:
     """Open what holds a source; None if nothing does any more. Blocks on the disk."""
-    for path in sought.paths:
+    opened_at = [(f"/proc/self/fd/{sought.fd}", sought.paths[0])] if sought.fd is not None else []
+    for place, path in (*opened_at, *((path, path) for path in sought.paths)):
         with contextlib.suppress(OSError, Rewritten), contextlib.ExitStack() as opened:
-            fd = open_file(path)
+            fd = open_file(place)
             opened.callback(os.close, fd)
             if sought.is_ours or sought.saved.recognises(content_of(fd, path)):
                 found = Reread(fd, path, sought)

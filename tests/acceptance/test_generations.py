@@ -75,12 +75,13 @@ def test_late_lines_of_a_renamed_file_are_in_order(logrouter: Command, rabbitmq:
     assert result.returncode == 0, result.stdout
 
 
-def test_what_the_broker_lost_of_the_generation_before_is_counted_as_late(
-    logrouter: Command, rabbitmq: RabbitNode
+@pytest.mark.parametrize("previous", ["src", "one that has not come either"])
+def test_what_the_broker_lost_of_a_generation_before_is_counted_as_late(
+    logrouter: Command, rabbitmq: RabbitNode, previous: str
 ) -> None:
-    options = ("--broker", rabbitmq.url, "--instance", "healed")
+    options = ("--broker", rabbitmq.url, "--instance", f"healed{len(previous)}")
     assert logrouter("run", "--drain", *options).returncode == 0
-    published(rabbitmq.url, replace(part(0, 10, source="next"), after=("src", 50)))
+    published(rabbitmq.url, replace(part(0, 10, source="next"), after=(previous, 50)))
     assert logrouter("run", "--drain", *options).returncode == 0
     published(rabbitmq.url, replace(part(0, 5, source="src"), again=True))
     assert logrouter("run", "--drain", *options).returncode == 0

@@ -139,7 +139,7 @@ class Writer:
 
     def _rotate(self, stop: threading.Event) -> None:
         path = Path(self._log.path)
-        kept = _make_room(path)
+        kept = make_room(path)
         if self._log.rotation == COPY_TRUNCATE:
             shutil.copyfile(path, kept)
             os.ftruncate(self._fd, 0)
@@ -158,7 +158,7 @@ class Writer:
         self._journal.close()
 
 
-def _make_room(path: Path) -> Path:
+def make_room(path: Path) -> Path:
     """The first place behind a log, after each file there has moved on by one; what was there is compressed."""
     number = 1
     while _kept(path, number) is not None:

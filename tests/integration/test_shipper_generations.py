@@ -10,17 +10,23 @@ import lzma
 import mmap
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 import zstandard
+from faults.writers import make_room
 from shipping import Reader, add, lines
 
 from logrouter.observe.events import FILE_ALIKE, FILE_GONE, FILE_REWRITTEN, LINE_CUT
-from shippers.files import logs, registry
+from shippers.files import chains, registry
 from shippers.files.follow import GRACE
 from shippers.files.log import Log
+from shippers.files.reread import find
+from shippers.lines import Window
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -220,6 +226,88 @@ def test_each_generation_names_the_one_before_it(reader: Reader) -> None:
     first = {window.source: window.after for window, _ in reversed(reader.windows)}
     assert [first[source] for source in sources] == [None, (sources[0], len(A)), (sources[1], len(B))]
     assert all(window.after is None for window, _ in reader.windows if window.from_ > window.start)
+
+
+def remove_renamed(log: Path) -> None:
+    log.rename(f"{log}.1")
+
+
+def remove_truncated(log: Path) -> None:
+    os.truncate(log, 0)
+
+
+@pytest.mark.parametrize("remove", [remove_renamed, remove_truncated, Path.unlink])
+def test_a_generation_names_the_one_before_it_that_an_earlier_process_was_done_with(
+    tmp_path: Path, remove: Callable[[Path], None]
+) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, A)
+    reader.turn()
+    remove(reader.log)
+    settle(reader)
+    reader.stop()
+    add(reader.log, B)
+    before = reader.windows[-1][0]
+    finish(reader)
+    (window,) = [window for window, _ in reader.windows if window.source != before.source]
+    assert window.after == (before.source, len(A))
+    sought = reader.files.sought(window.source)
+    assert sought is not None
+    found = find(sought)
+    assert found is not None
+    assert found.window(0, window.to) == window  # also when a router asks for it again
+    found.close()
+
+
+def test_a_generation_that_becomes_known_late_is_read_before_those_behind_it(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, A)
+    reader.turn()
+    reader.stop()
+    reader.log.rename(f"{reader.log}.2")
+    Path(f"{reader.log}.1").write_bytes(B)
+    compress(Path(f"{reader.log}.1"))
+    add(reader.log, C)
+    reader.start()
+    reader.files._logs.arrivals.settling = 3600.0  # it may be just being compressed
+    reader.turn()
+    assert told(reader) == A
+    reader.files._logs.arrivals.settling = 0.0
+    settle(reader)
+    assert told(reader) == A + B + C
+
+
+def test_a_process_killed_between_rotations_keeps_the_order_whatever_it_meets(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    rotating = threading.Thread(target=rotate_at_once, args=(reader.log,))
+    rotating.start()
+    firsts: dict[str, Window] = {}
+    for life in count():
+        if not rotating.is_alive():
+            break
+        reader.turn(confirm=life % 3 > 0)
+        reader.stop(save=life % 2 > 0)
+        reader.start()
+    settle(reader)
+    for window, _ in reader.windows:
+        if window.from_ == window.start:
+            firsts.setdefault(window.source, window)
+    generations = [int(window.data.split()[1]) for window in firsts.values()]
+    assert generations == list(range(20))
+    sources = list(firsts)
+    assert [window.after and window.after[0] for window in firsts.values()] == [None, *sources[:-1]]
+
+
+def rotate_at_once(log: Path) -> None:
+    """Twenty generations of a log, as logrotate makes them, with a few milliseconds for each."""
+    for generation in range(20):
+        with log.open("ab", buffering=0) as file:
+            for number in range(5):
+                file.write(b"generation %d line %d\n" % (generation, number) * 100)
+                time.sleep(0.001)
+            if generation < 19:
+                log.rename(make_room(log))
+                file.write(b"generation %d, late\n" % generation)
 
 
 @pytest.mark.parametrize("is_quick", [False, True])
@@ -443,7 +531,7 @@ def test_generations_that_are_gone_are_remembered_up_to_a_bound(
 
 def test_logs_that_are_gone_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "REMEMBERED", 3)
-    monkeypatch.setattr(logs, "REMEMBERED", 3)
+    monkeypatch.setattr(chains, "REMEMBERED", 3)
     reader = Reader(tmp_path)
     for number in range(30):  # as those of containers, each under its own name
         path = reader.logs / f"{number}x.log"

@@ -104,10 +104,11 @@ class ModelLog:
 
 
 class Teller(Reader):
-    """A reader of plain lines.   ends: up to where each source was told."""
+    """A reader of plain lines.   ends: up to where each source was told.   firsts: windows that began one."""
 
     def __init__(self, directory: Path, globs: tuple[str, ...]) -> None:
         self.ends: dict[str, int] = {}
+        self.firsts: list[Window] = []
         super().__init__(directory, Input("app", globs, "h"))
 
     def count(self, window: Window, settings: Input) -> int:
@@ -117,6 +118,8 @@ class Teller(Reader):
         """What is new of what was read since the last time."""
         new: list[bytes] = []
         for window, _ in self.windows:
+            if window.from_ == window.start:
+                self.firsts.append(window)
             end = self.ends.setdefault(window.source, window.start)
             assert window.from_ <= end, "a hole"
             new += window.data[end - window.from_ :].splitlines(keepends=True)
@@ -146,6 +149,7 @@ class FollowedLogs(RuleBasedStateMachine):
         self.reader = reader = Teller(self.room, globs)
         self.last = [0, 0]
         self.told: set[bytes] = set()
+        self.sources: dict[str, tuple[int, int]] = {}
         self.is_running = True
         for log in self.logs:
             log.append(log.live, 0, self.lines(1))
@@ -254,8 +258,18 @@ class FollowedLogs(RuleBasedStateMachine):
         return new
 
     def check(self) -> None:
-        """What was told is told once, and in order."""
-        for line in self.reader.tell():
+        """What was told is told once, and in order; the first window of a generation names the one before it."""
+        told = self.reader.tell()
+        for window in self.reader.firsts:
+            line = next((each for each in window.data.splitlines(keepends=True) if not each.startswith(b"banner")), b"")
+            which = next((place for place, log in enumerate(self.logs) if line in log.written), None)
+            if which is not None and self.logs[which].scheme != "within":
+                number = self.logs[which].written[line]
+                before = {source for source, its in self.sources.items() if its[0] == which and its[1] < number}
+                assert not before or (window.after and window.after[0] in self.sources), "a generation behind none"
+                self.sources[window.source] = which, number
+        self.reader.firsts.clear()
+        for line in told:
             assert line not in self.told, "told twice"
             self.told.add(line)
             which = next(place for place, log in enumerate(self.logs) if line in log.written)

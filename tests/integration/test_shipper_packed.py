@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from logrouter.observe.events import FILE_DAMAGED, FILE_GONE, FILE_UNREADABLE
 from shippers.arguments import from_files
 from shippers.files.content import content_of
 from shippers.files.follow import GRACE
+from shippers.files.reread import find
 from shippers.input import Input
 from shippers.windows import parts
 
@@ -249,13 +251,49 @@ def test_what_is_there_of_a_file_without_its_end_is_read(tmp_path: Path) -> None
     assert FILE_DAMAGED.count() == before + 1
 
 
+def test_what_is_read_from_a_compressed_file_can_be_read_once_more(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, lines(0, 10))
+    reader.turn()
+    reader.stop()
+    add(reader.log, lines(10, 1000))
+    packed = rotated(reader)
+    reader.start()
+    reader.turn()
+    assert str(packed) in reader.open_files
+    assert reread(reader) == lines(0, 1000)
+
+
+def test_what_a_copy_holds_can_be_read_once_more_when_its_file_was_truncated(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, lines(0, 1000))
+    reader.turn()
+    shutil.copy2(reader.log, f"{reader.log}.1")
+    os.truncate(reader.log, 0)
+    reader.turn()
+    assert reread(reader) == lines(0, 1000)
+
+
+def reread(reader: Reader) -> bytes:
+    """The first thousand lines of the first source, read once more."""
+    (window, _), *_ = reader.windows
+    sought = reader.files.sought(window.source)
+    assert sought is not None
+    found = find(sought)
+    assert found is not None
+    again = found.window(0, 12_000)
+    found.close()
+    assert again is not None
+    return again.data
+
+
 def test_a_compressed_file_that_has_just_changed_is_left_for_a_later_look(tmp_path: Path) -> None:
     reader = Reader(tmp_path, glob="*.gz", exclude=())
     reader.turn()
-    reader.files._logs._settling = 3600.0
+    reader.files._logs.arrivals.settling = 3600.0
     add(reader.logs / "a.gz", gzip.compress(lines(0, 10)))
     assert reader.turn() == []
-    reader.files._logs._settling = 0.0
+    reader.files._logs.arrivals.settling = 0.0
     reader.turn()
     assert reader.contents == [lines(0, 10)]
 
