@@ -141,7 +141,9 @@ class Logs:
 
     def adopt(self, generation: Generation) -> None:
         """Follow a segment of a spool, behind the one before it."""
-        self.chains.add(self.chains.log(generation.path.rpartition("/")[0]), generation)
+        log = self.chains.log(generation.path.rpartition("/")[0])
+        log.is_chain = True
+        self.chains.add(log, generation)
 
     def go_on(self, saved: Checkpoint, fd: int, path: str, now: float) -> None:
         """With a generation in a file that was found elsewhere, to which no glob leads."""

@@ -3,10 +3,12 @@
 import asyncio
 import errno
 import os
+import socket
 import sys
 from pathlib import Path
 
 import pytest
+from listening import listening, taken, udp
 from shipping import FaultyBroker, contents, lines, records, shipping
 
 from logrouter.errors import PublishRefused
@@ -178,6 +180,18 @@ async def test_a_later_start_sends_what_an_earlier_one_left(tmp_path: Path, stdi
         assert agent.progress() == []
     assert list((tmp_path / "state" / "spool").iterdir()) == []
     assert sum(part.count for part in broker.parts) == 2
+
+
+async def test_a_segment_names_the_one_before_it_that_an_earlier_process_deleted(tmp_path: Path) -> None:
+    broker, address = FaultyBroker(), udp()
+    for life in range(2):
+        async with listening(tmp_path, broker, udp=(address,)):
+            with socket.socket(type=socket.SOCK_DGRAM) as client:
+                client.sendto(b"<13>life %d" % life, address)
+            await taken(broker, life + 1)
+        assert segments(tmp_path) == []
+    first, second = broker.parts
+    assert (first.after, second.after) == (None, (first.source, first.to))
 
 
 async def test_a_segment_that_comes_back_is_known_and_goes_again(tmp_path: Path, stdin: int) -> None:
