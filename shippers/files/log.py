@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from shippers.files.generation import Generation
-from shippers.files.rotation import Sibling, is_doubtful
+from shippers.files.rotation import Sibling
 from shippers.files.tree import Inode
 
 
@@ -72,10 +72,8 @@ class Log:
     def arrange(self, standing: Sequence[Sibling], unknown: set[Inode]) -> None:
         """Put the chain into the order of these files, of which some are not known yet.
 
-        What stands nowhere stays before all that came behind it. `worker-1.log` and `worker-2.log` are no generations
-        of each other where there is no `worker.log`: then none waits for another.
+        What stands nowhere stays before all that came behind it.
         """
-        self.is_chain = self.is_chain or any(not is_doubtful(each.path) for each in standing)
         places = {each.inode: place for place, each in enumerate(standing)}
         order: dict[Generation, int] = {}
         first_behind = len(places)

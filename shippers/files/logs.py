@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from logrouter.observe.events import FILE_ALIKE
@@ -191,6 +191,7 @@ class Logs:
         waiting: those of its files that were not known before.   False if some are to be opened once more before long.
         """
         standing = self._standing.of(log.live)
+        log.is_chain = log.is_chain or _has_order(standing, self.registry.of_log(log.live))
         places = {inode: place for place, inode in enumerate(standing)}
         settled = [each for each in arrived if not self.arrivals.is_fresh(each)]
         for each in arrived:
@@ -296,6 +297,15 @@ class Logs:
                     generation.end()
                 else:
                     self._standing.changed.add(log.live)
+
+
+def _has_order(standing: Mapping[Inode, Sibling], closed: Sequence[Checkpoint]) -> bool:
+    """Whether files such as `worker-1.log` and `worker-2.log` are generations of one log.
+
+    They are where there is or was a `worker.log`, or one of them is known to follow another.
+    """
+    paths = [*(each.path for each in standing.values()), *(each.path for each in closed)]
+    return any(each.previous for each in closed) or not all(map(is_doubtful, paths))
 
 
 def _met_again(saved: Checkpoint, wanted: Wanted) -> Checkpoint:
