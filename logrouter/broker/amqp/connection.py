@@ -44,6 +44,9 @@ class Connection(aio_pika.Connection, TransportFactory):
         self._paused: asyncio.TimerHandle | None = None
         self.is_left = False
 
+    def __del__(self) -> None:
+        """Do nothing: whoever opened it ends it. The library's would begin that in whatever loop runs, or in none."""
+
     async def create(self, url: URL, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The streams of a new connection, which the library asks for."""
         assert url.host is not None  # the library has put in what was left out
