@@ -72,13 +72,16 @@ class Log:
     def arrange(self, standing: Sequence[Sibling], unknown: set[Inode]) -> None:
         """Put the chain into the order of these files, of which some are not known yet.
 
-        What stands nowhere stays before all that came behind it.
+        What stands nowhere has the place of its copy; without one it stays before all that came behind it.
         """
         places = {each.inode: place for place, each in enumerate(standing)}
+        copied = {copy.of: places[inode] for inode, copy in self.copies.items() if inode in places}
         order: dict[Generation, int] = {}
         first_behind = len(places)
         for each in reversed(self.chain):
-            place = first_behind if each.is_rewritten else places.get(each.inode, first_behind)
+            place = first_behind
+            if not each.is_rewritten:
+                place = places.get(each.inode, copied.get(each.inode, first_behind))
             order[each], first_behind = place, min(place, first_behind)
         self.chain.sort(key=order.__getitem__)
         self._unknown = tuple(places[inode] for inode in unknown)

@@ -88,7 +88,7 @@ class Recognition:
         return _copy(file, inode) if self._may_be_copied(found.path, file) and _holds_all(found, reader) else None
 
     def _of_open(self, file: Sibling, reader: Reader) -> Recognised | None:
-        for each in self.chain:
+        for each in self.chain if file.size else ():
             there = self.standing.get(each.inode)
             if each.source and _holds(each.checkpoint, reader):
                 if each.rewritten_at is not None or self._is_replaced(each, file, reader):
