@@ -209,9 +209,10 @@ def is_rewritten(generation: Generation) -> bool:
 def is_unchanged(saved: Checkpoint, file: Sibling) -> bool:
     """Whether nobody wrote to a generation that is done before it was renamed, copied or compressed into this file.
 
-    Who compresses keeps the time of the last change, some to the second.
+    Who copies or compresses keeps the time of the last change, some to the microsecond, some to the second.
     """
-    is_of_size, is_of_time = saved.size == file.size, saved.changed // 10**9 == file.changed // 10**9
+    is_of_size = saved.size == file.size
+    is_of_time = abs(saved.changed - file.changed) < 10**3 or saved.changed // 10**9 * 10**9 == file.changed
     if is_compressed(file.path):
         return saved.done and is_of_time
     return saved.done and is_of_size and (is_of_time or not saved.source)
