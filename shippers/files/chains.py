@@ -20,12 +20,12 @@ class Chains:
         self.changes = 0
         self._turns = turns
         self._logs: dict[str, Log] = {}
-        self._of: dict[Generation, Log] = {}
+        self._open: dict[Generation, None] = {}
         self._forget_at = REMEMBERED
 
     def __iter__(self) -> Iterator[Generation]:
         """All, also those that have ended and wait to be confirmed."""
-        return iter(list(self._of))
+        return iter(list(self._open))
 
     def log(self, live: str) -> Log:
         """The log with this live path."""
@@ -36,31 +36,30 @@ class Chains:
 
     def log_of(self, generation: Generation) -> Log:
         """The log that one is of."""
-        return self._of[generation]
+        return self._logs[generation.live]
 
     def add(self, log: Log, generation: Generation, behind: Generation | None = None) -> None:
         """One is open from now on: behind another one of its log, or where it was followed in time."""
         log.insert(generation, behind)
         generation.live = log.live
-        self._of[generation] = log
+        self._open[generation] = None
         self._have(generation)
 
     def leave(self, generation: Generation) -> None:
         """Close one."""
         self._have_not(generation)
-        self._of.pop(generation).remove(generation)
+        del self._open[generation]
+        self.log_of(generation).remove(generation)
         generation.reader.close()
         self.changes += 1
 
     def carry(self, generation: Generation, live: str) -> None:
         """One stands where generations of this log do, which may be another log than before."""
-        log = self._of[generation]
         self.changes += 1
-        if log.live != live:
-            log.remove(generation)
+        if generation.live != live:
+            self.log_of(generation).remove(generation)
             generation.live = live
-            self._of[generation] = self.log(live)
-            self._of[generation].insert(generation)
+            self.log(live).insert(generation)
 
     def move(self, generation: Generation, reader: Reader, path: str, now: float) -> None:
         """Go on with one in another file, which holds it now. Raises OSError."""

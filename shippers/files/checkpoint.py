@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from secrets import token_hex
@@ -23,7 +23,7 @@ from logrouter.observe.events import STATE_BROKEN, STATE_CLONED
 from logrouter.state import Lock, replace_file
 from shippers.files.content import Content
 from shippers.files.fingerprint import NONE, Mark, machine_id
-from shippers.files.rotation import live_path
+from shippers.files.rotation import Sibling, live_path
 from shippers.files.tree import Inode
 
 VERSION = 2
@@ -81,6 +81,11 @@ class Checkpoint:
     def at(self, inode: Inode) -> bool:
         """Whether it was in this file, when it was last seen."""
         return (self.device, self.inode) == inode
+
+    def rests_in(self, standing: Mapping[Inode, Sibling]) -> bool:
+        """Whether its file is among these, and has not changed since. Another one may have its inode."""
+        there = standing.get((self.device, self.inode))
+        return there is not None and (self.size, self.changed) == (there.size, there.changed)
 
     def begins(self, content: Content) -> bool:
         """Whether an open file begins as it did; never of one that had no content."""

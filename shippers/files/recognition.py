@@ -83,7 +83,7 @@ class Recognition:
         inode = (found.device, found.inode)
         if inode in self.unknown:
             return Unclear()
-        if not self._rests(found):
+        if not found.rests_in(self.standing):
             return self._claim(found)
         return _copy(file, inode) if self._may_be_copied(found.path, file) and _holds_all(found, reader) else None
 
@@ -112,11 +112,6 @@ class Recognition:
         """Those of the log that no file was found to be; first what was where the file is, then what was read most."""
         those = [each for each in self.registry.of_log(self.live) if each not in self._claimed]
         yield from sorted(those, key=lambda each: (each.path != file.path, -each.confirmed, each.since))
-
-    def _rests(self, saved: Checkpoint) -> bool:
-        """Whether the file of a checkpoint stands, and has not changed since."""
-        there = self.standing.get((saved.device, saved.inode))
-        return there is not None and (saved.size, saved.changed) == (there.size, there.changed)
 
     def _may_be_copied(self, path: str, file: Sibling) -> bool:
         """Whether rotation may have copied what stands there: the live file, or one that was then compressed.

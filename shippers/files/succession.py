@@ -55,10 +55,8 @@ def _opened(those: Iterable[Generation]) -> Iterator[tuple[Inode | None, Predece
 def _closed(
     those: Iterable[Checkpoint], standing: Mapping[Inode, Sibling]
 ) -> Iterator[tuple[Inode | None, Predecessor]]:
-    """Those that had content, and their files: another one may have the inode of one that is gone."""
+    """Those that had content, and their files."""
     for each in those:
         if each.source:
-            file = standing.get((each.device, each.inode))
-            is_there = file is not None and (file.size, file.changed) == (each.size, each.changed)
-            inode = (each.device, each.inode) if is_there else None
+            inode = (each.device, each.inode) if each.rests_in(standing) else None
             yield inode, Predecessor(each.since, each.source, each.confirmed)
