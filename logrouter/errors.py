@@ -51,7 +51,7 @@ class SessionLost(BrokerError):
     """The connection or channel is gone; whatever was unconfirmed or unacknowledged on it is undecided."""
 
 
-class Taken(BrokerError):
+class QueueTaken(BrokerError):
     """An exclusive queue is another session's."""
 
 
@@ -63,7 +63,7 @@ class PublishRefused(BrokerError):
     """The broker does not take a message: a nack (a full queue, a failing node), or one that it cannot carry."""
 
 
-class Missing(BrokerError):
+class NotFound(BrokerError):
     """The queue or exchange that was named is not there."""
 
 

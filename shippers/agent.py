@@ -17,7 +17,8 @@ from pathlib import Path
 
 from logrouter.broker.contract import Broker, Session
 from logrouter.errors import BrokerError, Forbidden
-from logrouter.observe.events import (
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import (
     BROKER_FOUND,
     BROKER_LOST,
     PUBLISH_REFUSED,
@@ -28,26 +29,25 @@ from logrouter.observe.events import (
     ROUTER_HERE,
     STATEMENT_REFUSED,
     STATEMENT_TAKEN,
-    Condition,
 )
-from logrouter.waiting import raise_first, wait
-from shippers.draining import drained, until
+from logrouter.support.aio import raise_first, wait
+from shippers.drain import drained, until
 from shippers.files.autosave import Autosave
 from shippers.files.budget import most_open
 from shippers.files.checkpoint import Checkpoints
 from shippers.files.fingerprint import shown
 from shippers.files.follow import GRACE, Files
 from shippers.files.generation import TICK
+from shippers.files.scan_loop import Rounds
 from shippers.files.watches import Watches
 from shippers.input import Input
-from shippers.inputs.spooled import Spools
 from shippers.lease import Lease
-from shippers.making import Making
+from shippers.pipeline import Making
 from shippers.publisher import IN_FLIGHT, Publisher
 from shippers.readiness import has_been_here
 from shippers.retransmission import Retransmission
-from shippers.rounds import Rounds
-from shippers.statements import Reporter, Statements, config_hash
+from shippers.spool.spools import Spools
+from shippers.statements import ShipperReporter, Statements, config_hash
 from shippers.workers import Workers
 
 _REST_SECONDS = 1.0
@@ -145,7 +145,7 @@ class Agent:
         files.forget_segments()
         autosave = Autosave(files, checkpoints)
         config = config_hash([*self._inputs, *self._spooled])
-        self._reporter = Reporter(checkpoints.reporter, self._host, config)
+        self._reporter = ShipperReporter(checkpoints.reporter, self._host, config)
         self._lease = Lease(self._state)
         try:
             async with contextlib.AsyncExitStack() as stack:

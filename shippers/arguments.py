@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from shippers.encode.text import Refining
 from shippers.input import Input, Stdin, compressed_except
-from shippers.redaction import Redaction
-from shippers.refining import Refining
+from shippers.redact.redaction import Redaction
 
 Files = Sequence[tuple[str, str]]
 """Pairs of a service and a pattern, as `--file SERVICE=GLOB` gives them."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from shippers.parsing.joining import Joining
-from shippers.refining import UNREDACTED, Refining
+from shippers.encode.text import UNREDACTED, Refining
+from shippers.parse.multiline import Joining
 from shippers.services import NONE_KNOWN, Services
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 from logrouter.errors import WireError
-from logrouter.observe.events import SESSION_SAVED, SESSION_UNSAVED, Condition
-from logrouter.session import Session, decoded, first_session
-from logrouter.state import replace_file
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import SESSION_SAVED, SESSION_UNSAVED
+from logrouter.support.filesystem import replace_file
+from logrouter.wire.session import ShipperSession, decoded, first_session
 
 FILE = "session.json"
 
@@ -56,7 +57,7 @@ class Lease:
         while self._saving is not None:
             await asyncio.wait({self._saving})
 
-    async def _save(self, session: Session) -> None:
+    async def _save(self, session: ShipperSession) -> None:
         content = json.dumps({"version": 1, "session": session.encoded()}).encode()
         try:
             await asyncio.to_thread(replace_file, self._path, content)
@@ -69,7 +70,7 @@ class Lease:
         self._saving = None
 
 
-def _load(path: Path) -> Session:
+def _load(path: Path) -> ShipperSession:
     """The session that was saved last; a file that is broken or gone begins a life of its own, which loses nothing."""
     try:
         return decoded(json.loads(path.read_bytes())["session"])

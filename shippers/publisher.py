@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Session
-from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Unroutable
-from logrouter.faultpoint import reach
-from logrouter.observe.events import Condition
-from logrouter.observe.metrics import SHIPPED
+from logrouter.errors import BrokerError, NotFound, PublishRefused, SessionLost, Unroutable
+from logrouter.observability.conditions import Condition
+from logrouter.observability.metrics import SHIPPED
+from logrouter.support.failpoint import reach
+from logrouter.wire.batch import Part, to_message
 from shippers.lease import Lease
 
 IN_FLIGHT = 4 << 20
@@ -34,7 +34,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 """Seconds for which a source rests after its first refusal, and after many."""
 
 
-class Source(Protocol):
+class WindowSource(Protocol):
     """What windows are read from."""
 
     def confirm(self, records: int) -> None:
@@ -45,7 +45,7 @@ class Source(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class _Sent:
+class _PendingWindow:
     """A window under way."""
 
     counted_as: str
@@ -59,8 +59,8 @@ class _Lane:
     """The windows of one source under way, oldest first, and how often in a row it was refused."""
 
     name: str
-    source: Source
-    sent: deque[_Sent] = field(default_factory=deque)
+    source: WindowSource
+    sent: deque[_PendingWindow] = field(default_factory=deque)
     refusals: int = 0
 
 
@@ -99,11 +99,11 @@ class Publisher:
         if self._lost.done():
             raise SessionLost(self._lost.result())
 
-    def publish(self, source: Source, parts: Sequence[Part], counted_as: str) -> None:
+    def publish(self, source: WindowSource, parts: Sequence[Part], counted_as: str) -> None:
         """Send a window; the next one of the same source is to be the one that follows it."""
         name = parts[0].source
         lane = self._lanes.setdefault(name, _Lane(name, source))
-        sent = _Sent(counted_as, sum(part.count for part in parts), sum(len(part.body) for part in parts))
+        sent = _PendingWindow(counted_as, sum(part.count for part in parts), sum(len(part.body) for part in parts))
         lane.sent.append(sent)
         self._in_flight += sent.size
         reach("ship.publish.before")
@@ -131,7 +131,7 @@ class Publisher:
             lane.source.rewind(0.0)
         self._lanes.clear()
 
-    async def _settle(self, lane: _Lane, sent: _Sent, answers: Sequence[asyncio.Future[None]]) -> None:
+    async def _settle(self, lane: _Lane, sent: _PendingWindow, answers: Sequence[asyncio.Future[None]]) -> None:
         outcomes = await asyncio.gather(*answers, return_exceptions=True)
         self._in_flight -= sent.size
         self._changed.set()
@@ -141,7 +141,7 @@ class Publisher:
         if failure is None:
             sent.confirmed = True
             self._confirm(lane)
-        elif isinstance(failure, Missing | PublishRefused | Unroutable):
+        elif isinstance(failure, NotFound | PublishRefused | Unroutable):
             self._send_back(lane, failure)
         else:
             self._trouble = self._trouble or failure

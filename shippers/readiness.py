@@ -1,17 +1,17 @@
 """Whether a router has been on the broker: until then a message may go to listeners alone, and be lost to the archive.
 
-In comes a session, out goes the answer to one probe (logrouter/probe.py).
+In comes a session, out goes the answer to one probe (logrouter/wire/probe.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from logrouter import probe
 from logrouter.broker.contract import EXCHANGE, Session
-from logrouter.errors import Forbidden, Missing, PublishRefused, Unroutable
-from logrouter.keys import marker
-from logrouter.statement import EXCHANGE as REPORTS
+from logrouter.errors import Forbidden, NotFound, PublishRefused, Unroutable
+from logrouter.wire import probe
+from logrouter.wire.routing_key import marker
+from logrouter.wire.statement import EXCHANGE as REPORTS
 
 
 async def has_been_here(session: Session, instance: str, stop: asyncio.Event) -> bool:
@@ -29,7 +29,7 @@ async def has_been_here(session: Session, instance: str, stop: asyncio.Event) ->
         answer.result()
     except Unroutable:
         return False
-    except Missing:
+    except NotFound:
         return bool(await _has_marker(session, instance))
     except Forbidden as refused:
         marked = await _has_marker(session, instance)

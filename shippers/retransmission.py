@@ -14,19 +14,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from secrets import token_hex
 
-from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE as LOG
 from logrouter.broker.contract import Consumer, Queue, QueueKind, Session
 from logrouter.errors import BrokerError, Forbidden, SessionLost
-from logrouter.keys import word
-from logrouter.message import Message
-from logrouter.observe.events import RESENDING, RESENDING_REFUSED, Condition
-from logrouter.request import EVERYBODY, EXCHANGE, Request, from_message
-from logrouter.statement import Gone
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import RESENDING, RESENDING_REFUSED
+from logrouter.wire.batch import Part, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.request import EVERYBODY, EXCHANGE, Request, from_message
+from logrouter.wire.routing_key import word
+from logrouter.wire.statement import Gone
+from shippers.encode.fallback import safe_parts
 from shippers.files.follow import Files
 from shippers.files.reread import Reread, find
 from shippers.lease import Lease
-from shippers.plain import safe_parts
 from shippers.statements import Statements
 
 _SPREAD_SECONDS = 1.0

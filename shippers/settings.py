@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logrouter.config.multiline import INDENTED
-from logrouter.config.refining import RedactModel
 from logrouter.config.shippers import (
     DEFAULT_SOCKET,
     FilesModel,
@@ -17,14 +16,15 @@ from logrouter.config.shippers import (
     SyslogModel,
     load_inputs,
 )
+from logrouter.config.text_settings import RedactModel
 from logrouter.handler import socket_paths
+from shippers.encode.text import Refining
 from shippers.input import Input, Journal, Syslog, compressed_except
-from shippers.inputs.journal import is_wanted
-from shippers.parsing.conversation import Conversation
-from shippers.parsing.joining import Joining
-from shippers.redaction import Own, Redaction
-from shippers.refining import Refining
+from shippers.parse.multiline import Joining
+from shippers.parse.trace_id import Conversation
+from shippers.redact.redaction import Own, Redaction
 from shippers.services import Services
+from shippers.sources.journal import is_wanted
 
 _SERVICES, _PRESETS = (Path(__file__).with_name(name) for name in ("20-services.yaml", "presets.yaml"))
 """The map of programs and the presets that came with the program."""

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 
 from logrouter import __version__
 from logrouter.broker.contract import Session
-from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Unroutable
-from logrouter.keys import word
-from logrouter.observe import events, metrics
-from logrouter.statement import EXCHANGE, SHIPPER, Gone, SourceStatement, Statement, to_message
-from logrouter.waiting import wait_for_any
+from logrouter.errors import BrokerError, NotFound, PublishRefused, SessionLost, Unroutable
+from logrouter.observability import events, metrics
+from logrouter.observability.conditions import Condition
+from logrouter.support.aio import wait_for_any
+from logrouter.wire.routing_key import word
+from logrouter.wire.statement import EXCHANGE, SHIPPER, Gone, SourceStatement, Statement, to_message
 from shippers.files.follow import Files
 from shippers.input import Input
 from shippers.lease import Lease
@@ -35,7 +36,7 @@ _LAST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reporter:
+class ShipperReporter:
     """Who makes statements. identity: of the state directory.   started: Unix time of the process."""
 
     identity: str
@@ -61,7 +62,7 @@ class Statements:
     """The statements of one session. reporter: who makes them."""
 
     def __init__(
-        self, session: Session, files: Files, reporter: Reporter, lease: Lease, refused: events.Condition
+        self, session: Session, files: Files, reporter: ShipperReporter, lease: Lease, refused: Condition
     ) -> None:
         self._lease = lease
         self._gone: list[Gone] = []
@@ -144,6 +145,6 @@ class Statements:
         message = to_message(statement, f"{SHIPPER}.{word(self.reporter.host)}")
         try:
             await self._session.publish(EXCHANGE, message, apart=True)
-        except Missing:
+        except NotFound:
             await self._session.declare_exchange(EXCHANGE)
             await self._session.publish(EXCHANGE, message, apart=True)

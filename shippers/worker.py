@@ -11,11 +11,11 @@ import struct
 import sys
 from typing import BinaryIO
 
-from logrouter.batch import Part
-from logrouter.garbage import collect_seldom
+from logrouter.support.memory import collect_seldom
+from logrouter.wire.batch import Part
+from shippers.encode.lines import Window
+from shippers.encode.windows import all_parts
 from shippers.input import Input
-from shippers.lines import Window
-from shippers.windows import all_parts
 
 Made = tuple[Part, ...] | None
 """The parts of a window; None for one that is to be made by whoever asked."""

@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Self
 
-from logrouter.batch import Part
-from logrouter.observe.events import WORKER_LOST
+from logrouter.observability.events import WORKER_LOST
+from logrouter.wire.batch import Part
+from shippers.encode.fallback import safe_parts
+from shippers.encode.lines import Window
 from shippers.input import Input
-from shippers.lines import Window
-from shippers.plain import safe_parts
 from shippers.worker import LENGTH, Job, Made, frame
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from random import Random
 
-from logrouter.broker.amqp.wire import Properties
+from logrouter.broker.amqp.properties import EncodedProperties
 
 _OURS = [f"x-logrouter-{name}" for name in ("key", "reason", "attempts", "rule", "source", "keys", "from", "session")]
 _TEXTS = [b"", b"a", b"\xff\xfe", "é\x1b]0;\x07\u2028".encode(), b"\xed\xa0\x80", b"\0", b"\xe9" * 255]
@@ -43,9 +43,9 @@ def table(random: Random, depth: int = 0) -> bytes:
     return _long(b"".join(entries))
 
 
-def properties(random: Random, type_: str) -> Properties:
+def properties(random: Random, type_: str) -> EncodedProperties:
     """Of a type, with any headers; some of them nearly fill a frame."""
-    found = Properties(message_type=type_, message_id="1")
+    found = EncodedProperties(message_type=type_, message_id="1")
     found.headers = table(random)
     if random.random() < 0.05:
         found.headers = _long(b"\x01hS" + _long(b"x" * 126_500))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from shared import SHARED
 
-from logrouter.destinations.archive.naming import segment_of
-from logrouter.record import Record, decode_lines, original
+from logrouter.destinations.archive.path_template import segment_of
+from logrouter.wire.record import Record, decode_lines, original
 
 SAMPLES = SHARED / "data" / "loghub"
 

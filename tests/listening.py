@@ -12,8 +12,8 @@ from typing import Any
 from shipping import FaultyBroker, records, shipping
 
 from logrouter.broker.embedded import EmbeddedBroker
-from logrouter.observe.events import LISTEN_BEGUN
-from logrouter.record import Record
+from logrouter.observability.events import LISTEN_BEGUN
+from logrouter.wire.record import Record
 from shippers.agent import Agent
 from shippers.input import Address, Input, Syslog
 

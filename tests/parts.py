@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from logrouter.batch import Part
-from logrouter.record import Record, encode_lines
+from logrouter.wire.batch import Part
+from logrouter.wire.record import Record, encode_lines
 
 SERVICE, HOST = "app", "h1"
 

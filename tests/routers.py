@@ -11,10 +11,10 @@ from logrouter.broker.contract import Broker, Session
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.ledger.ledger import Ledger
 from logrouter.router.commit import Commits
+from logrouter.router.ingress import RouterSettings, Routing
 from logrouter.router.router import route
-from logrouter.router.serving import RouterSettings, Routing
 from logrouter.rules.decision import Decide, Decision, Target
-from logrouter.slices import Slice
+from logrouter.wire.slices import Slice
 
 
 def to_archive(piece: Slice) -> list[Decision]:

@@ -11,20 +11,20 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from logrouter import probe, statement
-from logrouter.batch import Part, from_message
 from logrouter.broker.contract import EXCHANGE, Broker, Queue, QueueKind
 from logrouter.errors import SessionLost, Unroutable
-from logrouter.message import Message
-from logrouter.record import Record, decode_lines, original
+from logrouter.wire import probe, statement
+from logrouter.wire.batch import Part, from_message
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record, decode_lines, original
 from shippers.agent import Agent
+from shippers.encode.lines import Window
+from shippers.encode.windows import all_parts
 from shippers.files.checkpoint import Checkpoints
 from shippers.files.discovery import Directories, discover
 from shippers.files.follow import Files
 from shippers.files.watches import Watches
 from shippers.input import Input
-from shippers.lines import Window
-from shippers.windows import all_parts
 
 WORKERS = ContextVar("workers", default=0)
 """How many an agent has whose test does not say."""

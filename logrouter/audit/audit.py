@@ -11,24 +11,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from logrouter.audit import accounts
-from logrouter.audit.books import Books, Sourced
-from logrouter.audit.contents import Contents
+from logrouter.audit import checks as accounts
+from logrouter.audit.archives import Contents
+from logrouter.audit.backlog import Queued
+from logrouter.audit.evidence import Books, Sourced
 from logrouter.audit.findings import Finding, Findings
-from logrouter.audit.queues import Queued
-from logrouter.audit.runs import Held, held, overtaken
-from logrouter.destinations.email.pacing import gathered
-from logrouter.extents import Extents
+from logrouter.audit.runs import ArchivedRecords, held, overtaken
+from logrouter.destinations.notify.pacing import gathered
+from logrouter.ledger.compaction import FORGOTTEN
 from logrouter.ledger.entry import DECIDED
-from logrouter.ledger.folding import FORGOTTEN
 from logrouter.ledger.selection import Selection
-from logrouter.ledger.standing import Standing
-from logrouter.slices import FOREIGN
+from logrouter.ledger.source_status import SourceStatus
+from logrouter.wire.ranges import Ranges
+from logrouter.wire.slices import FOREIGN
 
 SETTLING = 180.0
 """Seconds after a statement within which a running router may still have in its hands what it says was confirmed."""
 
-Decided = Callable[[str], tuple[Extents, int]]
+Decided = Callable[[str], tuple[Ranges, int]]
 """Of a source that the snapshot does not have: what is decided of it, and how many of its windows came late."""
 
 
@@ -156,7 +156,7 @@ class Audit:
         for name, runs in its.runs.items():
             found = held(runs, known)
             if its.standing is None and not known and max(run.day for run in runs) < self._remembered:
-                found = Held(found.records, found.twice, found.first_twice, found.disordered)
+                found = ArchivedRecords(found.records, found.twice, found.first_twice, found.disordered)
                 late = found.disordered
             self._add(accounts.of_held(name, its.source, found, came_late=bool(late)))
             previous, reached, late_before = its.previous
@@ -174,7 +174,7 @@ class Audit:
             return self._archives[name].foreign
         return sum(run.records for run in its.runs.get(name, ()))
 
-    def _report(self, its: Sourced, standing: Standing) -> SourceReport:
+    def _report(self, its: Sourced, standing: SourceStatus) -> SourceReport:
         stated = standing.stated
         return SourceReport(
             source=its.source,

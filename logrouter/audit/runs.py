@@ -15,7 +15,7 @@ from itertools import accumulate, chain, islice
 from operator import le, sub
 from typing import NamedTuple
 
-from logrouter.extents import Extents
+from logrouter.wire.ranges import Ranges
 
 _CODE = "q"
 _LEVEL = 1
@@ -79,7 +79,7 @@ def are_behind(starts: Sequence[int], stops: Sequence[int]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ArchivedRecords:
     """What an archive has of a source.
 
     twice: records that stand there again.   disordered: behind later ones.   unknown: never decided.
@@ -93,7 +93,7 @@ class Held:
     first_unknown: int = 0
 
 
-def held(runs: Sequence[Run], decided: Extents) -> Held:
+def held(runs: Sequence[Run], decided: Ranges) -> ArchivedRecords:
     """What these runs of a source, in the order in which they were read, come to."""
     twice = unknown = first_twice = first_unknown = 0
     for together in _overlapping(runs):
@@ -110,7 +110,7 @@ def held(runs: Sequence[Run], decided: Extents) -> Held:
                 first_unknown = first_unknown if unknown else start
                 unknown += 1
             reached = max(reached, stop)
-    return Held(
+    return ArchivedRecords(
         records=sum(run.records for run in runs),
         twice=twice,
         first_twice=first_twice,

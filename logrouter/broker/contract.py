@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from logrouter.message import Message
+from logrouter.wire.message import Message
 
 EXCHANGE = "log"
 """The durable topic exchange that everything is published to."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from logrouter.errors import PublishRefused
-from logrouter.keys import MAX_KEY
-from logrouter.message import MAX_BODY, Message
+from logrouter.wire.message import MAX_BODY, Message
+from logrouter.wire.routing_key import MAX_KEY
 
 
 def check_message(message: Message, most: int = MAX_BODY) -> None:

@@ -15,9 +15,9 @@ from types import TracebackType
 import click
 
 from logrouter import __version__
-from logrouter.cli.printing import print_lines
+from logrouter.cli.output import print_lines
 from logrouter.errors import LogrouterError, UserError
-from logrouter.printable import printable
+from logrouter.support.terminal import printable
 
 COMMANDS = ("up", "tail", "cat", "publish", "ship", "run", "check", "explain", "audit")
 """In the order in which a new user meets them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from logrouter.app import locations
 from logrouter.cli import options
 
 
@@ -52,18 +53,18 @@ def command(
     \b
     logrouter audit --state /var/lib/logrouter
     """
-    directory = options.state_directory(state)
+    directory = locations.state_directory(state)
     output = sys.stdout
     if forget or forget_reporter:
-        from logrouter.cli import dismissing
+        from logrouter.cli import forget as dismissing
 
         dismissing.dismiss(directory, instance, forget, forget_reporter, output.write)
         return
-    from logrouter.cli import auditing
+    from logrouter.cli import audit_report as auditing
     from logrouter.ledger.selection import Selection
 
     selection = Selection(since, until, host, service)
-    place = auditing.Place(broker, options.rules_path(rules), directory, instance)
+    place = auditing.AuditPlan(broker, locations.rules_path(rules), directory, instance)
     if as_objects:
         context.exit(auditing.audit_as_json(place, selection, output.write))
     context.exit(auditing.audit_in_words(place, selection, output.write))

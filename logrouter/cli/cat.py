@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from logrouter.cli import options
-from logrouter.cli.selecting import Selection, parse_regex, parse_time
-from logrouter.keys import SEVERITIES
+from logrouter.cli.filters import parse_regex, parse_time
+from logrouter.wire.record_filter import RecordFilter
+from logrouter.wire.routing_key import SEVERITIES
 
 
 @click.command()
@@ -45,13 +46,13 @@ def command(
     \b
     logrouter cat 'mail.#' --since 2h --grep 'timed out'
     """
-    from logrouter.cli.printing import is_on_terminal
-    from logrouter.cli.reading import archive_records
-    from logrouter.cli.showing import as_json, as_written
+    from logrouter.cli.archives import archive_records
+    from logrouter.cli.output import is_on_terminal
+    from logrouter.cli.record_format import as_json, as_written
     from logrouter.errors import LogrouterError
-    from logrouter.record import encode_lines, original
+    from logrouter.wire.record import encode_lines, original
 
-    selection = Selection(patterns, severity, grep, since, until)
+    selection = RecordFilter(patterns, severity, grep, since, until)
     archives = archive_records(rules, state, selection)
     is_exact = raw or not is_on_terminal()
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from logrouter.cli import options
+from logrouter.app import locations
 
 
 @click.command()
@@ -17,13 +17,13 @@ def command(paths: tuple[Path, ...]) -> None:
     \b
     logrouter check rules/
     """
-    from logrouter.cli.configured import checked_rules
-    from logrouter.cli.printing import print_lines
-    from logrouter.cli.summary import counted
+    from logrouter.app.rule_files import checked_rules
+    from logrouter.cli.output import print_lines
+    from logrouter.cli.tui.summary import counted
     from logrouter.config.document import yaml_files
     from logrouter.rules import checks
 
-    chosen = paths or (options.rules_path(None),)
+    chosen = paths or (locations.rules_path(None),)
     rules = checked_rules(chosen)
     warnings = checks.warnings(rules.config)
     for warning in warnings:

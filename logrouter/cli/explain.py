@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from logrouter.app import locations
 from logrouter.cli import options
 
 
@@ -19,12 +20,12 @@ def command(key: str, line: str, rules: Path | None) -> None:
     \b
     logrouter explain mail.mx1.error --line 'connection timed out'
     """
-    from logrouter.cli.printing import print_lines, styled
+    from logrouter.cli.output import print_lines, styled
     from logrouter.config.rules import load_rules
     from logrouter.rules.checks import example_record
     from logrouter.rules.ruleset import RuleSet
 
-    loaded = RuleSet(load_rules([options.rules_path(rules)]))
+    loaded = RuleSet(load_rules([locations.rules_path(rules)]))
     record_key, record = example_record(f"{key} {line}")
     verdicts = loaded.explain(record_key, record)
     for verdict in verdicts:

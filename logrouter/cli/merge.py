@@ -19,8 +19,8 @@ from typing import BinaryIO, NamedTuple
 
 import zstandard
 
-from logrouter.cli.stored import Stored
 from logrouter.destinations.archive.codec import Zstd
+from logrouter.destinations.archive.reader import StoredRecord
 from logrouter.errors import LogrouterError
 
 _MOST_OPEN, _IN_RESERVE = 64, 32
@@ -28,11 +28,11 @@ _MOST_OPEN, _IN_RESERVE = 64, 32
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SortedSource:
     """What is in order by its time.   first: a time that nothing in it is before."""
 
     first: str
-    open: Callable[[], Iterator[Stored]]
+    open: Callable[[], Iterator[StoredRecord]]
 
 
 class _Begun(NamedTuple):
@@ -44,11 +44,11 @@ class _Begun(NamedTuple):
     time: str
     number: int
     rank: int
-    next: Stored
-    rest: Iterator[Stored]
+    next: StoredRecord
+    rest: Iterator[StoredRecord]
 
 
-def in_order(sources: Sequence[Source], most: int = 0) -> Iterator[Stored]:
+def in_order(sources: Sequence[SortedSource], most: int = 0) -> Iterator[StoredRecord]:
     """All of them by time; each source in its own order. Raises LogrouterError where there is no room to merge."""
     most = most or max(4, min(_MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _IN_RESERVE))
     waiting = deque(sorted(enumerate(sources), key=lambda each: each[1].first))
@@ -64,7 +64,7 @@ def in_order(sources: Sequence[Source], most: int = 0) -> Iterator[Stored]:
             _advance(begun)
 
 
-def _begin(begun: list[_Begun], number: int, rank: int, items: Iterator[Stored]) -> None:
+def _begin(begun: list[_Begun], number: int, rank: int, items: Iterator[StoredRecord]) -> None:
     if (first := next(items, None)) is not None:
         heapq.heappush(begun, _Begun(first.time, number, rank, first, items))
 
@@ -88,7 +88,7 @@ def _condensed(begun: Sequence[_Begun]) -> list[_Begun]:
     return others
 
 
-def _by_way_of_a_file(chosen: Sequence[_Begun]) -> Iterator[Stored]:
+def _by_way_of_a_file(chosen: Sequence[_Begun]) -> Iterator[StoredRecord]:
     """All of these, from a file that has no name and goes with its descriptor."""
     in_their_order = sorted(chosen, key=lambda each: each.number)
     merged = heapq.merge(*(itertools.chain([each.next], each.rest) for each in in_their_order), key=_time)
@@ -106,14 +106,14 @@ def _by_way_of_a_file(chosen: Sequence[_Begun]) -> Iterator[Stored]:
     return _read_back(file)
 
 
-def _read_back(file: BinaryIO) -> Iterator[Stored]:
+def _read_back(file: BinaryIO) -> Iterator[StoredRecord]:
     with file:
         for line in Zstd().reader(file):
             time, _, rest = line.rstrip(b"\n").partition(b"\t")
-            yield Stored(time.decode(), rest, None)
+            yield StoredRecord(time.decode(), rest, None)
 
 
-def _time(each: Stored) -> str:
+def _time(each: StoredRecord) -> str:
     return each.time
 
 

@@ -5,7 +5,6 @@ Each is also an environment variable, LOGROUTER_ and the option's name. In come 
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 from datetime import date
@@ -15,11 +14,9 @@ from typing import Any, TypeVar
 import click
 
 from logrouter.errors import UserError
-from logrouter.printable import encodable
+from logrouter.support.terminal import encodable
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_PACKAGE = Path(__file__).parents[1]
 
 LEAST_MEMORY = 96 << 20
 """Bytes: what a router takes beside messages, and the least of these that it can work with."""
@@ -154,35 +151,6 @@ def rules(function: F) -> F:
     )(function)
 
 
-def rules_path(chosen: Path | None) -> Path:
-    """Where rules are: the option, ./rules, /etc/logrouter/rules, else the copy that came with the program."""
-    if chosen is not None:
-        if not chosen.exists():
-            raise UserError(f"there is no {chosen}", "--rules with a file or directory of *.yaml")
-        return chosen
-    for directory in (Path("rules"), Path("/etc/logrouter/rules")):
-        if any(directory.glob("*.y*ml")):
-            return directory
-    return shipped_rules()
-
-
-def shipped_rules() -> Path:
-    """The rules that came with the program."""
-    shipped = _PACKAGE / "shipped" / "rules"
-    return shipped if shipped.is_dir() else _PACKAGE.parent / "rules"
-
-
-def inputs_path(chosen: Path | None) -> Path:
-    """Where inputs are configured: the option, ./shippers, /etc/logrouter/shippers, else what came with the program."""
-    candidates = (chosen,) if chosen is not None else (Path("shippers"), Path("/etc/logrouter/shippers"))
-    for path in candidates:
-        if any(path.glob("*.y*ml")) if path.is_dir() else path.exists():
-            return path
-    if chosen is not None:
-        raise UserError(f"there are no *.yaml files in {chosen}", "--config with a file or directory of inputs")
-    return _PACKAGE.parent / "shippers"
-
-
 def refuse_given(context: click.Context, why: str, *names: str) -> None:
     """Raise a usage error for options on the command line that do not go with another."""
     for name in names:
@@ -198,22 +166,6 @@ def refuse_embedded(url: str, command: str) -> None:
             f"`logrouter {command}` cannot use the embedded broker: it lives inside `logrouter up`",
             "`logrouter up` for everything in one process, or --broker amqp://HOST for RabbitMQ",
         )
-
-
-def state_directory(chosen: Path | None) -> Path:
-    """Where state is kept: the option, systemd's StateDirectory, root's /var/lib, else the XDG state directory."""
-    if chosen is not None:
-        return chosen
-    if managed := os.environ.get("STATE_DIRECTORY"):
-        return Path(managed.split(":")[0])
-    if os.geteuid() == 0:
-        return Path("/var/lib/logrouter")
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "logrouter"
-
-
-def archive_directory(state: Path) -> Path:
-    """Where archives go that name no directory of their own."""
-    return Path("/var/log/central") if os.geteuid() == 0 and state == Path("/var/lib/logrouter") else state / "archive"
 
 
 def check_day(ctx: click.Context, param: click.Parameter, text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from logrouter.cli import options
-from logrouter.keys import SEVERITIES
+from logrouter.wire.routing_key import SEVERITIES
 
 
 @click.command()
@@ -26,9 +26,9 @@ def command(service: str, severity: str | None, host: str, broker: str | None, s
     \b
     echo 'backup finished' | logrouter publish --service backup --severity notice
     """
-    from logrouter.cli import running
-    from logrouter.cli.finding import find_broker
-    from logrouter.cli.typed import Typed
+    from logrouter.app import runtime
+    from logrouter.cli.broker_choice import find_broker
+    from logrouter.cli.line_source import Typed
 
     reached = find_broker(broker, state)
     typed = Typed(service, host, severity)
@@ -38,4 +38,4 @@ def command(service: str, severity: str | None, host: str, broker: str | None, s
             while not stop.is_set() and (lines := await asyncio.to_thread(sys.stdin.buffer.readlines, 1 << 16)):
                 await typed.publish(session, lines)
 
-    running.run(main)
+    runtime.run(main)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from logrouter.app import locations
 from logrouter.cli import options
 
 
@@ -36,14 +37,14 @@ def command(
     logrouter run --broker amqp://rabbit.example.org --rules /etc/logrouter/rules
     """
     options.refuse_embedded(broker, "run")
+    from logrouter.app import runtime
+    from logrouter.app.router import Router, RouterPlan
+    from logrouter.app.rule_files import rule_set
     from logrouter.broker import connect
     from logrouter.broker.contract import Broker
-    from logrouter.cli import running
-    from logrouter.cli.configured import rule_set
-    from logrouter.cli.routing import Place, Router
     from logrouter.errors import LogrouterError
 
-    directory, reload = options.state_directory(state), asyncio.Event()
+    directory, reload = locations.state_directory(state), asyncio.Event()
 
     async def main(stop: asyncio.Event, reached: Broker, router: Router) -> None:
         draining = asyncio.Event()
@@ -56,6 +57,6 @@ def command(
         if not done:
             raise LogrouterError(f"not drained after {drain_timeout:g} s: the queue of instance {instance} holds more")
 
-    place = Place(options.rules_path(rules), directory, options.archive_directory(directory), instance, memory)
+    place = RouterPlan(locations.rules_path(rules), directory, locations.archive_directory(directory), instance, memory)
     with closing(Router(place, rule_set(place.rules))) as router:
-        running.run(lambda stop: main(stop, connect(broker, directory), router), hung_up=reload.set)
+        runtime.run(lambda stop: main(stop, connect(broker, directory), router), hung_up=reload.set)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logrouter.app import locations
 from logrouter.cli import options
 from logrouter.errors import UserError
-from logrouter.keys import SEVERITIES
+from logrouter.wire.routing_key import SEVERITIES
 
 if TYPE_CHECKING:
-    from logrouter.config.refining import RedactModel
-    from shippers.redaction import Redaction
+    from logrouter.config.text_settings import RedactModel
+    from shippers.redact.redaction import Redaction
 
 
 def _redactions(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> list[RedactModel]:
@@ -25,7 +26,7 @@ def _redactions(ctx: click.Context, param: click.Parameter, given: tuple[str, ..
         return []  # and what checks them is not loaded
     from pydantic import ValidationError
 
-    from logrouter.config.refining import RedactModel
+    from logrouter.config.text_settings import RedactModel
 
     found = []
     for text in given:
@@ -113,13 +114,13 @@ def command(
         raise UserError("--json goes with --dry-run", "--dry-run --json")
     if not (dry_run or print_config):
         options.refuse_embedded(broker, "ship")
-    from logrouter.cli import shipping
+    from logrouter.app import shipper as shipping
     from shippers.arguments import from_stdin
 
-    directory = options.state_directory(state)
+    directory = locations.state_directory(state)
     configured = shipping.configuration(config, files, stdin=stdin)
     if print_config:
-        from logrouter.cli.understood import as_yaml, with_arguments
+        from logrouter.cli.print_config import as_yaml, with_arguments
 
         click.echo(as_yaml(with_arguments(configured, files, redact), host), nl=False)
         return
@@ -127,20 +128,20 @@ def command(
     inputs = shipping.inputs_of(configured, files, redaction)
     if service:
         inputs.append(from_stdin(service, severity, redaction))
-    from logrouter.cli import running
+    from logrouter.app import runtime
 
     if dry_run:
-        from logrouter.cli.trying import try_out
+        from logrouter.cli.dry_run import try_out
 
-        running.log_to(logging.StreamHandler())
+        runtime.log_to(logging.StreamHandler())
         try_out(inputs, host, excluded=(directory,), as_objects=as_objects)
         return
     from logrouter.broker import connect
-    from logrouter.observe.events import INPUTS_KEPT
+    from logrouter.observability.events import INPUTS_KEPT
 
     sent = [replace(each, compressed=compress) for each in inputs]
     agent = shipping.build_agent(
         connect(broker, directory), sent, directory, host=host, instance=instance, workers=workers
     )
     until = drain_timeout if drain else math.inf if stdin else None
-    running.run(lambda stop: shipping.ship(agent, stop, until), hung_up=INPUTS_KEPT.happened)
+    runtime.run(lambda stop: shipping.ship(agent, stop, until), hung_up=INPUTS_KEPT.happened)

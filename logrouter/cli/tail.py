@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from logrouter.cli import options
-from logrouter.cli.selecting import Selection, parse_regex, parse_time, patterns_or_all
-from logrouter.keys import SEVERITIES
-from logrouter.record import Record
+from logrouter.cli.filters import parse_regex, parse_time, patterns_or_all
+from logrouter.wire.record import Record
+from logrouter.wire.record_filter import RecordFilter
+from logrouter.wire.routing_key import SEVERITIES
 
 
 @click.command()
@@ -43,14 +44,14 @@ def command(
     \b
     logrouter tail 'mail.*.error' 'web.#'
     """
-    from logrouter.cli import running
-    from logrouter.cli.finding import find_broker
-    from logrouter.cli.listening import listen
-    from logrouter.cli.reading import archive_records
-    from logrouter.cli.showing import printer
+    from logrouter.app import runtime
+    from logrouter.cli.archives import archive_records
+    from logrouter.cli.broker_choice import find_broker
+    from logrouter.cli.listener import listen
+    from logrouter.cli.record_format import printer
 
     reached = find_broker(broker, state)
-    selection = Selection(tuple(patterns), severity, grep, since)
+    selection = RecordFilter(tuple(patterns), severity, grep, since)
     past = archive_records(rules, state, selection) if since else None
     show = printer(as_objects=as_objects)
 
@@ -60,5 +61,5 @@ def command(
 
         await listen(reached, patterns_or_all(patterns), selection, take, stop, past=past or ())
 
-    running.run(main)
+    runtime.run(main)
     context.exit(0 if past is None or past.outcome.is_whole else 1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import click
 
+from logrouter.app import locations
 from logrouter.cli import options
 
 
@@ -44,15 +47,32 @@ def command(
     logrouter up --file web='/var/log/nginx/*.log'
     logrouter up --demo
     """
-    from logrouter.cli import shipping, together
-    from logrouter.cli.demo.writer import demo_inputs
+    from logrouter.app import all_in_one, runtime, shipper
+    from logrouter.app.router import Router
+    from logrouter.app.rule_files import rule_set
+    from logrouter.cli.demo.writer import demo_inputs, write_demo
+    from logrouter.cli.tui.screen import Screen
+    from logrouter.observability.events import INPUTS_KEPT
 
-    directory, demo_logs = options.state_directory(state), None
+    directory, demo_logs = locations.state_directory(state), None
     if demo:  # none of it goes to a broker or an archive that is in earnest, whatever the environment says
         options.refuse_given(context, "--demo", "broker", "config", "files")
         directory, demo_logs = directory / "demo", directory / "demo-logs"
-        broker, inputs, chosen = "embedded", demo_inputs(demo_logs), rules or options.shipped_rules()
+        broker, inputs, chosen = "embedded", demo_inputs(demo_logs), rules or locations.shipped_rules()
     else:
-        inputs, chosen = shipping.inputs_of(shipping.configuration(config, files), files), options.rules_path(rules)
+        configured = shipper.configuration(config, files)
+        inputs, chosen = shipper.inputs_of(configured, files), locations.rules_path(rules)
     drained = drain_timeout if drain else None
-    together.run(together.Plan(broker, directory, chosen, instance, inputs, host, workers, memory, drained, demo_logs))
+    plan = all_in_one.Plan(broker, directory, chosen, instance, inputs, host, workers, memory, drained)
+    loaded, reload = rule_set(plan.rules), asyncio.Event()
+
+    def hung_up() -> None:
+        reload.set()
+        INPUTS_KEPT.happened()
+
+    with closing(Router(plan.place, loaded)) as router:
+        screen = Screen(plan, loaded.config, demo_logs)
+        screen.begin()
+        demos = [write_demo(demo_logs, past=drain)] if demo_logs is not None else []
+        companions = [screen.run, *demos]
+        runtime.run(lambda stop: all_in_one.run(plan, router, reload, stop, companions), screen.handler, hung_up)

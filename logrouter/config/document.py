@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from logrouter.config.files import read_small
-from logrouter.config.mistakes import Mistake, Place
+from logrouter.config.mistakes import Location, Mistake
 from logrouter.config.nodes import Node, Unreadable, compose
 
 Path_ = tuple[str | int, ...]
@@ -58,17 +58,17 @@ class Document:
 
     file: str
     data: Any = None
-    values: dict[Path_, Place] = field(default_factory=dict)
-    keys: dict[Path_, Place] = field(default_factory=dict)
+    values: dict[Path_, Location] = field(default_factory=dict)
+    keys: dict[Path_, Location] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def place(self, path: Path_) -> Place:
+    def place(self, path: Path_) -> Location:
         """Where the value at `path` stands; for one that is missing, where it ought to be."""
         while path and path not in self.values:
             path = path[:-1]
-        return self.values.get(path, Place(self.file, 1, 1))
+        return self.values.get(path, Location(self.file, 1, 1))
 
-    def key_place(self, path: Path_) -> Place:
+    def key_place(self, path: Path_) -> Location:
         """Where the key that leads to `path` stands."""
         return self.keys.get(path) or self.place(path)
 
@@ -79,15 +79,15 @@ def read_document(path: Path) -> Document:
     try:
         node = compose(_text(document, read_small(path)))
     except OSError as error:
-        document.mistakes.append(Mistake(Place(document.file), f"cannot be read: {error.strerror}"))
+        document.mistakes.append(Mistake(Location(document.file), f"cannot be read: {error.strerror}"))
     except Unreadable as error:
-        document.mistakes.append(Mistake(Place(document.file, error.line, error.column), str(error), error.remedy))
+        document.mistakes.append(Mistake(Location(document.file, error.line, error.column), str(error), error.remedy))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = Place(document.file, mark.line + 1, mark.column + 1) if mark else Place(document.file)
+        place = Location(document.file, mark.line + 1, mark.column + 1) if mark else Location(document.file)
         document.mistakes.append(Mistake(place, f"not YAML: {error.problem or error}", _yaml_remedy(error)))
     except yaml.YAMLError as error:
-        document.mistakes.append(Mistake(Place(document.file), f"not YAML: {' '.join(str(error).split())}"))
+        document.mistakes.append(Mistake(Location(document.file), f"not YAML: {' '.join(str(error).split())}"))
     else:
         document.data = _convert(document, node, ()) if node is not None else None
     return document
@@ -98,11 +98,11 @@ def _text(document: Document, content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        document.mistakes.append(Mistake(Place(document.file), f"is not UTF-8: byte {error.start}"))
+        document.mistakes.append(Mistake(Location(document.file), f"is not UTF-8: byte {error.start}"))
         return ""
     if found := _UNPRINTABLE.search(text):
         before = text[: found.start()]
-        place = Place(document.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        place = Location(document.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         document.mistakes.append(
             Mistake(place, f"holds the character {found[0]!a}", "no YAML does: is it the right file?")
         )
@@ -123,7 +123,7 @@ def _yaml_remedy(error: yaml.MarkedYAMLError) -> str:
 
 
 def _convert(document: Document, node: Node, path: Path_) -> Any:
-    document.values[path] = place = Place(document.file, node.line, node.column)
+    document.values[path] = place = Location(document.file, node.line, node.column)
     if node.text is not None:
         return _scalar(document, node, node.text, place)
     if node.tag not in _COLLECTIONS:
@@ -136,7 +136,7 @@ def _convert(document: Document, node: Node, path: Path_) -> Any:
 def _convert_mapping(document: Document, node: Node, path: Path_) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for key_node, value_node in zip(node.children[::2], node.children[1::2], strict=True):
-        place = Place(document.file, key_node.line, key_node.column)
+        place = Location(document.file, key_node.line, key_node.column)
         if key_node.text is None:
             document.mistakes.append(Mistake(place, "only plain words can be keys here"))
             continue
@@ -154,7 +154,7 @@ def _convert_mapping(document: Document, node: Node, path: Path_) -> dict[str, A
     return mapping
 
 
-def _scalar(document: Document, node: Node, text: str, place: Place) -> Any:
+def _scalar(document: Document, node: Node, text: str, place: Location) -> Any:
     if node.tag in _TEXTS:
         return _cleaned(document, text, place)
     try:
@@ -173,7 +173,7 @@ def _scalar(document: Document, node: Node, text: str, place: Place) -> Any:
     return value
 
 
-def _cleaned(document: Document, text: str, place: Place) -> str:
+def _cleaned(document: Document, text: str, place: Location) -> str:
     """A text without what no name, path or pattern can hold; that is a mistake."""
     if text.isprintable():
         return text
@@ -183,7 +183,7 @@ def _cleaned(document: Document, text: str, place: Place) -> str:
     return cleaned
 
 
-def _no_value(node: Node, place: Place) -> Mistake:
+def _no_value(node: Node, place: Location) -> Mistake:
     tag = node.tag.replace(_YAML, "!!")
     what = f"{tag} {_short(node.text)}" if node.text else tag
     return Mistake(place, f"not a plain value: `{what}`", "leave the tag out, or quote the text")

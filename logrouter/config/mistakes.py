@@ -13,7 +13,7 @@ _TOLD, _SHOWN = 200, 250
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Location:
     """Where something stands in a file; line and column count from 1, 0 where the file as a whole is meant."""
 
     file: str
@@ -28,7 +28,7 @@ class Place:
 class Mistake:
     """What is wrong, where, and what to do about it."""
 
-    place: Place
+    place: Location
     problem: str
     remedy: str = ""
 

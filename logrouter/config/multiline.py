@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from logrouter.config.mistakes import did_you_mean
 from logrouter.config.units import Duration
 from logrouter.config.validation import Strict
-from logrouter.regex import regex_problem
+from logrouter.support.regex import regex_problem
 
 TRACES = ("python", "java", "go", "node")
 INDENTED = "indented"

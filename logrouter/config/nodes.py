@@ -50,13 +50,13 @@ class Node:
 
 def compose(text: str) -> Node | None:
     """The one document in a text; None where there is none. Raises Unreadable, yaml.YAMLError."""
-    tree = _Tree()
+    tree = _NodeTree()
     for event in yaml.parse(text, Loader=_LOADER):
         tree.take(event)
     return tree.root
 
 
-class _Tree:
+class _NodeTree:
     """What has come so far.   root: the document, once it is there."""
 
     def __init__(self) -> None:

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field
 
-from logrouter.config.conditions import Condition, parse_condition
 from logrouter.config.destinations import MODELS, NOTHING, DestinationModel
 from logrouter.config.document import Document, Path_, read_document, yaml_files
-from logrouter.config.mistakes import ConfigError, Mistake, Place, did_you_mean
+from logrouter.config.mistakes import ConfigError, Location, Mistake, did_you_mean
 from logrouter.config.severities import severity_problem
 from logrouter.config.validation import Strict, validate
-from logrouter.keys import split_words
+from logrouter.config.when import WhenClause, parse_condition
+from logrouter.wire.routing_key import split_words
 
 DISCARD = "discard"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -65,10 +65,10 @@ class RuleEntry:
     """A rule, checked, with its place. severity: the mildest that it takes, None for all."""
 
     name: str
-    place: Place
+    place: Location
     patterns: tuple[str, ...]
     severity: str | None
-    condition: Condition | None
+    condition: WhenClause | None
     to: tuple[str, ...]
     continues: bool
     matching: tuple[str, ...]
@@ -83,7 +83,7 @@ class RuleConfig:
     rules: tuple[RuleEntry, ...]
     default: tuple[str, ...]
     timezone: ZoneInfo
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, Location] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -99,7 +99,7 @@ def load_rules(paths: Sequence[Path]) -> RuleConfig:
     for path in files:
         loading.read(read_document(path))
     if not files:
-        loading.mistakes.append(Mistake(Place(", ".join(map(str, paths))), "no rules here", "expected *.yaml files"))
+        loading.mistakes.append(Mistake(Location(", ".join(map(str, paths))), "no rules here", "expected *.yaml files"))
     return loading.finish()
 
 
@@ -109,12 +109,12 @@ class _Loading:
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
         self._destinations: dict[str, DestinationModel] = {}
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, Location] = {}
         self._rules: list[RuleEntry] = []
-        self._rule_places: dict[str, Place] = {}
-        self._uses: list[tuple[str, Place]] = []
-        self._default: tuple[tuple[str, ...], Place] | None = None
-        self._timezone: tuple[ZoneInfo, Place] | None = None
+        self._rule_places: dict[str, Location] = {}
+        self._uses: list[tuple[str, Location]] = []
+        self._default: tuple[tuple[str, ...], Location] | None = None
+        self._timezone: tuple[ZoneInfo, Location] | None = None
 
     def read(self, document: Document) -> None:
         """Take in one file."""
@@ -226,7 +226,7 @@ class _Loading:
             problem = f"`{model.timezone}` is no time zone"
             document.mistakes.append(Mistake(place, problem, "write a name such as UTC or Europe/Berlin"))
 
-    def _twice(self, document: Document, place: Place, what: str, first: Place) -> None:
+    def _twice(self, document: Document, place: Location, what: str, first: Location) -> None:
         document.mistakes.append(Mistake(place, f"{what} is here twice", f"the first is at {first}"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logrouter.config.mistakes import did_you_mean
-from logrouter.keys import RANK, SEVERITIES
+from logrouter.wire.routing_key import RANK, SEVERITIES
 
 SPELLINGS = {"err": "error", "warn": "warning", "critical": "crit", "fatal": "crit", "emergency": "emerg",
               "panic": "emerg", "information": "info", "trace": "debug"}  # fmt: skip

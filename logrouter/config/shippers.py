@@ -17,11 +17,11 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from logrouter.config.certificates import server_context
 from logrouter.config.document import Document, Path_, read_document, yaml_files
-from logrouter.config.mistakes import ConfigError, Mistake, Place
+from logrouter.config.mistakes import ConfigError, Location, Mistake
 from logrouter.config.multiline import Multiline
 from logrouter.config.presets import UNKNOWN, Presets, expanded, presets_in
-from logrouter.config.refining import RefinedModel
 from logrouter.config.severities import severity_problem
+from logrouter.config.text_settings import RefinedModel
 from logrouter.config.units import Duration, Size, parse_size
 from logrouter.config.validation import Strict, validate
 
@@ -248,7 +248,7 @@ def load_inputs(
     services = _services(documents)
     mistakes = [mistake for document in [*shipped, *documents] for mistake in document.mistakes]
     if not files:
-        mistakes.append(Mistake(Place(", ".join(map(str, paths))), "no inputs here", "expected *.yaml files"))
+        mistakes.append(Mistake(Location(", ".join(map(str, paths))), "no inputs here", "expected *.yaml files"))
     if mistakes:
         raise ConfigError(mistakes)
     return Shippers(inputs, services)
@@ -291,14 +291,14 @@ def _journals_twice(document: Document, inputs: Iterable[InputModel]) -> None:
             identity = (model.service, model.journal.directory, frozenset(model.journal.units))
             if identity in known:
                 problem = "two inputs follow the same units of a journal for the same service"
-                document.mistakes.append(Mistake(Place(document.file), problem, "leave one of them out"))
+                document.mistakes.append(Mistake(Location(document.file), problem, "leave one of them out"))
             known.add(identity)
 
 
 def _services(documents: Iterable[Document]) -> dict[str, str]:
     """The service of each program, of all files together."""
     services: dict[str, str] = {}
-    places: dict[str, Place] = {}
+    places: dict[str, Location] = {}
     for document in documents:
         if not _has_services(document):
             continue

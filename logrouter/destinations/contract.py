@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from logrouter.ledger.ledger import FileState
-from logrouter.message import Message
-from logrouter.record import Record
-from logrouter.slices import Slice
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record
+from logrouter.wire.slices import Slice
 
 Window = Sequence[Slice]
 """The slices of one window that are bound for a destination; together they are ordered by `pos` within a source."""
@@ -51,7 +51,7 @@ class Inline(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Collected:
     """What is to be told now, and what must not be forgotten.
 
     digest: what `compose` is to be given, b"" for nothing.   note: the gathering as it then is, to be resumed from.
@@ -69,7 +69,7 @@ class Gathering(Protocol):
     def add(self, identity: str, rule: str, records: Sequence[Record], now: float) -> None:
         """Take records that `rule` sent; `identity` names them for ever.   now: Unix time."""
 
-    def take(self, now: float, *, at_once: bool = False) -> Taken:
+    def take(self, now: float, *, at_once: bool = False) -> Collected:
         """Take out what is due to be told; `at_once` makes all of it due."""
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
-from logrouter.extents import Extents
 from logrouter.ledger.lives import Life
-from logrouter.ledger.requests import Missing
-from logrouter.statement import Statement
+from logrouter.ledger.losses import MissingRange
+from logrouter.wire.ranges import Ranges
+from logrouter.wire.statement import Statement
 
 DAY = 86_400
 """Seconds. Days of the ledger are counted since 1970, UTC."""
@@ -84,7 +84,7 @@ FILE_COLUMNS = ", ".join(column.name for column in fields(FileState))
 
 
 @dataclass(slots=True)
-class Entry:
+class LedgerEntry:
     """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen.
 
     shared: the sources of windows of which other instances take some parts.
@@ -96,7 +96,7 @@ class Entry:
     missing: what the broker lost.   whole: sources of which all that has come.   healed: records that came with it.
     """
 
-    decided: dict[tuple[str, str], Extents] = field(default_factory=dict)
+    decided: dict[tuple[str, str], Ranges] = field(default_factory=dict)
     repeated: dict[tuple[str, str], int] = field(default_factory=dict)
     late: dict[tuple[str, str], int] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
@@ -111,12 +111,12 @@ class Entry:
     inline_again: list[str] = field(default_factory=list)
     lives: dict[str, Life] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
-    missing: list[Missing] = field(default_factory=list)
+    missing: list[MissingRange] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
     healed: int = 0
 
     def add_decided(self, stage: str, source: str, ranges: Iterable[tuple[int, int]]) -> None:
         """These ranges of `source` are decided with this entry."""
-        extents = self.decided.setdefault((stage, source), Extents())
+        extents = self.decided.setdefault((stage, source), Ranges())
         for start, end in ranges:
             extents.add(start, end)

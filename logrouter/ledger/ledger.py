@@ -16,9 +16,11 @@ from dataclasses import fields
 from pathlib import Path
 
 from logrouter.errors import StateError
-from logrouter.extents import Extents
-from logrouter.faultpoint import reach
-from logrouter.ledger import lives, owners, ranges, requests, stating
+from logrouter.ledger import decided as ranges
+from logrouter.ledger import lives, owners
+from logrouter.ledger import losses as requests
+from logrouter.ledger import statements as stating
+from logrouter.ledger.compaction import Folding
 from logrouter.ledger.entry import (
     DAY,
     DECIDED,
@@ -26,17 +28,18 @@ from logrouter.ledger.entry import (
     INGRESS,
     AsideState,
     Counted,
-    Entry,
     FileState,
+    LedgerEntry,
     ledger_path,
 )
-from logrouter.ledger.folding import Folding
 from logrouter.ledger.lives import Life
-from logrouter.ledger.requests import Missing
+from logrouter.ledger.losses import MissingRange
 from logrouter.ledger.schema import STEPS, VERSION
-from logrouter.state import Lock
+from logrouter.support.failpoint import reach
+from logrouter.support.filesystem import Lock
+from logrouter.wire.ranges import Ranges
 
-__all__ = ["DECIDED", "INGRESS", "AsideState", "Counted", "Entry", "FileState", "Ledger"]
+__all__ = ["DECIDED", "INGRESS", "AsideState", "Counted", "FileState", "Ledger", "LedgerEntry"]
 
 SETTLING = 60.0
 """Seconds after a start in which nothing is folded."""
@@ -89,14 +92,14 @@ class Ledger:
             self._reader.close()
         self._lock.release()
 
-    def commit(self, entry: Entry) -> None:
+    def commit(self, entry: LedgerEntry) -> None:
         """Write the whole entry durably, or nothing of it. Raises sqlite3.Error."""
         with self._writing:
             reach("ledger.commit.before")
             self._commit(entry)
             reach("ledger.commit.after")
 
-    def _commit(self, entry: Entry) -> None:
+    def _commit(self, entry: LedgerEntry) -> None:
         with self._transaction() as cursor:
             today = int(time.time() // DAY)
             _write_sources(cursor, entry, today)
@@ -141,7 +144,7 @@ class Ledger:
         with self._writing:
             self._writer.execute(f"PRAGMA user_version = {VERSION}")
 
-    def extents(self, stage: str, source: str) -> Extents:
+    def extents(self, stage: str, source: str) -> Ranges:
         """What is decided of a source at a stage; empty for one never met."""
         return ranges.read(self._reader.cursor(), stage, source)
 
@@ -149,7 +152,7 @@ class Ledger:
         """Whether something of the generation after this one is decided already."""
         return self._reader.execute("SELECT 1 FROM chains WHERE previous = ?", (source,)).fetchone() is not None
 
-    def extents_of_lives(self, source: str) -> Extents:
+    def extents_of_lives(self, source: str) -> Ranges:
         """What is decided of a source in any life of its state directory; `source` as its shipper knows it."""
         return ranges.read_lives(self._reader.cursor(), source)
 
@@ -207,7 +210,7 @@ class Ledger:
         """The user that a source belongs to, '' for none."""
         return owners.read(self._reader.cursor(), source)
 
-    def missing(self) -> list[Missing]:
+    def missing(self) -> list[MissingRange]:
         """What the broker lost and what became of it."""
         return requests.read(self._reader.cursor())
 
@@ -241,7 +244,7 @@ class Ledger:
             lives.forget(cursor, today - lives.KEPT_DAYS)
 
 
-def _write_sources(cursor: sqlite3.Cursor, entry: Entry, today: int) -> None:
+def _write_sources(cursor: sqlite3.Cursor, entry: LedgerEntry, today: int) -> None:
     for (stage, source), decided in entry.decided.items():
         ranges.add(cursor, stage, source, decided, today)
     repeated, late = entry.repeated, entry.late
@@ -259,7 +262,7 @@ def _write_sources(cursor: sqlite3.Cursor, entry: Entry, today: int) -> None:
     )
 
 
-def _write_aside(cursor: sqlite3.Cursor, entry: Entry) -> None:
+def _write_aside(cursor: sqlite3.Cursor, entry: LedgerEntry) -> None:
     cursor.executemany(
         "INSERT INTO aside VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET length = length + excluded.length,"
         " taken = taken + excluded.taken, records = records + excluded.records",

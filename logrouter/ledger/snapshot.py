@@ -15,12 +15,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from logrouter.errors import StateError
-from logrouter.extents import Extents
-from logrouter.ledger import folded, lives, ranges, requests, stating
+from logrouter.ledger import compacted as folded
+from logrouter.ledger import decided as ranges
+from logrouter.ledger import lives
+from logrouter.ledger import losses as requests
+from logrouter.ledger import statements as stating
 from logrouter.ledger.entry import DECIDED, FILE_COLUMNS, INGRESS, AsideState, FileState, ledger_path
 from logrouter.ledger.schema import VERSION
 from logrouter.ledger.selection import Selection
-from logrouter.state import is_locked
+from logrouter.support.filesystem import is_locked
+from logrouter.wire.ranges import Ranges
 
 _COPIED = (
     """
@@ -98,7 +102,7 @@ ROOM = "copies are temporary files, where there has to be room; SQLITE_TMPDIR na
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class LedgerSnapshot:
     """What is not told by source.
 
     destinations: the names of all that records were counted for.
@@ -131,7 +135,7 @@ class Snapshot:
     taken_at: float
 
 
-def take(scratch: sqlite3.Connection, directory: Path, instance: str, selection: Selection) -> Snapshot:
+def take(scratch: sqlite3.Connection, directory: Path, instance: str, selection: Selection) -> LedgerSnapshot:
     """Copy what a selection is about. Raises StateError where there is no ledger, or one of another version.
 
     There are then the tables files, counted, chosen, standings and ranges, in the order of their sources.
@@ -163,7 +167,7 @@ def refuse_other(connection: sqlite3.Connection, path: Path, schema: str = "ledg
         raise StateError(f"{path} is of version {version}, this logrouter reads {VERSION}; start its router once")
 
 
-def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool) -> Snapshot:
+def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool) -> LedgerSnapshot:
     first, last = selection.near
     values = {**asdict(selection), "first": first, "last": last}
     words = {
@@ -195,7 +199,7 @@ def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool
         "SELECT coalesce(sum(records), 0) FROM ledger.totals WHERE destination = '{decided}' AND {meant}"
     )
     cursor = scratch.cursor()
-    return Snapshot(
+    return LedgerSnapshot(
         destinations=frozenset(name for name, _ in decided) - {DECIDED},
         decided={name: int(records) for name, records in decided},
         days={(name, day): int(records) for name, day, records in days},
@@ -244,11 +248,11 @@ class Now:
         ).fetchone()
         return FileState(*row) if row else None
 
-    def decided(self, source: str) -> tuple[Extents, int]:
+    def decided(self, source: str) -> tuple[Ranges, int]:
         """What is decided of a source, whether it is at rest or not, and how many of its windows came late."""
         past = folded.find(self._cursor, source)
         if past is not None:
-            return Extents([(past.start, past.stop)]), past.late
+            return Ranges([(past.start, past.stop)]), past.late
         late = self._cursor.execute(
             "SELECT late FROM sources WHERE stage = ? AND source = ?", (INGRESS, source)
         ).fetchone()

@@ -7,7 +7,7 @@ what it is and how long.
 
 from __future__ import annotations
 
-from logrouter.message import Message
+from logrouter.wire.message import Message
 
 TYPE = "amqp-1.0"
 

@@ -19,15 +19,16 @@ from typing import Any
 from logrouter.broker.contract import Session
 from logrouter.destinations.contract import Inline, Window
 from logrouter.errors import Retry
-from logrouter.extents import in_words
-from logrouter.faultpoint import reach
-from logrouter.ledger.ledger import DECIDED, Counted, Entry, FileState, Ledger
-from logrouter.message import Message
-from logrouter.observe import events, metrics
-from logrouter.router.aside import Aside
-from logrouter.router.group import Group
+from logrouter.ledger.ledger import DECIDED, Counted, FileState, Ledger, LedgerEntry
+from logrouter.observability import events, metrics
+from logrouter.observability.conditions import Condition
+from logrouter.router.group import CommitGroup
 from logrouter.router.handoff import hand_off
-from logrouter.waiting import wait
+from logrouter.router.overflow import Aside
+from logrouter.support.aio import wait
+from logrouter.support.failpoint import reach
+from logrouter.wire.message import Message
+from logrouter.wire.ranges import in_words
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 """Seconds between two tries of a commit."""
@@ -60,9 +61,9 @@ class Commits:
         self._clearing = asyncio.Lock()
         self._placing = asyncio.Lock()
         self._tidy_at = 0.0
-        self._failing = events.Condition(events.COMMIT_FAILING, events.COMMIT_RESUMED)
+        self._failing = Condition(events.COMMIT_FAILING, events.COMMIT_RESUMED)
 
-    async def commit(self, group: Group, session: Session, abandon: asyncio.Event) -> None:
+    async def commit(self, group: CommitGroup, session: Session, abandon: asyncio.Event) -> None:
         """Return once the group is in the ledger. Never cancel it: a transaction under way cannot be called back.
 
         A destination that does not take its windows for too long is set aside, and they wait for it in a file.
@@ -89,7 +90,7 @@ class Commits:
         for source, ranges in group.short:
             events.WINDOW_SHORT.happened(source=source, ranges=in_words(ranges))
 
-    def _withdraw_refused(self, group: Group, failures: Mapping[str, Exception]) -> list[Message]:
+    def _withdraw_refused(self, group: CommitGroup, failures: Mapping[str, Exception]) -> list[Message]:
         """Take the windows out of a group that a destination can never hold, as letters for the dead letters."""
         return [
             letter
@@ -99,7 +100,7 @@ class Commits:
             for letter in group.withdraw(name, window, error)
         ]
 
-    async def _place(self, group: Group) -> dict[str, Exception]:
+    async def _place(self, group: CommitGroup) -> dict[str, Exception]:
         """Try to write a group: to each destination, or to the file of one that is set aside. What failed."""
         async with self._placing:  # none changes from one to the other meanwhile
             inline = {name: windows for name, windows in group.windows.items() if name not in self.aside}
@@ -120,7 +121,7 @@ class Commits:
     async def commit_aside(self, name: str) -> None:
         """Write the next windows that wait for a destination. Raises Retry, sqlite3.Error."""
         windows, taken = await self.aside.read(name)
-        if failures := await self._try({name: windows}, Entry(aside={name: taken})):
+        if failures := await self._try({name: windows}, LedgerEntry(aside={name: taken})):
             raise next(iter(failures.values()))
 
     async def take_back(self, name: str) -> bool:
@@ -128,11 +129,11 @@ class Commits:
         async with self._placing:
             if not self.aside.is_taken(name):
                 return False
-            await asyncio.to_thread(self._ledger.commit, Entry(inline_again=[name]))
+            await asyncio.to_thread(self._ledger.commit, LedgerEntry(inline_again=[name]))
             self.aside.end(name)
             return True
 
-    async def _try(self, windows: Mapping[str, Sequence[Window]], entry: Entry) -> dict[str, Exception]:
+    async def _try(self, windows: Mapping[str, Sequence[Window]], entry: LedgerEntry) -> dict[str, Exception]:
         """Write and commit once. What failed, by destination ('' is the ledger); if anything did, nothing remains."""
         try:
             await self._clear_doubt()
@@ -212,7 +213,7 @@ class Commits:
         try:
             is_between = True
             while is_between and (files := await self._inline[name].tidy()):
-                await asyncio.to_thread(self._ledger.commit, Entry(files=files))
+                await asyncio.to_thread(self._ledger.commit, LedgerEntry(files=files))
                 is_between = any(file.state in _BETWEEN for file in files)
                 self._tidy_at = 0.0  # there may be more
         except (OSError, sqlite3.Error) as error:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from logrouter.errors import LogrouterError
-from logrouter.message import MAX_BODY, Message
-from logrouter.observe import events, metrics
+from logrouter.observability import events, metrics
 from logrouter.router.handoff import sent_to
+from logrouter.wire.message import MAX_BODY, Message
 
 
 @dataclass(frozen=True, slots=True)

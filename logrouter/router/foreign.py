@@ -10,13 +10,13 @@ import base64
 import hashlib
 from collections.abc import Callable
 
-from logrouter.keys import read_key
-from logrouter.message import Message
-from logrouter.observe import events
-from logrouter.record import Record, cut_mark, fitted, rfc3339
+from logrouter.observability import events
 from logrouter.router.amqp10 import content
-from logrouter.router.encodings import read_body
-from logrouter.slices import FOREIGN, Slice, from_record
+from logrouter.router.content_encoding import read_body
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record, cut_mark, fitted, rfc3339
+from logrouter.wire.routing_key import read_key
+from logrouter.wire.slices import FOREIGN, Slice, from_record
 
 MAX_BODY = 4 << 20
 """Bytes of a foreign body that are kept. As JSON they may take six times as many."""

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from logrouter.broker.contract import Delivery
-from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry
-from logrouter.message import Message
-from logrouter.router.assembly import Release
+from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, LedgerEntry
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.handoff import Handoff, carried
+from logrouter.router.reorder import Release
 from logrouter.rules.decision import Decide, Decision
-from logrouter.slices import Slice
+from logrouter.wire.message import Message
+from logrouter.wire.slices import Slice
 
 
 @dataclass(slots=True)
-class Group:
+class CommitGroup:
     """What the next commit will hold. `size` is bytes of records and of messages for the dead letters.
 
     handoffs: the destinations that are not inline.   outgoing: messages, each under its queue's name as key.
@@ -34,7 +34,7 @@ class Group:
     dead_letters: DeadLetters
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
     windows: dict[str, list[list[Slice]]] = field(default_factory=dict)
-    entry: Entry = field(default_factory=Entry)
+    entry: LedgerEntry = field(default_factory=LedgerEntry)
     outgoing: list[Message] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     short: list[tuple[str, tuple[tuple[int, int], ...]]] = field(default_factory=list)

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
 
-from logrouter.batch import Part, to_message
 from logrouter.broker.contract import Queue, QueueKind, Session
 from logrouter.errors import PublishRefused
-from logrouter.keys import ingress
-from logrouter.message import Message
-from logrouter.printable import printable
-from logrouter.slices import Slice
+from logrouter.support.terminal import printable
+from logrouter.wire.batch import Part, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.routing_key import ingress
+from logrouter.wire.slices import Slice
 
 RETRIES = (10.0, 60.0, 600.0, 3600.0)
 """Seconds before the second, third, ... try; the last one holds for all that follow."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from logrouter.ledger.lives import Life
-from logrouter.session import Point, Session
+from logrouter.wire.session import Point, ShipperSession
 
 MAIN = ""
 """The branch whose sources keep their names."""
@@ -28,7 +28,7 @@ class Lineage:
         self._lives: dict[str, Life] = {}
         self.changed: dict[str, Life] = {}
 
-    def branch(self, session: Session) -> str:
+    def branch(self, session: ShipperSession) -> str:
         """The branch that a window of this session belongs to."""
         name, life = self._place(session.point)
         if life is None:
@@ -39,7 +39,7 @@ class Lineage:
             self._keep(name, replace(life, lease=session.point.lease))
         return life.branch
 
-    def _begin(self, session: Session) -> str:
+    def _begin(self, session: ShipperSession) -> str:
         """A session that was not met before, perhaps behind ancestors that were not either."""
         branch, unmet = MAIN, []
         for point in session.ancestors:

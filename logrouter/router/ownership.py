@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import msgspec
 
-from logrouter.batch import Part
 from logrouter.errors import WireError
 from logrouter.ledger.entry import INGRESS, LIFE
-from logrouter.ledger.ledger import Entry, Ledger
-from logrouter.observe import events
-from logrouter.record import decode_lines, encode_lines
+from logrouter.ledger.ledger import Ledger, LedgerEntry
+from logrouter.observability import events
 from logrouter.router.lineage import MAIN, Lineage
+from logrouter.wire.batch import Part
+from logrouter.wire.record import decode_lines, encode_lines
 
 _REMEMBERED = 100_000
 """Sources whose owner is kept in memory."""
@@ -41,7 +41,7 @@ class Ownership:
         self._owners: dict[str, str] = {}
         self._forks: set[str] = set()
 
-    def attribute(self, part: Part, user: str, entry: Entry) -> Part:
+    def attribute(self, part: Part, user: str, entry: LedgerEntry) -> Part:
         """The part under the source that it belongs to; what is learned by it goes into the entry.
 
         Raises WireError for one of a source that belongs to another user.
@@ -66,7 +66,7 @@ class Ownership:
         own = self._ledger.extents(INGRESS, name)
         return not own or part.to <= own.start
 
-    def _check_owner(self, part: Part, user: str, entry: Entry) -> None:
+    def _check_owner(self, part: Part, user: str, entry: LedgerEntry) -> None:
         owner = self._owner(part.source)
         if not owner and user:
             self._owners[part.source] = entry.owners[part.source] = user

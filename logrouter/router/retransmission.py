@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import NamedTuple
 
-from logrouter.extents import Extents
-from logrouter.ledger.requests import ASKED, BEFORE, GONE, Missing
-from logrouter.request import MOST_RANGES, Request, Wanted
+from logrouter.ledger.losses import ASKED, BEFORE, GONE, MissingRange
 from logrouter.router.ownership import stated_source
-from logrouter.statement import SourceStatement
+from logrouter.wire.ranges import Ranges
+from logrouter.wire.request import MOST_RANGES, Request, WantedRanges
+from logrouter.wire.statement import SourceStatement
 
 BARRIER = "logrouter.barrier/1"
 """The type of a message that a router sends to itself through its ingress queue."""
@@ -56,16 +56,16 @@ class Inherited:
     stated: SourceStatement
     own: str
 
-    def end(self, own: Extents) -> int:
+    def end(self, own: Ranges) -> int:
         """Up to where it was shipped before that life began.   own: what has come of it in that life."""
         return min(own.start, self.stated.confirmed) if own else self.stated.confirmed
 
 
 @dataclass(slots=True)
-class _Wanted:
+class _Asked:
     """What is asked for of a source, how often it was, and when to ask next."""
 
-    ranges: Extents
+    ranges: Ranges
     due: float
     asked: int = 0
 
@@ -78,7 +78,7 @@ class _Stated(NamedTuple):
 
 
 @dataclass(slots=True)
-class Retransmission:
+class Losses:
     """What an instance misses. decided: what it has of a source.   born: when it began (Unix time).
 
     of_lives: what it has of a source in all lives of its state directory.
@@ -86,15 +86,15 @@ class Retransmission:
     """
 
     instance: str
-    decided: Callable[[str], Extents]
-    of_lives: Callable[[str], Extents]
+    decided: Callable[[str], Ranges]
+    of_lives: Callable[[str], Ranges]
     born: float = 0.0
-    known: Iterable[Missing] = ()
-    changed: list[Missing] = field(default_factory=list)
+    known: Iterable[MissingRange] = ()
+    changed: list[MissingRange] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
     _barriers: OrderedDict[str, _Stated] = field(default_factory=OrderedDict)
-    _wanted: dict[str, _Wanted] = field(default_factory=dict)
-    _settled: dict[str, Extents] = field(default_factory=dict)
+    _wanted: dict[str, _Asked] = field(default_factory=dict)
+    _settled: dict[str, Ranges] = field(default_factory=dict)
     _shippers: dict[str, Shipper] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -139,7 +139,7 @@ class Retransmission:
         """A barrier has come. held: the windows of a source that wait. now: monotonic, at: Unix time."""
         stated = self._barriers.pop(barrier, _Stated())
 
-        def here(known: Extents, source: str) -> Extents:
+        def here(known: Ranges, source: str) -> Ranges:
             found = known.copy()
             for start, end in held(source):
                 found.add(start, end)
@@ -163,7 +163,7 @@ class Retransmission:
         fresh = [gap for each in new for gap in self._wanted_of(source).missing(*each)]
         if fresh and (source in self._wanted or len(self._wanted) < _MOST_SOURCES):
             self._want(source, fresh, now)
-            self.changed += [Missing(source, *each, ASKED, at) for each in fresh]
+            self.changed += [MissingRange(source, *each, ASKED, at) for each in fresh]
 
     def is_gone(self, source: str, ranges: Iterable[tuple[int, int]], at: float) -> None:
         """The shipper cannot read these any more; in a further life, nor what was asked for of what that inherited."""
@@ -177,7 +177,7 @@ class Retransmission:
 
     def due(self, now: float, at: float) -> Iterator[tuple[str, Request]]:
         """The requests to make now, each with the host that it is for."""
-        by_shipper: dict[Shipper, list[Wanted]] = {}
+        by_shipper: dict[Shipper, list[WantedRanges]] = {}
         for source, wanted in list(self._wanted.items()):
             if wanted.due > now:
                 continue
@@ -191,7 +191,7 @@ class Retransmission:
                 wanted.due = now + min(_FIRST_PAUSE * 2**wanted.asked, _LONGEST_PAUSE)
                 wanted.asked += 1
                 shipper = self._shippers.get(source, Shipper())
-                by_shipper.setdefault(shipper, []).append(Wanted(stated_source(source), left[:MOST_RANGES]))
+                by_shipper.setdefault(shipper, []).append(WantedRanges(stated_source(source), left[:MOST_RANGES]))
         for shipper, wants in by_shipper.items():
             yield shipper.host, Request(self.instance, shipper.reporter, wants)
 
@@ -201,17 +201,17 @@ class Retransmission:
             wanted.due = min(wanted.due, 0.0)
             wanted.asked = max(wanted.asked - 1, 0)
 
-    def _left(self, source: str, wanted: _Wanted) -> list[tuple[int, int]]:
+    def _left(self, source: str, wanted: _Asked) -> list[tuple[int, int]]:
         decided = self.decided(source)
         return [gap for start, end in wanted.ranges for gap in decided.missing(start, end)]
 
     def _want(self, source: str, ranges: Iterable[tuple[int, int]], due: float) -> None:
-        wanted = self._wanted.setdefault(source, _Wanted(Extents(), due))
+        wanted = self._wanted.setdefault(source, _Asked(Ranges(), due))
         for start, end in ranges:
             wanted.ranges.add(start, end)
 
-    def _wanted_of(self, source: str) -> Extents:
-        return self._wanted[source].ranges if source in self._wanted else Extents()
+    def _wanted_of(self, source: str) -> Ranges:
+        return self._wanted[source].ranges if source in self._wanted else Ranges()
 
     def _unsettled(self, source: str, start: int, end: int) -> list[tuple[int, int]]:
         return self._settled[source].missing(start, end) if source in self._settled else [(start, end)]
@@ -219,15 +219,15 @@ class Retransmission:
     def _note(self, source: str, ranges: Iterable[tuple[int, int]], outcome: str, at: float) -> None:
         given = list(ranges)
         self._settle(source, given)
-        self.changed += [Missing(source, *each, outcome, at) for each in given]
+        self.changed += [MissingRange(source, *each, outcome, at) for each in given]
         if wanted := self._wanted.get(source):
-            rest = Extents(gap for each in wanted.ranges for gap in self._unsettled(source, *each))
+            rest = Ranges(gap for each in wanted.ranges for gap in self._unsettled(source, *each))
             if rest:
                 wanted.ranges = rest
             else:
                 del self._wanted[source]
 
     def _settle(self, source: str, ranges: Iterable[tuple[int, int]]) -> None:
-        settled = self._settled.setdefault(source, Extents())
+        settled = self._settled.setdefault(source, Ranges())
         for start, end in ranges:
             settled.add(start, end)

@@ -7,21 +7,22 @@ from functools import partial
 
 from logrouter.broker.contract import Broker, Session
 from logrouter.ledger.ledger import INGRESS
-from logrouter.observe import events
-from logrouter.router.catching_up import catch_up
-from logrouter.router.keeping import Holding, keep_topology, say_missing
-from logrouter.router.notifying import notify
-from logrouter.router.reporting import Reporter, report
-from logrouter.router.retransmission import Retransmission
-from logrouter.router.serving import Routing, Serving
+from logrouter.observability import events
+from logrouter.observability.conditions import Condition
+from logrouter.router.ingress import Routing, Serving
+from logrouter.router.instance import Holding, keep_topology, say_missing
+from logrouter.router.outlet import notify
+from logrouter.router.overflow_replay import catch_up
+from logrouter.router.retransmission import Losses
 from logrouter.router.sessions import Work, on_sessions
+from logrouter.router.statements import RouterReporter, report
 from logrouter.router.topology import declare
-from logrouter.waiting import wait_for_any
+from logrouter.support.aio import wait_for_any
 
 
 async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: asyncio.Event | None = None) -> None:
     """Route until `stop` is set; once `drain` is, until the queues are empty and everything in hand is settled."""
-    unreachable = events.Condition(events.BROKER_LOST, events.BROKER_FOUND)
+    unreachable = Condition(events.BROKER_LOST, events.BROKER_FOUND)
     declared, drained = asyncio.Event(), asyncio.Event()
 
     holding = Holding(broker.name, routing.settings.instance)
@@ -51,7 +52,7 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
                 await catch_up(name, routing.commits, stop)
 
     ledger = routing.ledger
-    retransmission = Retransmission(
+    retransmission = Losses(
         routing.settings.instance,
         partial(ledger.extents, INGRESS),
         ledger.extents_of_lives,
@@ -59,7 +60,7 @@ async def route(broker: Broker, routing: Routing, stop: asyncio.Event, drain: as
         ledger.missing(),
     )
     await routing.commits.recover()
-    reporter = Reporter(routing.settings.instance, routing.config)
+    reporter = RouterReporter(routing.settings.instance, routing.config)
     reports = partial(report, reporter=reporter, ledger=ledger, retransmission=retransmission, stop=stop, drain=drained)
     outlets = [
         partial(notify, outlet=outlet, ledger=routing.ledger, stop=stop, drain=drained) for outlet in routing.outlets
@@ -89,7 +90,7 @@ async def _begin(session: Session, routing: Routing, holding: Holding, stop: asy
 async def _serve(
     session: Session,
     routing: Routing,
-    retransmission: Retransmission,
+    retransmission: Losses,
     stop: asyncio.Event,
     drain: asyncio.Event | None,
 ) -> None:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 from logrouter.broker.contract import Broker, Session
 from logrouter.errors import BrokerError, Forbidden, Retry
-from logrouter.observe.events import BROKER_ALLOWED, BROKER_FORBIDDEN, COMMIT_FAILING, Condition
-from logrouter.waiting import wait
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import BROKER_ALLOWED, BROKER_FORBIDDEN, COMMIT_FAILING
+from logrouter.support.aio import wait
 
 Work = Callable[[Session], Awaitable[None]]
 """What is done on one session: returns when it is done for good, raises when the session is of no more use."""

@@ -15,16 +15,16 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from logrouter import probe
 from logrouter.broker.contract import EXCHANGE, Queue, QueueKind, Session
-from logrouter.errors import Missing
-from logrouter.keys import dead, ingress, marker
-from logrouter.ledger.ledger import Entry, Ledger
-from logrouter.request import EXCHANGE as REQUESTS
+from logrouter.errors import NotFound
+from logrouter.ledger.ledger import Ledger, LedgerEntry
 from logrouter.router.handoff import Handoff
-from logrouter.router.reporting import Reporter
-from logrouter.statement import EXCHANGE as REPORTS
-from logrouter.statement import ROUTER, SHIPPER
+from logrouter.router.statements import RouterReporter
+from logrouter.wire import probe
+from logrouter.wire.request import EXCHANGE as REQUESTS
+from logrouter.wire.routing_key import dead, ingress, marker
+from logrouter.wire.statement import EXCHANGE as REPORTS
+from logrouter.wire.statement import ROUTER, SHIPPER
 
 ALL = ("#",)
 
@@ -53,7 +53,7 @@ async def declare(
     await session.declare_exchange(EXCHANGE)
     await session.declare_exchange(REPORTS)
     await session.declare_exchange(REQUESTS)
-    reports, queues = Reporter(instance).queue.name, _queues(instance, handoffs)
+    reports, queues = RouterReporter(instance).queue.name, _queues(instance, handoffs)
     for queue in queues:
         await session.declare_queue(queue)
     for kind in (SHIPPER, ROUTER):
@@ -76,7 +76,7 @@ async def missing(session: Session, instance: str, handoffs: Sequence[Handoff] =
 async def _is_there(session: Session, queue: str) -> bool:
     try:
         await session.depth(queue)
-    except Missing:
+    except NotFound:
         return False
     return True
 
@@ -88,7 +88,7 @@ def _exchanges(instance: str) -> tuple[str, ...]:
 def _queues(instance: str, handoffs: Sequence[Handoff]) -> list[Queue]:
     return [
         *(queue for handoff in handoffs for queue in handoff.queues()),
-        Reporter(instance).queue,
+        RouterReporter(instance).queue,
         Queue(dead(instance), QueueKind.DEAD),
         Queue(ingress(instance), QueueKind.INGRESS),
     ]
@@ -102,7 +102,7 @@ async def _settle(session: Session, ledger: Ledger, queues: Collection[str]) -> 
     known = noted(ledger.note(NOTE))
     if not set(queues).issubset(known):
         now = _Declared(sorted({*known, *queues}))
-        await asyncio.to_thread(ledger.commit, Entry(notes={NOTE: msgspec.json.encode(now).decode()}))
+        await asyncio.to_thread(ledger.commit, LedgerEntry(notes={NOTE: msgspec.json.encode(now).decode()}))
         await session.settle()  # if it is killed meanwhile, its next life begins no sooner than this would have ended
 
 

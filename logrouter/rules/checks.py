@@ -14,10 +14,10 @@ from logrouter.config.mistakes import Mistake
 from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
 from logrouter.config.severities import SPELLINGS
 from logrouter.config.templates import may_meet
-from logrouter.keys import RANK, SEVERITIES, read_key, split_words
-from logrouter.record import Record, rfc3339
 from logrouter.rules.patterns import FirstWords, covers, named_words
 from logrouter.rules.ruleset import RuleSet
+from logrouter.wire.record import Record, rfc3339
+from logrouter.wire.routing_key import RANK, SEVERITIES, read_key, split_words
 
 
 def mistakes(rules: RuleSet) -> list[Mistake]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from logrouter.slices import Slice
+from logrouter.wire.slices import Slice
 
 
 class Target(NamedTuple):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
-from logrouter.keys import Places, begin, ends, split_words, step
+from logrouter.wire.routing_key import Places, begin, ends, split_words, step
 
 T = TypeVar("T")
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
-from logrouter.keys import RANK, matcher
-from logrouter.record import Record
-from logrouter.rules.conditions import Predicate, predicate
 from logrouter.rules.decision import Decision, Target
 from logrouter.rules.patterns import FirstWords, first_word
-from logrouter.slices import Slice
+from logrouter.rules.predicates import Predicate, predicate
+from logrouter.wire.record import Record
+from logrouter.wire.routing_key import RANK, matcher
+from logrouter.wire.slices import Slice
 
 DEFAULT = "default"
 """Stands for a rule's name where no rule decided."""

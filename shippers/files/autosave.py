@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from logrouter.observe.events import STATE_SAVED, STATE_UNSAVED, Condition
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import STATE_SAVED, STATE_UNSAVED
 from shippers.files.checkpoint import Checkpoints
 from shippers.files.follow import Files
 

@@ -10,7 +10,8 @@ import os
 import resource
 from collections.abc import Sequence
 
-from logrouter.observe.events import INPUT_IN_TURN, INPUT_OPEN, Condition
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import INPUT_IN_TURN, INPUT_OPEN
 from shippers.files.discovery import Wanted
 from shippers.files.tree import Inode
 

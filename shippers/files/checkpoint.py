@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 
 from logrouter.errors import StateError
-from logrouter.observe.events import STATE_BROKEN, STATE_CLONED
-from logrouter.state import Lock, replace_file
+from logrouter.observability.events import STATE_BROKEN, STATE_CLONED
+from logrouter.support.filesystem import Lock, replace_file
 from shippers.files.content import Content
 from shippers.files.fingerprint import NONE, Mark, machine_id
 from shippers.files.rotation import Sibling, live_path

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from logrouter.errors import LogrouterError
-from logrouter.observe.events import FILE_DAMAGED
+from logrouter.observability.events import FILE_DAMAGED
 
 _CHUNK = 64 << 10
 """Bytes that are made ready beyond what was read, so that it is known whether there is more."""
@@ -103,7 +103,7 @@ class Plain:
 class Packed:
     """A file whose content has to be made from its beginning on.   path: for what is said of it."""
 
-    def __init__(self, fd: int, path: str, unpack: Callable[[io.RawIOBase], _Stream]) -> None:
+    def __init__(self, fd: int, path: str, unpack: Callable[[io.RawIOBase], _UnpackedStream]) -> None:
         self._fd = fd
         self._path = path
         self._unpack = unpack
@@ -115,7 +115,7 @@ class Packed:
         self._start()
 
     def _start(self) -> None:
-        self._source = _Source(self._fd)
+        self._source = _PackedBytes(self._fd)
         self._stream = self._unpack(self._source)
         self._made = 0
 
@@ -194,7 +194,7 @@ class Packed:
         return True
 
 
-class _Stream(Protocol):
+class _UnpackedStream(Protocol):
     """ends: whether there is nothing behind the end, or the file may grow."""
 
     ends: bool
@@ -207,7 +207,7 @@ class _Readable(Protocol):
     def read1(self, count: int, /) -> bytes: ...
 
 
-class _Source(io.RawIOBase):
+class _PackedBytes(io.RawIOBase):
     """The bytes of a file from its beginning on, whatever else is done with the descriptor.
 
     Raises Rewritten where what was read last is no longer there.
@@ -264,7 +264,7 @@ class _AtEnd:
         return b""
 
 
-class _Zstd:
+class _ZstdFrames:
     """Frames in a row. The library's own reader takes the end of a file within a frame for an end."""
 
     ends = True
@@ -299,7 +299,7 @@ class _Zstd:
                 return bytes(output)
 
 
-class _Text:
+class _Utf16:
     """UTF-16 in UTF-8; halves of pairs that have no other half become what UTF-8 has no text for, and are kept so."""
 
     ends = False
@@ -316,27 +316,27 @@ class _Text:
         return b""
 
 
-def _gzip(source: io.RawIOBase) -> _Stream:
+def _gzip(source: io.RawIOBase) -> _UnpackedStream:
     return _Compressed(gzip.GzipFile(fileobj=io.BufferedReader(source)), zlib.error, gzip.BadGzipFile)
 
 
-def _xz(source: io.RawIOBase) -> _Stream:
+def _xz(source: io.RawIOBase) -> _UnpackedStream:
     import lzma  # noqa: PLC0415  # most hosts have no such file
 
     return _Compressed(lzma.LZMAFile(io.BufferedReader(source)), lzma.LZMAError)
 
 
-def _bzip2(source: io.RawIOBase) -> _Stream:
+def _bzip2(source: io.RawIOBase) -> _UnpackedStream:
     import bz2  # noqa: PLC0415  # most hosts have no such file
 
     return _Compressed(bz2.BZ2File(io.BufferedReader(source)), OSError)
 
 
-_PACKINGS: Mapping[str, tuple[bytes, Callable[[io.RawIOBase], _Stream]]] = {
+_PACKINGS: Mapping[str, tuple[bytes, Callable[[io.RawIOBase], _UnpackedStream]]] = {
     ".gz": (b"\x1f\x8b", _gzip),
     ".bz2": (b"BZh", _bzip2),
     ".xz": (b"\xfd7zXZ\x00", _xz),
-    ".zst": (b"\x28\xb5\x2f\xfd", _Zstd),
+    ".zst": (b"\x28\xb5\x2f\xfd", _ZstdFrames),
 }
 
 
@@ -345,7 +345,7 @@ def content_of(fd: int, path: str) -> Content:
     head = os.pread(fd, _HEAD, 0)
     encoding, higher = _MARKS.get(head[:2], ("", 0))
     if encoding and 0 in head[2 + higher :: 2]:  # text of any language has a newline, a blank, a digit
-        return Packed(fd, path, lambda source: _Text(source, encoding))
+        return Packed(fd, path, lambda source: _Utf16(source, encoding))
     for ending, (magic, unpack) in _PACKINGS.items():
         if path.endswith(ending) and head.startswith(magic):
             return Packed(fd, path, unpack)

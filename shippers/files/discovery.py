@@ -23,7 +23,7 @@ from typing import NamedTuple
 from shippers.files.rotation import Sibling, live_path, read_name, stem
 from shippers.files.tree import Inode, Tree, is_pattern
 from shippers.input import Input, is_compressed
-from shippers.spool import Segment
+from shippers.spool.spool import Segment
 
 _GRAIN = 2 * 10**9
 """Nanoseconds within which a directory may change without another time."""

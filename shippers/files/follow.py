@@ -12,8 +12,9 @@ from fnmatch import fnmatch
 from functools import partial
 from typing import TypeVar
 
-from logrouter.observe.events import FILE_GONE
-from logrouter.statement import SourceStatement
+from logrouter.observability.events import FILE_GONE
+from logrouter.wire.statement import SourceStatement
+from shippers.encode.lines import Window
 from shippers.files.budget import Budget
 from shippers.files.checkpoint import Checkpoint, Checkpoints, State
 from shippers.files.content import Rewritten
@@ -32,8 +33,7 @@ from shippers.files.standings import Standings
 from shippers.files.tree import Inode
 from shippers.files.watches import Watches
 from shippers.input import Input
-from shippers.lines import Window
-from shippers.spool import Segment
+from shippers.spool.spool import Segment
 
 T = TypeVar("T")
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import NamedTuple
 
-from logrouter.observe.events import FILE_REWRITTEN, LINE_CUT
-from logrouter.observe.metrics import UNREAD
+from logrouter.observability.events import FILE_REWRITTEN, LINE_CUT
+from logrouter.observability.metrics import UNREAD
+from shippers.encode.lines import Window
 from shippers.files.checkpoint import Checkpoint
 from shippers.files.content import NotReady, Plain
 from shippers.files.discovery import Origin, Stamp
@@ -22,8 +23,7 @@ from shippers.files.pieces import Piece
 from shippers.files.reader import Reader
 from shippers.files.rotation import live_path, log_beside
 from shippers.files.tree import Inode
-from shippers.inputs.containers import container_of
-from shippers.lines import Window
+from shippers.sources.containers import container_of
 
 TICK = 0.025
 """Seconds between two looks at a file that grows: short enough to be immediate, and it gathers lines to a window."""

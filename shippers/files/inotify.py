@@ -33,7 +33,7 @@ _LOCAL = {
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Event(NamedTuple):
+class WatchEvent(NamedTuple):
     """What happened to the watch `descriptor`, or in its directory to `name`."""
 
     descriptor: int
@@ -57,7 +57,7 @@ class Inotify:
         """Watch that no longer; it may have ended by itself."""
         _libc.inotify_rm_watch(self.fd, descriptor)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[WatchEvent]:
         """What has happened, or the first part of it, without waiting."""
         content = b""
         with contextlib.suppress(BlockingIOError):
@@ -66,7 +66,7 @@ class Inotify:
         while begin < len(content):
             descriptor, mask, _, length = _EVENT.unpack_from(content, begin)
             begin += _EVENT.size + length
-            yield Event(descriptor, mask, os.fsdecode(content[begin - length : begin].rstrip(b"\0")))
+            yield WatchEvent(descriptor, mask, os.fsdecode(content[begin - length : begin].rstrip(b"\0")))
 
     def close(self) -> None:
         """End all watches."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from logrouter.observe.events import FILE_ALIKE
+from logrouter.observability.events import FILE_ALIKE
 from shippers.files.arrivals import Arrival, Arrivals
 from shippers.files.chains import Chains
 from shippers.files.checkpoint import Checkpoint

@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Iterable, Sequence
 
-from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, GLOB_EMPTY, GLOB_MATCHED, INPUTS_OVERLAP
+from logrouter.observability.events import FILE_READABLE, FILE_UNREADABLE, GLOB_EMPTY, GLOB_MATCHED, INPUTS_OVERLAP
 from shippers.files.discovery import Discovery
 from shippers.files.fingerprint import shown
 

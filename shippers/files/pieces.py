@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from shippers.lines import Cut
-from shippers.parsing.joining import Joining, last_head
+from shippers.encode.lines import Cut
+from shippers.parse.multiline import Joining, last_head
 
 MAX_LINES = 4096
 """Lines in a window: a window full of very short ones would make a message of many MiB."""

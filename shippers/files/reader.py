@@ -43,7 +43,7 @@ def _all_of_it() -> int:
     return sys.maxsize
 
 
-class _Text(NamedTuple):
+class _TextRun(NamedTuple):
     """What stands next. hole: NULs in front.   is_last: there is no more now.   is_ended: what follows is a hole."""
 
     content: bytes
@@ -226,11 +226,11 @@ class Reader:
             raise Rewritten(f"{self.path} was rewritten before {self.position}")
         return content[len(self.tail) :]
 
-    def _text(self) -> _Text | None:
+    def _text(self) -> _TextRun | None:
         """What stands between holes; None where a hole goes on, or room."""
         content = self._take(WINDOW)
         if self._is_ours or 0 not in content or not isinstance(self.content, Plain):
-            return _Text(content, is_last=len(content) < WINDOW)
+            return _TextRun(content, is_last=len(content) < WINDOW)
         hole = 0
         if nuls(content) >= min(len(HOLE), len(content)):
             hole = self._end_of_hole(0)
@@ -243,13 +243,13 @@ class Reader:
             text = content.rstrip(b"\0") if is_last else content
             if len(text) < len(content):
                 self.size = self.position + hole + len(text)
-            return _Text(text, hole, is_last)
+            return _TextRun(text, hole, is_last)
         whole = content.rfind(b"\n", 0, end) + 1
         if whole:
-            return _Text(content[:whole], hole)
+            return _TextRun(content[:whole], hole)
         if self._end_of_hole(hole + end):
-            return _Text(content[:end], hole, is_ended=True)
-        return _Text(content[:end], hole, is_last=True) if self.size == self.position + hole + end else None
+            return _TextRun(content[:end], hole, is_ended=True)
+        return _TextRun(content[:end], hole, is_last=True) if self.size == self.position + hole + end else None
 
     def _end_of_hole(self, begin: int) -> int:
         """Where text goes on behind NULs that begin there; 0 if it does not, or not within what a turn looks at."""

@@ -6,14 +6,14 @@ import contextlib
 import os
 from dataclasses import dataclass, replace
 
+from shippers.encode.lines import Window
 from shippers.files.checkpoint import Checkpoint
 from shippers.files.content import Rewritten, content_of
 from shippers.files.descriptors import open_file
 from shippers.files.fingerprint import shown
 from shippers.files.reader import Reader
 from shippers.input import Input
-from shippers.inputs.containers import container_of
-from shippers.lines import Window
+from shippers.sources.containers import container_of
 
 
 @dataclass(frozen=True, slots=True)

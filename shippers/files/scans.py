@@ -10,7 +10,8 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from logrouter.observe.events import INPUT_ANSWERS, INPUT_HANGS, Condition
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import INPUT_ANSWERS, INPUT_HANGS
 from shippers.files.descriptors import Opened, close_all, open_all
 from shippers.files.discovery import Directories, Discovery, Look, Origin, Wanted, by_base, joined, look, origins_of
 from shippers.files.fingerprint import shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from logrouter.statement import SourceStatement
+from logrouter.wire.statement import SourceStatement
 from shippers.files.checkpoint import Checkpoint
 from shippers.files.discovery import Origin
 from shippers.files.fingerprint import shown

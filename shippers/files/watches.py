@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from logrouter.observe.events import INPUT_UNWATCHED
+from logrouter.observability.events import INPUT_UNWATCHED
 from shippers.files import inotify
 from shippers.files.inotify import Inotify
 from shippers.files.tree import Inode
@@ -161,7 +161,7 @@ class Watches:
         if self._kernel is not None:
             self._kernel.close()
 
-    def _matters(self, event: inotify.Event) -> bool:
+    def _matters(self, event: inotify.WatchEvent) -> bool:
         names = self._directories.get(event.descriptor)
         return names is None or not event.name or any(fnmatch.fnmatchcase(event.name, each) for each in names)
 

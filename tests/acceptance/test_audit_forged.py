@@ -13,10 +13,10 @@ import pytest
 from rabbitmq_node import PASSWORD, USER, RabbitNode
 
 from acceptance.conftest import Command, Start
-from logrouter.batch import Part, to_message
-from logrouter.message import Message
-from logrouter.record import Record, encode_lines
-from logrouter.statement import EXCHANGE, TYPE
+from logrouter.wire.batch import Part, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record, encode_lines
+from logrouter.wire.statement import EXCHANGE, TYPE
 
 LINES = 20
 

@@ -13,7 +13,7 @@ from parts import part
 from rabbitmq_node import RabbitNode
 
 from acceptance.conftest import Command
-from logrouter.batch import Part, to_message
+from logrouter.wire.batch import Part, to_message
 
 LINES = 30_000
 

@@ -15,7 +15,7 @@ import pytest
 from corpus import read_archive
 
 from acceptance.conftest import PROGRAM
-from logrouter.record import Record
+from logrouter.wire.record import Record
 
 Run = Callable[..., subprocess.Popen[str]]
 

@@ -14,7 +14,7 @@ from fake_journal import FakeJournal
 from needs import needs
 
 from acceptance.conftest import PROGRAM, Command
-from logrouter.record import rfc3339
+from logrouter.wire.record import rfc3339
 
 _REMOTE = "/lib/systemd/systemd-journal-remote"
 

@@ -13,11 +13,11 @@ from corpus import assert_archived_once, write_corpus
 from rabbitmq_node import RabbitNode
 
 from acceptance.conftest import PROGRAM, Command, Start, wait_for
-from logrouter.batch import Part, to_message
 from logrouter.broker import connect
 from logrouter.broker.contract import EXCHANGE
-from logrouter.message import Message
-from logrouter.record import Record, encode_lines
+from logrouter.wire.batch import Part, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record, encode_lines
 
 
 def publish(environment: dict[str, str], text: str, *arguments: str) -> None:
@@ -145,7 +145,9 @@ def test_what_is_left_out_is_named_and_the_status_says_so(
     bad.write_bytes(gzip.compress(b"".join([*lines[:4], odd, *lines[4:]])))
     result = logrouter("cat", "--rules", "rules.yaml")
     assert result.stdout.splitlines() == [f"{host} {line}" for line in range(10) for host in range(3)]
-    assert f"archive.odd: {bad}: 1 lines are no records and are left out, the first is line 5: " in result.stderr
+    assert (
+        f"archive.invalid_lines: {bad}: 1 lines are no records and are left out, the first is line 5: " in result.stderr
+    )
     assert "Traceback" not in result.stderr
     assert result.returncode == 1
     up = start("up", "--file", "web=nothing.log")
@@ -155,7 +157,7 @@ def test_what_is_left_out_is_named_and_the_status_says_so(
     assert [tail.stdout.readline().split()[-2:] for _ in range(30)] == [
         line.split() for line in result.stdout.splitlines()
     ]
-    wait_for(tail, f"archive.odd: {bad}")
+    wait_for(tail, f"archive.invalid_lines: {bad}")
     tail.terminate()
     assert tail.wait(20) == 1
 

@@ -184,7 +184,7 @@ async def test_what_is_lost_and_can_be_read_no_more_is_said_to_be_gone(
     site.log.unlink()
     router = site.router()
     site.shipper()
-    wait_for(router, "lines.gone")
+    wait_for(router, "lines.lost")
     end(router)
     audit = logrouter("audit", "--broker", site.url, "--instance", site.instance)
     assert audit.returncode == 1, audit.stdout

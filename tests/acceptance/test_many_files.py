@@ -24,7 +24,7 @@ def test_200_files_under_64_descriptors(
     limited = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *ship]
     shipped = subprocess.run(limited, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert shipped.returncode == 0, shipped.stderr
-    assert shipped.stderr.count("input.in_turn: 200 files are followed and ") == 1
+    assert shipped.stderr.count("input.file_limit_reached: 200 files are followed and ") == 1
     assert "LimitNOFILE=" in shipped.stderr
     assert "open files" not in shipped.stderr
     assert logrouter("run", *options).returncode == 0

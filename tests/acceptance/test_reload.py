@@ -159,7 +159,7 @@ def test_a_shipper_says_that_its_inputs_stay_and_goes_on(
     wait_for(ship, "input.empty")
     for line in ("one", "two"):
         ship.send_signal(signal.SIGHUP)
-        wait_for(ship, "input.kept")
+        wait_for(ship, "input.reload_ignored")
         with (tmp_path / "web.log").open("a") as log:
             log.write(f"{line}\n")
         assert tail.stdout is not None
@@ -170,7 +170,7 @@ def test_a_shipper_says_that_its_inputs_stay_and_goes_on(
 
 @pytest.mark.parametrize(
     ("command", "event"),
-    [(("run", *NOWHERE), "rules.reloaded"), (("ship", *NOWHERE), "input.kept"), (("up",), "rules.reloaded")],
+    [(("run", *NOWHERE), "rules.reloaded"), (("ship", *NOWHERE), "input.reload_ignored"), (("up",), "rules.reloaded")],
     ids=["run", "ship", "up"],
 )
 def test_one_that_comes_while_a_command_starts_is_kept_until_it_has(

@@ -14,7 +14,7 @@ from mail_server import make_certificate
 from ports import free_port
 
 from acceptance.conftest import PROGRAM, Command
-from logrouter.record import original
+from logrouter.wire.record import original
 
 
 def test_what_was_accepted_is_archived_once_after_kill_9(

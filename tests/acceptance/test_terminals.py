@@ -15,12 +15,12 @@ import yaml
 
 from acceptance.conftest import Command
 from acceptance.terminal import Open, Terminal
-from logrouter.batch import Part, to_message
 from logrouter.broker import connect
 from logrouter.broker.contract import EXCHANGE
-from logrouter.message import Message
-from logrouter.printable import printable
-from logrouter.record import Record, encode_lines
+from logrouter.support.terminal import printable
+from logrouter.wire.batch import Part, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record, encode_lines
 
 HIDDEN = {
     character

@@ -17,9 +17,9 @@ from pathlib import Path
 from benchmarks.lines import BLOCK
 from benchmarks.processes import Taken, logrouter, run
 from benchmarks.routers import archived, make_ready, route, ship, write_rules
-from logrouter.keys import SEVERITIES
-from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry, Ledger
-from logrouter.statement import SHIPPER, SourceStatement, Statement
+from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Ledger, LedgerEntry
+from logrouter.wire.routing_key import SEVERITIES
+from logrouter.wire.statement import SHIPPER, SourceStatement, Statement
 
 RULES = 20
 """Where it is not the rules that grow."""
@@ -94,7 +94,7 @@ def know_sources(state: Path, count: int) -> None:
     state.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(state)
     try:
-        entry = Entry()
+        entry = LedgerEntry()
         names = [f"{number:016x}" for number in range(count)]
         for name in names:
             entry.add_decided(INGRESS, name, [(0, 1_000_000)])

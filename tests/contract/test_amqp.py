@@ -22,11 +22,11 @@ from rabbitmq_node import PASSWORD, USER, RabbitNode
 
 from logrouter.broker import amqp
 from logrouter.broker.amqp import AmqpBroker
-from logrouter.broker.amqp.wire import UNREADABLE, Properties
+from logrouter.broker.amqp.properties import UNREADABLE, EncodedProperties
 from logrouter.broker.contract import Consumer, Delivery, Queue, QueueKind, Session
-from logrouter.errors import Forbidden, Missing, PublishRefused, SessionLost, Unroutable
-from logrouter.message import Message
-from logrouter.observe.events import BROKER_BLOCKED, BROKER_UNBLOCKED
+from logrouter.errors import Forbidden, NotFound, PublishRefused, SessionLost, Unroutable
+from logrouter.observability.events import BROKER_BLOCKED, BROKER_UNBLOCKED
+from logrouter.wire.message import Message
 
 pytestmark = pytest.mark.rabbitmq
 Fresh = Callable[[str], str]
@@ -191,7 +191,7 @@ async def test_passwords_appear_nowhere(
     assert "Connect call failed" in reason
     async with AmqpBroker([rabbitmq.url]).session() as session:
         await session.exchange_exists("none")
-        with pytest.raises(Missing):
+        with pytest.raises(NotFound):
             await session.publish("nowhere", Message(key="k", body=b""))
     everything = "".join([broker.name, reason, caplog.text, *traceback.format_exception(caught.value)])
     assert PASSWORD not in everything
@@ -465,7 +465,7 @@ async def test_text_that_is_no_utf_8_does_not_end_the_connection(
 async def test_times_beyond_the_calendar_do_not_end_the_connection(
     broker: AmqpBroker, raw: aiormq.Channel, fresh: Fresh, stamp: int
 ) -> None:
-    properties = Properties()
+    properties = EncodedProperties()
     properties.timestamp = stamp.to_bytes(8, "big")
     properties.headers = (3 + 8).to_bytes(4, "big") + b"\x01tT" + stamp.to_bytes(8, "big")
     async with listening(broker, fresh("queue")) as (_, consumer):
@@ -483,7 +483,7 @@ async def test_tables_nested_deep_do_not_end_the_connection(
     table = b""
     for _ in range(levels):
         table = b"\x01tF" + len(table).to_bytes(4, "big") + table
-    properties = Properties()
+    properties = EncodedProperties()
     properties.headers = len(table).to_bytes(4, "big") + table
     async with listening(broker, fresh("queue")) as (_, consumer):
         await raw.basic_publish(b"body", routing_key=fresh("queue"), properties=properties)

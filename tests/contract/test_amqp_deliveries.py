@@ -11,7 +11,7 @@ from pamqp.body import ContentBody
 from pamqp.commands import Basic, Channel
 from pamqp.header import ContentHeader
 
-from logrouter.broker.amqp.deliveries import Content, Delivered, Reader
+from logrouter.broker.amqp.delivery_frames import Delivered, DeliveryFrames, FrameReader
 
 _OURS, _OTHER = 5, 2
 _keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -44,8 +44,8 @@ def test_deliveries_come_whole_and_all_else_passes(
 
     async def read() -> tuple[list[Delivered], bytes]:
         got: list[Delivered] = []
-        reader = Reader()
-        reader.contents[_OURS] = Content(got.append)
+        reader = FrameReader()
+        reader.contents[_OURS] = DeliveryFrames(got.append)
         reader._signed = asyncio.get_running_loop().time() + 1000  # no heartbeats in between
         stream, turn = b"".join(sent), 0
         while stream:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pamqp import frame
 from pamqp.header import ContentHeader
 
-from logrouter.broker.amqp.plain import read_plain
-from logrouter.broker.amqp.wire import Properties, marked, read_message, read_odd, write_properties
-from logrouter.message import Message
+from logrouter.broker.amqp.fast_properties import read_plain
+from logrouter.broker.amqp.properties import EncodedProperties, marked, read_message, read_odd, write_properties
+from logrouter.wire.message import Message
 
 FRAME = 131_072
 
@@ -34,11 +34,11 @@ _scalar = (
 """What comes back: the library misreads negative decimals, and takes times after 2106 for milliseconds."""
 
 
-def over_the_wire(properties: Properties, body: bytes = b"") -> Message:
+def over_the_wire(properties: EncodedProperties, body: bytes = b"") -> Message:
     return read_message("k", encoded(properties, body), body)
 
 
-def encoded(properties: Properties, body: bytes = b"") -> bytes:
+def encoded(properties: EncodedProperties, body: bytes = b"") -> bytes:
     sent = frame.marshal(ContentHeader(body_size=len(body), properties=properties), 1)
     return sent[_BEFORE_PROPERTIES:-1]
 
@@ -64,7 +64,7 @@ def test_a_mark_on_a_message_id_is_taken_off(message_id: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_as_a_table_of_headers_can_be_read(table: bytes) -> None:
-    properties = Properties()
+    properties = EncodedProperties()
     properties.headers = len(table).to_bytes(4, "big") + table
     properties.app_id = "after it"
     assert over_the_wire(properties).app_id == "after it"
@@ -72,7 +72,7 @@ def test_any_bytes_as_a_table_of_headers_can_be_read(table: bytes) -> None:
 
 @given(st.integers(0, 2**64 - 1))
 def test_any_timestamp_can_be_read(stamp: int) -> None:
-    properties = Properties()
+    properties = EncodedProperties()
     properties.timestamp = stamp.to_bytes(8, "big")
     properties.app_id = "after it"
     message = over_the_wire(properties)
@@ -82,7 +82,7 @@ def test_any_timestamp_can_be_read(stamp: int) -> None:
 
 @given(st.binary(max_size=255))
 def test_any_bytes_as_a_property_can_be_read(raw: bytes) -> None:
-    properties = Properties()
+    properties = EncodedProperties()
     properties.correlation_id = bytes([len(raw)]) + raw  # type: ignore[assignment]  # bytes go out as they are
     properties.app_id = "after it"
     message = over_the_wire(properties)
@@ -131,7 +131,7 @@ def test_what_is_not_plain_is_left_to_the_library(
 
 @pytest.mark.parametrize("stamp", [0, 2**32 - 1, 2**32, 2**64 - 1])
 def test_a_timestamp_is_read_as_the_library_reads_it(stamp: int) -> None:
-    properties = Properties()
+    properties = EncodedProperties()
     properties.timestamp = stamp.to_bytes(8, "big")
     assert same(read_plain(encoded(properties)), read_odd(encoded(properties)))
 

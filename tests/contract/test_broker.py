@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from shared import SHARED, needs_shared
 
-from logrouter import probe
 from logrouter.broker.contract import TAIL_BYTES, Broker, Consumer, Delivery, Queue, QueueKind, Session
-from logrouter.errors import BrokerError, Missing, PublishRefused, SessionLost, Taken, Unroutable
-from logrouter.keys import marker
-from logrouter.message import MAX_BODY, Message
-from logrouter.statement import EXCHANGE as REPORTS
+from logrouter.errors import BrokerError, NotFound, PublishRefused, QueueTaken, SessionLost, Unroutable
+from logrouter.wire import probe
+from logrouter.wire.message import MAX_BODY, Message
+from logrouter.wire.routing_key import marker
+from logrouter.wire.statement import EXCHANGE as REPORTS
 from shippers.readiness import has_been_here
 
 Fresh = Callable[[str], str]
@@ -262,11 +262,11 @@ async def test_the_largest_message_is_carried(session: Session, fresh: Fresh) ->
 async def test_publishing_to_an_exchange_that_nobody_declared_is_refused(session: Session, fresh: Fresh) -> None:
     exchange, queue = await bound(session, fresh, QueueKind.HANDOFF)
     for _ in range(2):
-        with pytest.raises(Missing, match=fresh("nowhere")):
+        with pytest.raises(NotFound, match=fresh("nowhere")):
             await session.publish(fresh("nowhere"), message(1))
     async with asyncio.timeout(20):
         while True:  # what is under way meanwhile may be refused as well
-            with contextlib.suppress(Missing):
+            with contextlib.suppress(NotFound):
                 await session.publish(exchange, message(1))
                 break
     assert await session.depth(queue) == 1
@@ -275,7 +275,7 @@ async def test_publishing_to_an_exchange_that_nobody_declared_is_refused(session
 async def test_what_is_published_apart_is_refused_without_harm(session: Session, fresh: Fresh) -> None:
     exchange, queue = await bound(session, fresh, QueueKind.HANDOFF)
     for _ in range(2):
-        with pytest.raises(Missing, match=fresh("nowhere")):
+        with pytest.raises(NotFound, match=fresh("nowhere")):
             await session.publish(fresh("nowhere"), message(1), apart=True)
         with pytest.raises(Unroutable):
             await session.publish("", message(1, fresh("nobody")), apart=True)
@@ -288,7 +288,7 @@ async def test_many_that_are_refused_apart_at_once_leave_the_session_whole(sessi
     async def refused(turns: int) -> None:
         for _ in range(turns):  # each at its own moment of the answer to the one before
             await asyncio.sleep(0)
-        with pytest.raises(Missing, match=fresh("nowhere")):
+        with pytest.raises(NotFound, match=fresh("nowhere")):
             await session.publish(fresh("nowhere"), message(1), apart=True)
 
     for _ in range(10):
@@ -354,7 +354,7 @@ async def test_what_is_not_there_is_an_error_that_leaves_the_session(session: Se
         lambda: session.purge(absent),
         lambda: session.consume(absent, prefetch=1),
     ):
-        with pytest.raises(Missing, match=absent):
+        with pytest.raises(NotFound, match=absent):
             await call()
     await session.delete_queue(absent)
     await session.unbind(absent, exchange, "#")
@@ -622,7 +622,7 @@ async def test_a_tail_queue_makes_no_publisher_wait_and_goes_with_its_session(
     async with broker.session() as listening:
         exchange, queue = await bound(listening, fresh, QueueKind.TAIL, "mail.#")
         await listening.declare_queue(Queue(queue, QueueKind.TAIL))
-        with pytest.raises(Taken):
+        with pytest.raises(QueueTaken):
             await session.declare_queue(Queue(queue, QueueKind.TAIL))
         consumer = await listening.consume(queue, prefetch=1)
         await publish(session, exchange, [message(n, "mail.x") for n in range(50)])

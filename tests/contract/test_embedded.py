@@ -14,11 +14,11 @@ import pytest
 
 from logrouter.broker.contract import Consumer, Delivery, Queue, QueueKind, Session
 from logrouter.broker.embedded import EmbeddedBroker
-from logrouter.broker.embedded.line import Entry, Line
+from logrouter.broker.embedded.ready_queue import Line, ReadyMessage
 from logrouter.broker.embedded.session import EmbeddedSession
 from logrouter.errors import BrokerError, PublishRefused, SessionLost, StateError, Unroutable
-from logrouter.message import Message
-from logrouter.observe.events import BROKER_STORE_FAILED
+from logrouter.observability.events import BROKER_STORE_FAILED
+from logrouter.wire.message import Message
 
 
 async def take(consumer: Consumer, count: int) -> list[Delivery]:
@@ -156,7 +156,7 @@ import asyncio, sys
 from pathlib import Path
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.broker.embedded import EmbeddedBroker
-from logrouter.message import Message
+from logrouter.wire.message import Message
 
 async def main():
     async with EmbeddedBroker(Path(sys.argv[1])).session() as session:
@@ -307,7 +307,7 @@ def test_entries_go_back_to_their_places() -> None:
     class Holder:
         def __init__(self, room: int) -> None:
             self.room = room
-            self.entries: list[Entry] = []
+            self.entries: list[ReadyMessage] = []
 
         def lose(self, reason: str) -> None:
             raise AssertionError(reason)
@@ -316,7 +316,7 @@ def test_entries_go_back_to_their_places() -> None:
         def free(self) -> bool:
             return len(self.entries) < self.room
 
-        def take(self, entry: Entry) -> None:
+        def take(self, entry: ReadyMessage) -> None:
             self.entries.append(entry)
 
     line = Line(single=False)
@@ -324,7 +324,7 @@ def test_entries_go_back_to_their_places() -> None:
     line.join(first)
     line.join(second)
     for place in range(1, 9):
-        line.add(Entry(place, 1))
+        line.add(ReadyMessage(place, 1))
     assert ([entry.place for entry in first.entries], [entry.place for entry in second.entries]) in (
         ([1, 3, 5], [2, 4, 6]),
         ([2, 4, 6], [1, 3, 5]),

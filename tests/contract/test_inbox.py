@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from logrouter.broker.contract import TAIL_BYTES, TAIL_MESSAGES, Delivery
-from logrouter.broker.inbox import Inbox
+from logrouter.broker.prefetch import Inbox
 from logrouter.errors import SessionLost
-from logrouter.message import Message
+from logrouter.wire.message import Message
 
 
 def delivery(tag: int, size: int = 0) -> Delivery:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import zstandard
 
-from logrouter.batch import TYPE, Part, from_message, is_batch, packed, to_message
 from logrouter.errors import WireError
-from logrouter.message import MAX_BODY, Message
-from logrouter.record import Record, decode_lines
-from logrouter.slices import from_part
+from logrouter.wire.batch import TYPE, Part, from_message, is_batch, packed, to_message
+from logrouter.wire.message import MAX_BODY, Message
+from logrouter.wire.record import Record, decode_lines
+from logrouter.wire.slices import from_part
 
 BODY = (
     b'{"ts":"2026-11-22T10:00:00.000001Z","service":"mail","host":"mx1.example.org","severity":"error",'

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from logrouter.faultpoint import FIRED, VARIABLE
+from logrouter.support.failpoint import FIRED, VARIABLE
 
 PROGRAM = Path(sys.executable).with_name("logrouter")
 

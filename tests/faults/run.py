@@ -10,7 +10,7 @@ from faults.oracle import Verdict, judge
 from faults.processes import PROGRAM
 from faults.watching import read_archive
 from faults.writers import Log, Writer, is_kept
-from logrouter.faultpoint import VARIABLE
+from logrouter.support.failpoint import VARIABLE
 
 LINES = 400
 

@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from faults.schedule import ERRORS, points, points_of
-from logrouter.faultpoint import FIRED, VARIABLE, parse
+from logrouter.support.failpoint import FIRED, VARIABLE, parse
 
 REACHED = """
-from logrouter.faultpoint import reach
+from logrouter.support.failpoint import reach
 for number in range(1, 21):
     try:
         reach("disk.write.before")

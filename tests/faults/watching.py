@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faults.oracle import Archived
-from logrouter.destinations.archive.naming import segment_of, twin_name
-from logrouter.record import decode_lines, original
+from logrouter.destinations.archive.path_template import segment_of, twin_name
+from logrouter.wire.record import decode_lines, original
 
 _LOOK_SECONDS = 0.1
 

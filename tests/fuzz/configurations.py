@@ -23,20 +23,20 @@ from typing import Any
 
 from isal import isal_zlib
 
-from logrouter.audit.contents import Reading
+from logrouter.app.rule_files import checked_rules
+from logrouter.audit.archives import Reading
 from logrouter.audit.findings import Findings
-from logrouter.cli.configured import checked_rules
-from logrouter.cli.merge import Source, in_order
-from logrouter.cli.selecting import Selection
-from logrouter.cli.showing import printer
-from logrouter.cli.stored import Outcome, first_time, read_segments, record_of
+from logrouter.cli.merge import SortedSource, in_order
+from logrouter.cli.record_format import printer
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.shippers import load_inputs
 from logrouter.destinations.archive.codec import codec_for
+from logrouter.destinations.archive.reader import Outcome, first_time, read_segments, record_of
 from logrouter.errors import WireError
 from logrouter.ledger.entry import FileState
 from logrouter.ledger.selection import Selection as Days
-from logrouter.record import Record, encode_lines, original
+from logrouter.wire.record import Record, encode_lines, original
+from logrouter.wire.record_filter import RecordFilter
 from shippers.settings import from_models
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +94,7 @@ def one_archive(directory: Path, draw: random.Random) -> str:
     path = directory / name
     path.write_bytes(spoilt(content, draw) if is_damaged else content)
     outcome = Outcome()
-    source = Source(first_time(path), lambda: read_segments([path], Selection(), outcome))
+    source = SortedSource(first_time(path), lambda: read_segments([path], RecordFilter(), outcome))
     show, read = printer(as_objects=False), []
     for each in in_order([source]):
         read.append(each.line)

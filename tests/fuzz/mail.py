@@ -17,12 +17,12 @@ import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  #
 import msgspec
 from mail_text import read
 
-with atheris.instrument_imports(include=["logrouter.destinations.email", "logrouter.printable"]):
-    from logrouter.destinations.email.composing import Composer, Letterhead
-    from logrouter.destinations.email.digest import Digest
-    from logrouter.destinations.email.pacing import Due, Withheld
-    from logrouter.printable import printable, printable_json
-    from logrouter.record import Record
+with atheris.instrument_imports(include=["logrouter.destinations.email", "logrouter.support.terminal"]):
+    from logrouter.destinations.email.composer import Composer, Letterhead
+    from logrouter.destinations.notify.digest import Digest
+    from logrouter.destinations.notify.pacing import Due, Withheld
+    from logrouter.support.terminal import printable, printable_json
+    from logrouter.wire.record import Record
 
 HEADERS = [
     "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "List-Id", "MIME-Version", "Content-Type",

@@ -13,16 +13,16 @@ import sys
 
 import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not installed
 
-with atheris.instrument_imports(include=["shippers", "logrouter.record", "logrouter.batch"]):
-    from logrouter.record import Record, decode_lines, original
-    from shippers.envelopes import seal
+with atheris.instrument_imports(include=["shippers", "logrouter.wire"]):
+    from logrouter.wire.record import Record, decode_lines, original
+    from shippers.encode.lines import Window
+    from shippers.encode.text import Refining
+    from shippers.encode.windows import parts
     from shippers.input import Input, Journal, Syslog
-    from shippers.lines import Window
-    from shippers.parsing.framing import Frames
-    from shippers.parsing.joining import TRACES, Joining
-    from shippers.redaction import Redaction
-    from shippers.refining import Refining
-    from shippers.windows import parts
+    from shippers.parse.framing import Frames
+    from shippers.parse.multiline import TRACES, Joining
+    from shippers.redact.redaction import Redaction
+    from shippers.spool.envelope import seal
 
 NOW = 1_795_352_400.0
 LINES = Input("app", ("/x",), "h")

@@ -18,18 +18,20 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from logrouter.audit import books
+from logrouter.audit import evidence as books
 from logrouter.audit.audit import Audit, SourceReport
-from logrouter.audit.queues import Queued
+from logrouter.audit.backlog import Queued
 from logrouter.errors import WireError
-from logrouter.extents import Extents
-from logrouter.ledger import forgetting, snapshot, stating
+from logrouter.ledger import dismissal as forgetting
 from logrouter.ledger import ledger as ledger_module
-from logrouter.ledger.entry import DECIDED, INGRESS, Counted, Entry
+from logrouter.ledger import snapshot
+from logrouter.ledger import statements as stating
+from logrouter.ledger.entry import DECIDED, INGRESS, Counted, LedgerEntry
 from logrouter.ledger.ledger import Ledger
 from logrouter.ledger.selection import Selection
-from logrouter.message import Message
-from logrouter.statement import TYPE, from_message
+from logrouter.wire.message import Message
+from logrouter.wire.ranges import Ranges
+from logrouter.wire.statement import TYPE, from_message
 
 _DAY = 86_400
 _NAMES = (
@@ -57,7 +59,7 @@ class Fuzz:
     def __init__(self, directory: Path, seed: int) -> None:
         self._random = Random(seed)
         self._ledger = Ledger(directory)
-        self._decided: dict[str, Extents] = {}
+        self._decided: dict[str, Ranges] = {}
         self._counted = Counter[str]()
         self._now = time.time()
         self.done = Counter[str]()
@@ -82,7 +84,7 @@ class Fuzz:
         except WireError:
             self.done["refused"] += 1
             return
-        self._ledger.commit(Entry(statements=[statement]))
+        self._ledger.commit(LedgerEntry(statements=[statement]))
 
     def _statement(self) -> Any:
         statement = {
@@ -125,10 +127,10 @@ class Fuzz:
         return body[:at] + piece + body[at + random.choice((0, 1, 10)) :]
 
     def _decide(self) -> None:
-        random, entry = self._random, Entry()
+        random, entry = self._random, LedgerEntry()
         for _ in range(random.choice((1, 1, 3))):
             source = random.choice([name for name in _NAMES if name])
-            known = self._decided.setdefault(source, Extents())
+            known = self._decided.setdefault(source, Ranges())
             start = random.choice((0, 0, known.end, known.end + 10, random.randrange(200)))
             end = min(start + random.choice((1, 10, 50, 1 << 61)), (1 << 63) - 1)
             fresh = known.missing(start, end)

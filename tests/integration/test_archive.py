@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from logrouter.batch import Part
 from logrouter.destinations.archive import archive as archive_module
 from logrouter.destinations.archive import segment as segment_module
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.destinations.archive.directory import Directory
-from logrouter.destinations.archive.finishing import make_final
+from logrouter.destinations.archive.rotation import make_final
 from logrouter.errors import Retry
-from logrouter.ledger.ledger import Entry, FileState, Ledger
-from logrouter.observe import events
-from logrouter.record import Record, decode_lines, encode_lines
-from logrouter.slices import Slice, from_part, milliseconds
+from logrouter.ledger.ledger import FileState, Ledger, LedgerEntry
+from logrouter.observability import events
+from logrouter.wire.batch import Part
+from logrouter.wire.record import Record, decode_lines, encode_lines
+from logrouter.wire.slices import Slice, from_part, milliseconds
 
 NOON = "2026-11-22T12:00:00Z"
 
@@ -73,12 +73,12 @@ class Station:
         self.ledger.close()
 
     async def write(self, *windows: Sequence[Slice]) -> None:
-        self.ledger.commit(Entry(files=await self.archive.write(windows)))
+        self.ledger.commit(LedgerEntry(files=await self.archive.write(windows)))
         await self.archive.committed()
 
     async def tidy(self) -> None:
         while files := await self.archive.tidy():
-            self.ledger.commit(Entry(files=files))
+            self.ledger.commit(LedgerEntry(files=files))
 
     def files(self) -> list[str]:
         return sorted(str(path.relative_to(self.directory)) for path in self.directory.rglob("*") if path.is_file())
@@ -270,7 +270,7 @@ async def test_retention_looks_at_no_file_that_is_kept_and_removes_some_at_a_tim
     days = {age: (today - timedelta(days=age)).isoformat() for age in (10, 30, 31, 40, 50)}
     kept = [FileState("archive", f"{number}.gz", 1, "finished", days[10]) for number in range(1000)]
     old = [FileState("archive", f"{age}.gz", 1, "finished", day) for age, day in days.items()]
-    station.ledger.commit(Entry(files=[*kept, *old, FileState("archive", "undated.gz", 1, "finished")]))
+    station.ledger.commit(LedgerEntry(files=[*kept, *old, FileState("archive", "undated.gz", 1, "finished")]))
     made = 0
     real = FileState.__init__
 
@@ -283,7 +283,7 @@ async def test_retention_looks_at_no_file_that_is_kept_and_removes_some_at_a_tim
     turns = []
     while files := await station.archive.tidy():
         turns.append([(file.path, file.state) for file in files])
-        station.ledger.commit(Entry(files=files))
+        station.ledger.commit(LedgerEntry(files=files))
     assert turns == [
         [("50.gz", "expiring"), ("40.gz", "expiring")],
         [("50.gz", "removed"), ("40.gz", "removed")],
@@ -302,7 +302,7 @@ async def test_files_that_are_due_are_finished_some_at_a_time(
     turns = []
     while files := await station.archive.tidy():
         turns.append([file.state for file in files])
-        station.ledger.commit(Entry(files=files))
+        station.ledger.commit(LedgerEntry(files=files))
     assert turns == [["finishing"], ["finished"]] * 3
 
 
@@ -477,7 +477,7 @@ async def test_a_segment_that_was_begun_in_vain_is_not_written_to_behind_a_later
 ) -> None:
     station = make(rotate_size=100)
     begun = [FileState("archive", "web/h1/2026-11-22.jsonl.gz", segment, state="new") for segment in (1, 2)]
-    station.ledger.commit(Entry(files=begun))
+    station.ledger.commit(LedgerEntry(files=begun))
     await station.restart()
     await station.write([piece([0])])
     await station.restart()

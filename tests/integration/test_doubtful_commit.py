@@ -15,12 +15,12 @@ from logrouter.broker import connect
 from logrouter.broker.contract import Session
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.errors import Retry
-from logrouter.ledger.ledger import INGRESS, Entry, Ledger
-from logrouter.observe import events
+from logrouter.ledger.ledger import INGRESS, Ledger, LedgerEntry
+from logrouter.observability import events
 from logrouter.router.commit import Commits
 from logrouter.router.dead_letters import DeadLetters
-from logrouter.router.group import Group
-from logrouter.slices import from_part
+from logrouter.router.group import CommitGroup
+from logrouter.wire.slices import from_part
 
 
 class FailingLedger(Ledger):
@@ -32,7 +32,7 @@ class FailingLedger(Ledger):
     has_it = False
     failures = renounce_failures = 0
 
-    def commit(self, entry: Entry) -> None:
+    def commit(self, entry: LedgerEntry) -> None:
         if self.failures and entry.decided:
             self.failures -= 1
             if self.has_it:
@@ -53,8 +53,8 @@ async def session(tmp_path: Path) -> AsyncIterator[Session]:
         yield session
 
 
-def group() -> Group:
-    made = Group(DeadLetters("dead"), windows={"archive": [[from_part(part(0, 10))]]})
+def group() -> CommitGroup:
+    made = CommitGroup(DeadLetters("dead"), windows={"archive": [[from_part(part(0, 10))]]})
     made.entry.add_decided(INGRESS, "src", [(0, 100)])
     return made
 

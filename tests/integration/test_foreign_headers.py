@@ -14,16 +14,17 @@ from parts import part
 from rabbitmq_node import RabbitNode
 from routers import archiving, running
 
-from logrouter.batch import to_message
 from logrouter.broker.amqp import AmqpBroker
 from logrouter.broker.contract import EXCHANGE
 from logrouter.destinations.contract import Notifying
 from logrouter.errors import Retry
-from logrouter.message import Message
-from logrouter.observe import events
-from logrouter.router.delivering import Deliverer
+from logrouter.observability import events
+from logrouter.observability.conditions import Condition
+from logrouter.router.deliver import Deliverer
 from logrouter.router.handoff import Handoff
-from logrouter.router.serving import RouterSettings
+from logrouter.router.ingress import RouterSettings
+from logrouter.wire.batch import to_message
+from logrouter.wire.message import Message
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -76,7 +77,7 @@ async def test_a_notification_is_put_off_with_any_headers(
         for _ in range(200):
             odd = properties(random, "logrouter.notification/1")
             await foreign.basic_publish(b"", routing_key=handoff.outbox, properties=odd)
-        condition = events.Condition(events.NOTIFYING_FAILING, events.NOTIFYING_RESUMED)
+        condition = Condition(events.NOTIFYING_FAILING, events.NOTIFYING_RESUMED)
         deliverer = Deliverer(session, handoff, failing, condition)
         work = asyncio.create_task(deliverer.deliver())
         async with asyncio.timeout(60):

@@ -14,17 +14,17 @@ from corpus import read_archive
 from parts import part
 from routers import archiving, running
 
-from logrouter.batch import Part, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.errors import BrokerError, LogrouterError
-from logrouter.ledger.requests import BEFORE
-from logrouter.observe.events import LEASE_FREE, LEASE_HELD, TOPOLOGY_RESTORED, Event
-from logrouter.router import keeping
+from logrouter.ledger.losses import BEFORE
+from logrouter.observability.events import LEASE_FREE, LEASE_HELD, TOPOLOGY_RESTORED, Event
+from logrouter.router import instance as keeping
+from logrouter.router.ingress import RouterSettings, Routing
 from logrouter.router.router import route
-from logrouter.router.serving import RouterSettings, Routing
-from logrouter.statement import EXCHANGE as REPORTS
-from logrouter.statement import SHIPPER, SourceStatement, Statement
-from logrouter.statement import to_message as statement_message
+from logrouter.wire.batch import Part, to_message
+from logrouter.wire.statement import EXCHANGE as REPORTS
+from logrouter.wire.statement import SHIPPER, SourceStatement, Statement
+from logrouter.wire.statement import to_message as statement_message
 
 
 @pytest.fixture(autouse=True)

@@ -22,27 +22,28 @@ from needs import needs
 from ports import free_port
 from routers import running
 
-from logrouter.batch import Part, to_message
 from logrouter.broker import connect
 from logrouter.broker.contract import EXCHANGE, Broker, Delivery, Session
 from logrouter.config.rules import load_rules
-from logrouter.destinations.building import build_inline, build_notifying
 from logrouter.destinations.contract import Notifying
-from logrouter.destinations.email.digest import Digest
 from logrouter.destinations.email.email import Email
-from logrouter.destinations.email.pacing import Due, Memory, Pacing
-from logrouter.ledger.ledger import Entry, Ledger
-from logrouter.message import Message
-from logrouter.observe import events
-from logrouter.printable import printable
-from logrouter.record import Record, encode_lines
-from logrouter.router import gathering
+from logrouter.destinations.notify.digest import Digest
+from logrouter.destinations.notify.pacing import Due, Memory, Pacing
+from logrouter.destinations.registry import build_inline, build_notifying
+from logrouter.ledger.ledger import Ledger, LedgerEntry
+from logrouter.observability import events
+from logrouter.observability.conditions import Condition
+from logrouter.router import notify as gathering
 from logrouter.router.commit import Commits
 from logrouter.router.handoff import Handoff
-from logrouter.router.notifying import Outlet
-from logrouter.router.serving import RouterSettings, Routing
+from logrouter.router.ingress import RouterSettings, Routing
+from logrouter.router.outlet import Outlet
 from logrouter.rules.ruleset import RuleSet
-from logrouter.slices import from_part
+from logrouter.support.terminal import printable
+from logrouter.wire.batch import Part, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record, encode_lines
+from logrouter.wire.slices import from_part
 
 SECRET = "s3cret"
 RULES = """\
@@ -96,7 +97,7 @@ class Bench:
         ledger = open_ledger(self.directory / "state", instance)
         commits = Commits(ledger, build_inline(rules.config, ledger, self.directory / "archive"))
         (mail,) = build_notifying(rules.config, instance, self.directory / "mails")
-        outlet = Outlet(self.handoff, mail, events.Condition(events.NOTIFYING_FAILING, events.NOTIFYING_RESUMED))
+        outlet = Outlet(self.handoff, mail, Condition(events.NOTIFYING_FAILING, events.NOTIFYING_RESUMED))
         routing = Routing(
             RouterSettings(instance), ledger, commits, rules, lambda text: ("error", "guessed"), (outlet,)
         )
@@ -307,7 +308,7 @@ async def test_a_ledger_that_fails_around_the_outbox_repeats_the_same_mail(local
     failures = [sqlite3.OperationalError("disk I/O error")]
 
     class Failing(Ledger):
-        def commit(self, entry: Entry) -> None:
+        def commit(self, entry: LedgerEntry) -> None:
             if entry.outgoing and bool(entry.notes) == (when == "before") and failures:
                 raise failures.pop()
             super().commit(entry)
@@ -441,7 +442,7 @@ async def test_what_the_ledger_remembers_and_is_none_is_kept_beside(local: Bench
         async with local.routing() as session:
             await send(session, part(0, 1))
         ledger = Ledger(local.directory / "state", "main")
-        ledger.commit(Entry(notes={"mail": content}, outgoing={"mail": content.encode() + b"\xff"}))
+        ledger.commit(LedgerEntry(notes={"mail": content}, outgoing={"mail": content.encode() + b"\xff"}))
         ledger.close()
         async with local.routing() as session:
             await send(session, part(1, 3))

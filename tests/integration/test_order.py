@@ -13,21 +13,21 @@ import pytest
 from parts import part
 from routers import running
 
-from logrouter.batch import from_message, is_batch, to_message
 from logrouter.broker import connect
 from logrouter.broker.contract import EXCHANGE, Delivery
 from logrouter.destinations.archive import archive as archive_module
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.errors import PublishRefused
-from logrouter.ledger.ledger import INGRESS, Entry, Ledger
-from logrouter.message import Message
+from logrouter.ledger.ledger import INGRESS, Ledger, LedgerEntry
 from logrouter.router.commit import Commits
 from logrouter.router.dead_letters import DeadLetters
-from logrouter.router.group import Group
-from logrouter.router.serving import RouterSettings, Routing
+from logrouter.router.group import CommitGroup
+from logrouter.router.ingress import RouterSettings, Routing
 from logrouter.rules.decision import Decision, Target
-from logrouter.slices import Slice, from_part
-from logrouter.state import replace_file
+from logrouter.support.filesystem import replace_file
+from logrouter.wire.batch import from_message, is_batch, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.slices import Slice, from_part
 
 FILE = "app/h1/2026-11-22.jsonl.gz"
 OPEN = "app/h1/2026-11-22+open.jsonl.gz"
@@ -90,7 +90,7 @@ async def test_a_file_that_is_compressed_again_is_safe_before_it_has_its_name(
 ) -> None:
     monkeypatch.setattr(archive_module, "_GRACE", 0.0)
     archive = Archive("archive", ArchiveSettings(tmp_path / "archive", rotate_size=1), ledger)
-    ledger.commit(Entry(files=await archive.write([[from_part(part(0, 10))]])))
+    ledger.commit(LedgerEntry(files=await archive.write([[from_part(part(0, 10))]])))
     await archive.committed()
     assert await archive.tidy()
     await archive.close()
@@ -114,7 +114,7 @@ class Refusing:
 
 async def test_nothing_is_decided_before_what_it_hands_on_is_confirmed(tmp_path: Path, ledger: Ledger) -> None:
     commits = Commits(ledger, {"archive": Archive("archive", ArchiveSettings(tmp_path / "archive"), ledger)})
-    group = Group(
+    group = CommitGroup(
         DeadLetters("dead"),
         windows={"archive": [[from_part(part(0, 10))]]},
         outgoing=[Message("logrouter.main.mail", b"{}")],

@@ -13,12 +13,12 @@ from corpus import read_archive
 from parts import part
 from routers import archiving, running, to_archive
 
-from logrouter.batch import to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
-from logrouter.message import MAX_BODY, Message
-from logrouter.router.serving import RouterSettings
+from logrouter.router.ingress import RouterSettings
 from logrouter.rules.decision import Decide, Decision
-from logrouter.slices import Slice
+from logrouter.wire.batch import to_message
+from logrouter.wire.message import MAX_BODY, Message
+from logrouter.wire.slices import Slice
 
 POISON = "poison"
 

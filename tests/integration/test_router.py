@@ -16,18 +16,18 @@ from corpus import read_archive
 from parts import part
 from routers import archiving, running, to_archive
 
-from logrouter.batch import TYPE, Part, to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.config.rules import load_rules
 from logrouter.ledger.ledger import INGRESS, Ledger
-from logrouter.message import Message
-from logrouter.observe import events
-from logrouter.record import original
-from logrouter.router import serving
+from logrouter.observability import events
+from logrouter.router import ingress as serving
 from logrouter.router.commit import Commits
-from logrouter.router.serving import RouterSettings
+from logrouter.router.ingress import RouterSettings
 from logrouter.rules.decision import Decide
 from logrouter.rules.ruleset import RuleSet
+from logrouter.wire.batch import TYPE, Part, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.record import original
 
 
 class Bench:

@@ -18,17 +18,17 @@ from corpus import read_archive
 from parts import part
 from routers import running
 
-from logrouter.batch import to_message
 from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
-from logrouter.ledger.ledger import AsideState, Entry, Ledger
-from logrouter.message import Message
-from logrouter.observe import events
-from logrouter.record import Record
+from logrouter.ledger.ledger import AsideState, Ledger, LedgerEntry
+from logrouter.observability import events
 from logrouter.router.commit import Commits
-from logrouter.router.serving import RouterSettings, Routing
+from logrouter.router.ingress import RouterSettings, Routing
 from logrouter.rules.decision import Decision, Target
-from logrouter.slices import from_part
+from logrouter.wire.batch import to_message
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record
+from logrouter.wire.slices import from_part
 
 TWO_KEYS = ("app.h1.info", "app.h1.error")
 
@@ -199,7 +199,7 @@ async def test_a_crash_at_any_step_writes_each_window_once(two: TwoArchives, tmp
     window = [[from_part(part(number, number + 1))] for number in range(3)]
     commits.aside.begin("bad", "a test")
     first = await commits.aside.append("bad", window[:1])
-    ledger.commit(Entry(aside={"bad": first}))
+    ledger.commit(LedgerEntry(aside={"bad": first}))
     commits.aside.committed({"bad": first})
     await commits.aside.append("bad", window[2:])  # and then the process dies
     await archive.close()
@@ -226,7 +226,7 @@ async def test_a_crash_at_any_step_writes_each_window_once(two: TwoArchives, tmp
 
 async def test_what_waits_for_a_destination_that_is_gone_is_said(two: TwoArchives, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "state", two.instance)
-    ledger.commit(Entry(aside={"gone": AsideState(10, 0, 1)}))
+    ledger.commit(LedgerEntry(aside={"gone": AsideState(10, 0, 1)}))
     orphaned = events.ASIDE_ORPHANED.count()
     Commits(ledger, {}, two.instance)
     assert events.ASIDE_ORPHANED.count() == orphaned + 1

@@ -13,8 +13,8 @@ from shipping import FaultyBroker, add, arrived, contents, lines, routing, shipp
 from logrouter.broker.contract import Broker
 from logrouter.broker.embedded import EmbeddedBroker
 from logrouter.errors import StateError
-from logrouter.extents import Extents
-from logrouter.observe.events import STATE_SAVED, STATE_UNSAVED
+from logrouter.observability.events import STATE_SAVED, STATE_UNSAVED
+from logrouter.wire.ranges import Ranges
 from shippers.agent import Agent
 from shippers.files.checkpoint import Checkpoints
 from shippers.files.generation import TICK
@@ -113,7 +113,7 @@ async def test_after_kill_9_the_same_source_goes_on_and_leaves_no_gap(tmp_path: 
     log, taken = tmp_path / "app.log", tmp_path / "taken"
     taken.touch()
     here = Path(__file__).parents[1]
-    extents = Extents()
+    extents = Ranges()
     for number in range(4):
         add(log, lines(number * 1000, number * 1000 + 1000))
         command = (sys.executable, "-c", SHIP_FOREVER, str(tmp_path), str(here.parent), str(here))
@@ -123,7 +123,7 @@ async def test_after_kill_9_the_same_source_goes_on_and_leaves_no_gap(tmp_path: 
                 assert shipper.returncode is None
                 await asyncio.sleep(TICK)
                 places = [line.split() for line in taken.read_text().splitlines()]
-                extents = Extents((int(begin), int(end)) for _, _, begin, end in places)
+                extents = Ranges((int(begin), int(end)) for _, _, begin, end in places)
         finally:
             shipper.kill()  # as a rule before the half second in which it saves what is confirmed
             await shipper.wait()

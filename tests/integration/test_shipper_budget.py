@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from shipping import Reader, add, lines
 
-from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN, INPUT_IN_TURN, INPUT_OPEN
+from logrouter.observability.events import FILE_GONE, FILE_REWRITTEN, INPUT_IN_TURN, INPUT_OPEN
 from shippers.files.descriptors import open_all
 from shippers.files.discovery import discover
 from shippers.files.follow import GRACE

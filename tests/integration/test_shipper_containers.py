@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shipping import Reader, add, records
 
-from logrouter.record import Record, original
+from logrouter.wire.record import Record, original
+from shippers.encode.windows import parts
 from shippers.input import Input
-from shippers.inputs.containers import container_of
-from shippers.parsing.joining import Joining
-from shippers.parsing.wrapping import CRI, DOCKER, unwrap
-from shippers.windows import parts
+from shippers.parse.container_formats import CRI, DOCKER, unwrap
+from shippers.parse.multiline import Joining
+from shippers.sources.containers import container_of
 
 ID = "3f4a" * 16
 TRACE = ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: no"]

@@ -21,12 +21,12 @@ import zstandard
 from faults.writers import make_room
 from shipping import Reader, add, lines
 
-from logrouter.observe.events import FILE_ALIKE, FILE_GONE, FILE_REWRITTEN, LINE_CUT
+from logrouter.observability.events import FILE_ALIKE, FILE_GONE, FILE_REWRITTEN, LINE_CUT
+from shippers.encode.lines import Window
 from shippers.files import chains, registry
 from shippers.files.follow import GRACE
 from shippers.files.log import Log
 from shippers.files.reread import find
-from shippers.lines import Window
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,

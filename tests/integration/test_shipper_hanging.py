@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from shipping import FaultyBroker, add, contents, lines, shipping
 
-from logrouter.observe.events import INPUT_ANSWERS, INPUT_HANGS, Event
-from shippers import rounds
+from logrouter.observability.events import INPUT_ANSWERS, INPUT_HANGS, Event
 from shippers.files import inotify, scans
+from shippers.files import scan_loop as rounds
 from shippers.input import Input
 
 HOW = ["scandir", "stat", "open", "add_watch"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from shipping import Reader, add, lines
 
-from logrouter.observe.events import FILE_GONE, FILE_REWRITTEN
-from logrouter.observe.metrics import UNREAD
+from logrouter.observability.events import FILE_GONE, FILE_REWRITTEN
+from logrouter.observability.metrics import UNREAD
 from shippers.files.discovery import discover
 
 

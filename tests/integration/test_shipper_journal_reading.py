@@ -12,10 +12,10 @@ import pytest
 from fake_journal import FakeJournal
 from shipping import FaultyBroker, records, shipping
 
-from logrouter.batch import Part
-from logrouter.observe.events import JOURNAL_FAILING, JOURNAL_GAP, JOURNAL_RESUMED, JOURNAL_SAID, Event
+from logrouter.observability.events import JOURNAL_FAILING, JOURNAL_GAP, JOURNAL_RESUMED, JOURNAL_SAID, Event
+from logrouter.wire.batch import Part
 from shippers.input import Input, Journal
-from shippers.inputs import journal as journal_module
+from shippers.sources import journal as journal_module
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from shipping import Reader, add
 
+from shippers.encode.lines import Window
 from shippers.files.follow import GRACE
 from shippers.input import Input
-from shippers.lines import Window
 
 T = TypeVar("T")
 

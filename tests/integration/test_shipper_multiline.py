@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from shipping import Reader, add, lines, records
 
-from logrouter.extents import Extents
-from logrouter.record import original
-from logrouter.router.assembly import Assembly, Release
-from logrouter.slices import from_part
+from logrouter.router.reorder import Assembly, Release
+from logrouter.wire.ranges import Ranges
+from logrouter.wire.record import original
+from logrouter.wire.slices import from_part
+from shippers.encode.lines import Window
+from shippers.encode.windows import parts
 from shippers.files.follow import GRACE
 from shippers.files.pieces import MAX_LINES
 from shippers.files.reader import WINDOW
-from shippers.lines import Window
-from shippers.parsing.joining import Joining
-from shippers.windows import parts
+from shippers.parse.multiline import Joining
 
 PYTHON = Joining(traces=("python",))
 HEAD = b"2026-11-22 13:00:00 ERROR app: cannot pay\n"
@@ -134,7 +134,7 @@ def test_lines_are_counted_as_records(tmp_path: Path) -> None:
 
 def test_a_record_that_comes_again_longer_or_shorter_loses_and_repeats_nothing(tmp_path: Path) -> None:
     """A shipper is killed after it has flushed half a trace, or all of it, and cuts elsewhere when it reads again."""
-    assembly: Assembly[None] = Assembly(lambda _: Extents(), lambda _: True)
+    assembly: Assembly[None] = Assembly(lambda _: Ranges(), lambda _: True)
     reader = Reader(tmp_path, joining=PYTHON)
     add(reader.log, HEAD + TRACE[:70])
     released: list[Release[None]] = []

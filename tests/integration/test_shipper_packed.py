@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from shipping import Reader, add, lines, records, routing, shipping
 
 from logrouter.broker import connect
-from logrouter.observe.events import FILE_DAMAGED, FILE_GONE, FILE_UNREADABLE
+from logrouter.observability.events import FILE_DAMAGED, FILE_GONE, FILE_UNREADABLE
 from shippers.arguments import from_files
+from shippers.encode.windows import parts
 from shippers.files.content import content_of
 from shippers.files.follow import GRACE
 from shippers.files.reread import find
 from shippers.input import Input
-from shippers.windows import parts
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,

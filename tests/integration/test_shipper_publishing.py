@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from shipping import WORKERS, FaultyBroker, add, contents, lines, records, shipping
 
-from logrouter.batch import from_message
 from logrouter.errors import PublishRefused, Unroutable
-from logrouter.message import Message
-from logrouter.observe.events import (
+from logrouter.observability.events import (
     BROKER_FOUND,
     BROKER_LOST,
     PUBLISH_REFUSED,
@@ -19,7 +17,9 @@ from logrouter.observe.events import (
     ROUTER_ABSENT,
     ROUTER_HERE,
 )
-from logrouter.observe.metrics import SHIPPED
+from logrouter.observability.metrics import SHIPPED
+from logrouter.wire.batch import from_message
+from logrouter.wire.message import Message
 from shippers.agent import Agent
 from shippers.files.generation import TICK
 from shippers.input import Input

@@ -9,11 +9,11 @@ import pytest
 from shipping import Reader, add, arrived, lines, records, routing, shipping
 
 from logrouter.broker import connect
-from logrouter.observe.events import FILE_READABLE, FILE_UNREADABLE, INPUTS_OVERLAP, LINE_CUT
-from logrouter.record import decode_lines, original
+from logrouter.observability.events import FILE_READABLE, FILE_UNREADABLE, INPUTS_OVERLAP, LINE_CUT
+from logrouter.wire.record import decode_lines, original
+from shippers.encode.windows import MAX_PARTS, parts
 from shippers.files.follow import GRACE
 from shippers.input import Input
-from shippers.windows import MAX_PARTS, parts
 
 GB = 1 << 30
 

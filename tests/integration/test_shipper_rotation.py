@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from shipping import Reader, add, lines
 
-from logrouter.observe.events import GLOB_EMPTY
+from logrouter.observability.events import GLOB_EMPTY
 from shippers.files.discovery import discover
 from shippers.files.follow import GRACE
 

@@ -12,15 +12,15 @@ from listening import listening, taken, udp
 from shipping import FaultyBroker, contents, lines, records, shipping
 
 from logrouter.errors import PublishRefused
-from logrouter.observe.events import SPOOL_FAILING, SPOOL_RESUMED
-from logrouter.record import Record, decode_lines, original
-from shippers import spool as spool_module
+from logrouter.observability.events import SPOOL_FAILING, SPOOL_RESUMED
+from logrouter.wire.record import Record, decode_lines, original
 from shippers.files.discovery import Origin
 from shippers.files.generation import Generation, Tally
 from shippers.files.reader import Reader
 from shippers.input import Input, Stdin
-from shippers.inputs import stdin as stdin_module
-from shippers.spool import Spool
+from shippers.sources import stdin as stdin_module
+from shippers.spool import spool as spool_module
+from shippers.spool.spool import Spool
 
 FEED_FOREVER = """
 import asyncio, sys

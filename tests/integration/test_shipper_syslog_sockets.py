@@ -12,13 +12,13 @@ from listening import connect, free, listening, taken, tcp, udp
 from shipping import FaultyBroker, contents, records, routing, shipping
 
 from logrouter.broker.embedded import EmbeddedBroker
-from logrouter.observe.events import CLIENT_ENDED, CLIENTS_FULL, LISTEN_BEGUN, LISTEN_FAILED, SHED_OVER, SHEDDING
-from logrouter.observe.metrics import CUT, KERNEL_DROPS, SHED
-from logrouter.record import original
+from logrouter.observability.events import CLIENT_ENDED, CLIENTS_FULL, LISTEN_BEGUN, LISTEN_FAILED, SHED_OVER, SHEDDING
+from logrouter.observability.metrics import CUT, KERNEL_DROPS, SHED
+from logrouter.wire.record import original
 from shippers.input import Input, Syslog
-from shippers.inputs import sockets as sockets_module
-from shippers.inputs import streams as streams_module
-from shippers.inputs import syslog as syslog_module
+from shippers.sources.syslog import listener as syslog_module
+from shippers.sources.syslog import sockets as sockets_module
+from shippers.sources.syslog import streams as streams_module
 
 LAST = b"<22>Nov 22 13:00:00 mx postfix[1]: last\n"
 
@@ -112,7 +112,7 @@ async def test_nothing_more_is_read_from_a_stream_before_it_is_safe(
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(fd, content)
 
-    monkeypatch.setattr("shippers.spool.os.write", refuse)
+    monkeypatch.setattr("shippers.spool.spool.os.write", refuse)
     message = b"<13>" + b"x" * 995 + b"\n"
     async with listening(tmp_path, broker, tcp=(address,)):
         client = await connect(address)

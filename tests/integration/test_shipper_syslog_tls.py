@@ -14,10 +14,10 @@ from listening import connect, listening, taken, tcp
 from mail_server import make_certificate
 from shipping import FaultyBroker
 
-from logrouter.observe.events import TLS_FAILED, TLS_READ, TLS_UNREAD
-from logrouter.record import original
+from logrouter.observability.events import TLS_FAILED, TLS_READ, TLS_UNREAD
+from logrouter.wire.record import original
 from shippers.input import Address
-from shippers.inputs import connections as connections_module
+from shippers.sources.syslog import connections as connections_module
 
 
 def paths(directory: Path) -> dict[str, Any]:
@@ -150,7 +150,7 @@ async def test_nothing_more_is_read_before_it_is_safe(tmp_path: Path, monkeypatc
     """What is read ahead of the spool is one read, TLS or not."""
     files, broker, address = paths(tmp_path), FaultyBroker(), tcp()
     safe = asyncio.Event()
-    put = connections_module.Connection.receive
+    put = connections_module.ClientConnection.receive
     read = 0
 
     async def counted(self: Any) -> bytes:
@@ -162,8 +162,8 @@ async def test_nothing_more_is_read_before_it_is_safe(tmp_path: Path, monkeypatc
     async def held(*_: Any) -> None:
         await safe.wait()
 
-    monkeypatch.setattr(connections_module.Connection, "receive", counted)
-    monkeypatch.setattr("shippers.inputs.shedding.Shedding.room", held)
+    monkeypatch.setattr(connections_module.ClientConnection, "receive", counted)
+    monkeypatch.setattr("shippers.spool.load_shedding.Shedding.room", held)
     async with listening(tmp_path, broker, tls=(address,), **files):
         writer = await client(address, trusting(files["certificate"]))
         writer.write(b"".join(b"<13>%06d%s\n" % (number, b"x" * 1000) for number in range(20_000)))

@@ -12,12 +12,12 @@ import pytest
 from shipping import FaultyBroker, add, contents, lines, shipping
 
 from logrouter.errors import PublishRefused
-from logrouter.observe.events import INPUT_UNWATCHED
+from logrouter.observability.events import INPUT_UNWATCHED
 from shippers import agent as agent_module
-from shippers import rounds
 from shippers.agent import Agent
 from shippers.files import follow as follow_module
 from shippers.files import inotify
+from shippers.files import scan_loop as rounds
 from shippers.files.inotify import Inotify
 from shippers.input import Input
 

@@ -12,13 +12,13 @@ import pytest
 from corpus import pool
 from shipping import FaultyBroker, Reader, add, contents, lines, records, shipping
 
-from logrouter.batch import Part
-from logrouter.observe.events import WORKER_LOST
+from logrouter.observability.events import WORKER_LOST
+from logrouter.wire.batch import Part
+from shippers.encode.lines import Window
+from shippers.encode.windows import parts
 from shippers.input import Input
-from shippers.lines import Window
-from shippers.making import Making
-from shippers.parsing.joining import Joining
-from shippers.windows import parts
+from shippers.parse.multiline import Joining
+from shippers.pipeline import Making
 from shippers.worker import frame
 from shippers.workers import Workers
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from rabbitmq_node import RabbitNode
 
-from logrouter import probe
 from logrouter.broker.amqp import AmqpBroker
 from logrouter.broker.contract import Session
-from logrouter.errors import Missing, Unroutable
-from logrouter.keys import ingress
+from logrouter.errors import NotFound, Unroutable
 from logrouter.ledger.ledger import Ledger
 from logrouter.router.handoff import Handoff
-from logrouter.router.reporting import Reporter
+from logrouter.router.statements import RouterReporter
 from logrouter.router.topology import NOTE, declare, noted
-from logrouter.statement import EXCHANGE as REPORTS
+from logrouter.wire import probe
+from logrouter.wire.routing_key import ingress
+from logrouter.wire.statement import EXCHANGE as REPORTS
 
 Fresh = Callable[[str], str]
 
@@ -37,7 +37,7 @@ async def test_declaring_leaves_no_error_in_the_log_of_the_broker(
     async with AmqpBroker([rabbitmq.url]).session() as session:
         for handoffs in ([], [Handoff("i", fresh("mail"))]):
             await declare(session, ledger, fresh("i"), handoffs=handoffs)
-        with pytest.raises(Missing):
+        with pytest.raises(NotFound):
             await session.depth(absent)  # so that it is seen what would be there
     async with asyncio.timeout(20):
         while absent not in rabbitmq.log[begin:]:
@@ -69,7 +69,7 @@ async def test_it_waits_for_young_queues_alone(
 
 async def test_only_its_own_ingress_queue_takes_probes(session: Session, ledger: Ledger, fresh: Fresh) -> None:
     instance, other = fresh("i"), fresh("other")
-    reports = Reporter(instance).queue
+    reports = RouterReporter(instance).queue
     await session.declare_exchange(REPORTS)
     await session.declare_queue(reports)
     await session.bind(reports.name, REPORTS, "#")  # as routers did before

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.message import Message
 from logrouter.router.amqp10 import TYPE, content
 from logrouter.router.foreign import from_foreign
+from logrouter.wire.message import Message
 
 
 def message(body: bytes, type_: str = TYPE, encoding: str = "") -> Message:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.config.templates import template_problem
-from logrouter.destinations.archive.naming import Names, final_name, open_name, path_of, segment_of
+from logrouter.destinations.archive.path_template import Names, final_name, open_name, path_of, segment_of
 
 TEMPLATE = "{service}/{host}/{date}.jsonl.gz"
 names = st.builds(Names, st.text(), st.text(), st.just("info"), st.just("2026-11-22"))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.batch import Part
 from logrouter.errors import WireError
-from logrouter.extents import Extents
-from logrouter.record import Record, encode_lines
-from logrouter.router.assembly import MOST_RANGES, Assembly, Release
-from logrouter.slices import Slice, from_part
+from logrouter.router.reorder import MOST_RANGES, Assembly, Release
+from logrouter.wire.batch import Part
+from logrouter.wire.ranges import Ranges
+from logrouter.wire.record import Record, encode_lines
+from logrouter.wire.slices import Slice, from_part
 
 SEVERITIES = ("info", "error", "debug")
 
@@ -60,7 +60,7 @@ def window(from_: int, to: int, keys: int = 1, source: str = "src") -> list[Part
 
 
 def assembly(known: Sequence[tuple[int, int]] = (), bound: Sequence[str] = (), limit: int = 100) -> Assembly[str]:
-    return Assembly(lambda source: Extents(known), lambda key: not bound or key in bound, hold=60.0, limit=limit)
+    return Assembly(lambda source: Ranges(known), lambda key: not bound or key in bound, hold=60.0, limit=limit)
 
 
 def feed(target: Assembly[str], parts: Sequence[Part], now: float = 0.0) -> list[Release[str]]:
@@ -315,7 +315,7 @@ def test_what_is_decided_is_what_there_are_records_of(gone: set[int], keys: int,
     target = assembly()
     parts = [without_own(part, gone) for part in window(0, 20, keys=keys)]
     releases = feed(target, parts)
-    decided = Extents(span for release in releases for span in release.decided)
+    decided = Ranges(span for release in releases for span in release.decided)
     assert sorted(lines(releases)) == [
         number for number in range(20) if not decided.missing(number * 10, number * 10 + 10)
     ]

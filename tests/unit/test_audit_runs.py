@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.audit.runs import Held, Run, Running, are_behind, held
-from logrouter.extents import Extents
+from logrouter.audit.runs import ArchivedRecords, Run, Running, are_behind, held
+from logrouter.wire.ranges import Ranges
 
 Record = tuple[int, int, int]
 """Path, start and stop."""
@@ -33,7 +33,7 @@ def runs(given_: list[Record]) -> list[Run]:
     return [*made, running.run()] if running else made
 
 
-def model(given_: list[Record], decided: Extents) -> Held:
+def model(given_: list[Record], decided: Ranges) -> ArchivedRecords:
     """Places in order: each begins behind all before it, or stands there again."""
     twice, unknown, disordered, reached = [], [], 0, 0
     for _, start, stop in sorted(given_, key=lambda record: record[1:]):
@@ -46,7 +46,7 @@ def model(given_: list[Record], decided: Extents) -> Held:
     for path, start, _ in given_:
         disordered += start < last.get(path, -1)
         last[path] = max(start, last.get(path, -1))
-    return Held(
+    return ArchivedRecords(
         records=len(given_),
         twice=len(twice),
         first_twice=min(twice, default=0),
@@ -58,7 +58,7 @@ def model(given_: list[Record], decided: Extents) -> Held:
 
 @given(records, known)
 def test_what_it_comes_to(given_: list[Record], ranges: list[tuple[int, int]]) -> None:
-    assert held(runs(given_), Extents(ranges)) == model(given_, Extents(ranges))
+    assert held(runs(given_), Ranges(ranges)) == model(given_, Ranges(ranges))
 
 
 @given(st.lists(st.tuples(st.integers(0, 1 << 62), st.integers(1, 1 << 61)), min_size=1, max_size=20))
@@ -85,10 +85,10 @@ def test_places_are_had_back(drawn: list[tuple[int, int]]) -> None:
 def test_a_window_that_is_there_twice_is_counted_record_by_record() -> None:
     window = [(1, start, start + 10) for start in range(0, 1000, 10)]
     again = [(1, start, start + 10) for start in range(500, 1500, 10)]
-    found = held(runs(window + again), Extents([(0, 1500)]))
+    found = held(runs(window + again), Ranges([(0, 1500)]))
     assert (found.records, found.twice, found.first_twice, found.disordered, found.unknown) == (200, 50, 500, 49, 0)
 
 
 def test_long_runs_that_are_known_are_not_unpacked() -> None:
     far = Run(1, 0, 10**9, 0, 1 << 40, (1 << 40) + 10, "2026-11-22", b"no zlib at all")
-    assert held([far], Extents([(0, 1 << 41)])) == Held(records=10**9)
+    assert held([far], Ranges([(0, 1 << 41)])) == ArchivedRecords(records=10**9)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from logrouter.config.conditions import All, AnyOf, Contains, Equals, Not, Regex
 from logrouter.config.destinations import ArchiveModel
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.rules import load_rules
 from logrouter.config.units import parse_duration, parse_size
+from logrouter.config.when import All, AnyOf, Contains, Equals, Not, Regex
 
 GOOD = """\
 destinations:

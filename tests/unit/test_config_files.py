@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.cli.configured import checked_rules
+from logrouter.app.rule_files import checked_rules
 from logrouter.config import nodes
-from logrouter.config.conditions import Equals
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.rules import load_rules
 from logrouter.config.shippers import load_inputs
+from logrouter.config.when import Equals
 
 LEVELS = "\n".join(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 2000))
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.destinations.email.digest import Digest
-from logrouter.destinations.email.pacing import HOUR, Memory, Pacing
-from logrouter.record import Record
+from logrouter.destinations.notify.digest import Digest
+from logrouter.destinations.notify.pacing import HOUR, Memory, Pacing
+from logrouter.wire.record import Record
 
 WAIT = 5.0
 

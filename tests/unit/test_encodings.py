@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.errors import WireError
-from logrouter.message import MAX_BODY, Message
-from logrouter.record import original
-from logrouter.router.encodings import read_body
+from logrouter.router.content_encoding import read_body
 from logrouter.router.foreign import from_foreign
+from logrouter.wire.message import MAX_BODY, Message
+from logrouter.wire.record import original
 
 LINE = "Grüße aus dem Süden"
 

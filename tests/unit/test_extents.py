@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.extents import Extents
+from logrouter.wire.ranges import Ranges
 
 ranges = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=20)
 probe = st.tuples(st.integers(0, 65), st.integers(0, 65))
@@ -17,7 +17,7 @@ def positions(pairs: list[tuple[int, int]]) -> set[int]:
 
 @given(ranges, probe)
 def test_answers_like_a_set_of_positions(pairs: list[tuple[int, int]], asked: tuple[int, int]) -> None:
-    extents, model = Extents(pairs), positions(pairs)
+    extents, model = Ranges(pairs), positions(pairs)
     start, end = asked
     span = set(range(start, end))
     assert positions(list(extents)) == model
@@ -31,23 +31,23 @@ def test_answers_like_a_set_of_positions(pairs: list[tuple[int, int]], asked: tu
 
 @given(ranges)
 def test_is_the_smallest_sorted_list_of_ranges(pairs: list[tuple[int, int]]) -> None:
-    found = list(Extents(pairs))
+    found = list(Ranges(pairs))
     assert all(start < end for start, end in found)
     assert all(before[1] < after[0] for before, after in pairwise(found))
-    assert Extents(found) == Extents(pairs)
-    assert Extents(pairs).count == len(found)
+    assert Ranges(found) == Ranges(pairs)
+    assert Ranges(pairs).count == len(found)
 
 
 @given(ranges, probe)
 def test_a_copy_is_independent(pairs: list[tuple[int, int]], added: tuple[int, int]) -> None:
-    extents = Extents(pairs)
+    extents = Ranges(pairs)
     before = list(extents)
     extents.copy().add(*added)
     assert list(extents) == before
 
 
 def test_it_costs_by_ranges_and_not_by_positions() -> None:
-    far = Extents([(0, 1 << 62), ((1 << 62) + 1, (1 << 63) - 1)])
+    far = Ranges([(0, 1 << 62), ((1 << 62) + 1, (1 << 63) - 1)])
     assert list(far) == [(0, 1 << 62), ((1 << 62) + 1, (1 << 63) - 1)]
     assert tuple(far) == (*far,)
     assert far.missing(0, (1 << 63) - 1) == [(1 << 62, (1 << 62) + 1)]

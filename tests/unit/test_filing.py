@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.destinations.archive import filing
-from logrouter.destinations.archive.filing import Filing
-from logrouter.record import Place, Record, decode_lines, encode_lines
-from logrouter.slices import Slice
+from logrouter.destinations.archive import placement as filing
+from logrouter.destinations.archive.placement import Filing
+from logrouter.wire.record import Record, RecordHeader, decode_lines, encode_lines
+from logrouter.wire.slices import Slice
 
 
 def piece(severity: str, positions: list[int]) -> Slice:
@@ -24,7 +24,7 @@ def piece(severity: str, positions: list[int]) -> Slice:
         )
         for position in positions
     ]
-    places = [Place(pos=position, end=position + 1) for position in positions]
+    places = [RecordHeader(pos=position, end=position + 1) for position in positions]
     return Slice("web.h1.x", "src", "web", "h1", severity, 0, 0, encode_lines(records), places)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from logrouter.ledger import forgetting
+from logrouter.ledger import dismissal as forgetting
 from logrouter.ledger import ledger as ledger_module
-from logrouter.ledger.entry import DECIDED, INGRESS, Counted, Entry, FileState
-from logrouter.ledger.folding import AT_ONCE, FORGOTTEN, NAMED
+from logrouter.ledger.compaction import AT_ONCE, FORGOTTEN, NAMED
+from logrouter.ledger.entry import DECIDED, INGRESS, Counted, FileState, LedgerEntry
 from logrouter.ledger.ledger import Ledger
-from logrouter.ledger.stating import REMEMBERED
-from logrouter.statement import SourceStatement, Statement
+from logrouter.ledger.statements import REMEMBERED
+from logrouter.wire.statement import SourceStatement, Statement
 
 DAY = 86_400
 MINTED = "0123456789abcdef"
@@ -44,20 +44,22 @@ def rows(ledger: Ledger, table: str) -> list[Any]:
     return found
 
 
-def decided(source: str = MINTED, *ranges: tuple[int, int], records: int = 10, day: str = "2026-11-22") -> Entry:
-    entry = Entry()
+def decided(source: str = MINTED, *ranges: tuple[int, int], records: int = 10, day: str = "2026-11-22") -> LedgerEntry:
+    entry = LedgerEntry()
     entry.add_decided(INGRESS, source, ranges or ((0, 100),))
     for destination in (DECIDED, "archive"):
         entry.counts[Counted(source, destination, day, "web", "h1")] = records
     return entry
 
 
-def stated(source: str = MINTED, confirmed: int = 100, lines: int = 10, *, at: float = NOW, read: int = 0) -> Entry:
+def stated(
+    source: str = MINTED, confirmed: int = 100, lines: int = 10, *, at: float = NOW, read: int = 0
+) -> LedgerEntry:
     its = SourceStatement(
         source=source, input="web", path="/w", start=0, read=read or confirmed, confirmed=confirmed, lines=lines,
         by_line=True,
     )  # fmt: skip
-    return Entry(statements=[process(1.0, at, sources=[its])])
+    return LedgerEntry(statements=[process(1.0, at, sources=[its])])
 
 
 def process(started: float, at: float, **said: Any) -> Statement:
@@ -119,7 +121,7 @@ def test_a_late_part_below_brings_it_back_as_well(ledger: Ledger) -> None:
     ],
 )
 def test_a_source_that_lacks_something_stays_for_a_year(
-    ledger: Ledger, entries: list[Entry], given_up: dict[str, int]
+    ledger: Ledger, entries: list[LedgerEntry], given_up: dict[str, int]
 ) -> None:
     for entry in entries:
         ledger.commit(entry)
@@ -167,7 +169,7 @@ def test_a_source_is_remembered_for_a_year_and_longer_where_it_is_still_stated(
 
 
 def test_what_was_gathered_for_mail_is_let_go(ledger: Ledger) -> None:
-    entry = Entry()
+    entry = LedgerEntry()
     entry.add_decided("oncall", MINTED, [(0, 10), (20, 30)])
     ledger.commit(entry)
     fold(ledger, REMEMBERED - 1)
@@ -182,7 +184,7 @@ def test_repeats_and_late_windows_are_still_counted(ledger: Ledger) -> None:
     entry.late[INGRESS, MINTED] = 2
     ledger.commit(entry)
     fold(ledger, REMEMBERED + 1)
-    again = Entry()
+    again = LedgerEntry()
     again.repeated[INGRESS, MINTED] = 4  # a redelivery of what is known
     ledger.commit(again)
     fold(ledger, REMEMBERED + 1)
@@ -195,7 +197,7 @@ def test_records_of_no_source_are_folded_by_their_day(ledger: Ledger) -> None:
     old = time.strftime("%Y-%m-%d", time.gmtime(NOW - (REMEMBERED + 1) * DAY))
     new = time.strftime("%Y-%m-%d", time.gmtime(NOW))
     for day in (old, new):
-        ledger.commit(Entry(counts={Counted("-", DECIDED, day, "web", "h1"): 7}))
+        ledger.commit(LedgerEntry(counts={Counted("-", DECIDED, day, "web", "h1"): 7}))
     fold(ledger, 0)
     assert [row[2] for row in rows(ledger, "counts")] == [new]
     assert rows(ledger, "totals") == [(old, DECIDED, "web", "h1", 7)]
@@ -204,7 +206,7 @@ def test_records_of_no_source_are_folded_by_their_day(ledger: Ledger) -> None:
 def test_files_that_are_kept_no_longer_are_a_sum(ledger: Ledger) -> None:
     states = ("removed", "removed", "finished", "damaged")
     files = [FileState("archive", f"{n}.gz", 1, state, "2026-11-22", records=5) for n, state in enumerate(states)]
-    ledger.commit(Entry(files=files))
+    ledger.commit(LedgerEntry(files=files))
     fold(ledger, 0)
     assert rows(ledger, "removed") == [("2026-11-22", "archive", 10)]
     assert [row[3] for row in rows(ledger, "files")] == ["finished", "damaged"]
@@ -214,7 +216,7 @@ def test_of_processes_that_ended_what_they_counted_is_kept(ledger: Ledger) -> No
     for started in range(10):
         said = process(float(started), NOW + started, counted={"shed": 2.0, "broker.lost": 1.0})
         for _ in range(2):
-            ledger.commit(Entry(statements=[said]))
+            ledger.commit(LedgerEntry(statements=[said]))
     assert [row[1] for row in rows(ledger, "statements")] == [7.0, 8.0, 9.0]
     assert dict(rows(ledger, "tallies")) == {"exception shed": 14}
     fold(ledger, REMEMBERED + 1)
@@ -249,7 +251,7 @@ def test_a_stated_source_of_which_nothing_came_is_dropped_where_nothing_was_conf
 
 
 def test_a_step_is_bounded_and_steps_go_round(ledger: Ledger) -> None:
-    entry = Entry()
+    entry = LedgerEntry()
     for number in range(3 * AT_ONCE - 1):
         entry.add_decided(INGRESS, f"{number:016x}", [(0, 100)])
     ledger.commit(entry)

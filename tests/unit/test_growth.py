@@ -16,21 +16,21 @@ from typing import Any
 import pytest
 from parts import part
 
-from logrouter.audit import books
+from logrouter.audit import evidence as books
+from logrouter.audit.archives import Reading
 from logrouter.audit.audit import Audit
-from logrouter.audit.contents import Reading
-from logrouter.audit.queues import Queued
+from logrouter.audit.backlog import Queued
 from logrouter.config.rules import load_rules
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
-from logrouter.destinations.archive.filing import Filing
-from logrouter.extents import Extents
-from logrouter.keys import SEVERITIES, routing_key
-from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, Entry, FileState, Ledger
+from logrouter.destinations.archive.placement import Filing
+from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, FileState, Ledger, LedgerEntry
 from logrouter.ledger.selection import Selection
-from logrouter.router.assembly import Assembly
+from logrouter.router.reorder import Assembly
 from logrouter.rules import checks
 from logrouter.rules.ruleset import RuleSet
-from logrouter.slices import Slice, from_part
+from logrouter.wire.ranges import Ranges
+from logrouter.wire.routing_key import SEVERITIES, routing_key
+from logrouter.wire.slices import Slice, from_part
 
 MOST = 1.25
 RULES = (
@@ -125,9 +125,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     opened.close()
 
 
-def knowing(count: int) -> Entry:
+def knowing(count: int) -> LedgerEntry:
     """All that a ledger has of so many sources, of files that are finished, and of one that is open."""
-    entry = Entry()
+    entry = LedgerEntry()
     for number in range(count):
         source = f"{number:016x}"
         entry.add_decided(INGRESS, source, [(0, 1000)])
@@ -156,7 +156,7 @@ def steps(ledger: Ledger, connection: str, work: Callable[[], object]) -> int:
 
 
 def committing(ledger: Ledger, number: int) -> int:
-    entry = Entry(files=[FileState("archive", "app/now.gz", 1)], seen={f"new-{number}": 2})
+    entry = LedgerEntry(files=[FileState("archive", "app/now.gz", 1)], seen={f"new-{number}": 2})
     entry.add_decided(INGRESS, "0" * 16, [(1000 * number, 1000 * number + 1000)])
     entry.counts[Counted("0" * 16, DECIDED, "2026-11-22", "app", "h1")] = 10
     return steps(ledger, "_writer", lambda: ledger.commit(entry))
@@ -191,18 +191,16 @@ def peak(directory: Path, ledger: Ledger, archive: Path) -> int:
         with books.opened(directory, "main", Selection()) as opened:
             reading = Reading(archive, Selection(), opened.findings, lambda _: None, partial(opened.add_run, "archive"))
             contents = reading.read("archive", opened.files("archive"), is_text=False)
-            report = Audit(opened, [contents], Queued({}, {}), Selection()).run(
-                lambda _: (Extents(), 0), lambda _: None
-            )
+            report = Audit(opened, [contents], Queued({}, {}), Selection()).run(lambda _: (Ranges(), 0), lambda _: None)
         assert report.status == 0, report.findings.first
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
 
-def archived(directory: Path, count: int, first: int) -> Entry:
+def archived(directory: Path, count: int, first: int) -> LedgerEntry:
     """So many more sources in a file of their own, one record each."""
-    entry, lines = Entry(), []
+    entry, lines = LedgerEntry(), []
     for number in range(first, first + count):
         piece = part(0, 1, f"{number:016x}")
         entry.add_decided(INGRESS, piece.source, [(0, 10)])
@@ -243,7 +241,7 @@ def test_a_part_of_a_window_with_many_keys_costs_what_one_of_few_does() -> None:
         keys = [f"app{number}.h1.info" for number in range(count)]
         whole = [part(0, count, "src", number, keys) for number in range(count)]
         taken = [(piece, from_part(piece)) for piece in whole]
-        assembly: Assembly[int] = Assembly(lambda _: Extents(), lambda _: True)
+        assembly: Assembly[int] = Assembly(lambda _: Ranges(), lambda _: True)
         return calls(lambda: [assembly.add(piece, records, 0, 0.0) for piece, records in taken]) / count
 
     assert each(64) <= MOST * each(8)
@@ -254,7 +252,7 @@ async def test_an_archive_syncs_what_it_writes_however_many_files_are_open(
 ) -> None:
     archive = Archive("archive", ArchiveSettings(tmp_path / "archive", "{service}.jsonl.gz"), ledger)
     services = {piece.service: piece for piece in pieces(64 * 8)}
-    ledger.commit(Entry(files=await archive.write([[piece] for piece in services.values()])))
+    ledger.commit(LedgerEntry(files=await archive.write([[piece] for piece in services.values()])))
     await archive.committed()
     synced: list[int] = []
 

@@ -17,13 +17,13 @@ import pytest
 
 from logrouter import handler as module
 from logrouter.handler import LogrouterHandler, conversation, message, socket_paths
-from shippers.parsing.framing import Frames
-from shippers.parsing.syslog import Message, parse
+from shippers.parse.framing import Frames
+from shippers.parse.syslog import SyslogMessage, parse
 
 FILE = Path(module.__file__)
 
 
-def said(text: str = "x", **attributes: Any) -> Message:
+def said(text: str = "x", **attributes: Any) -> SyslogMessage:
     """What is sent of a record, as its header states it; asserts that its length is right."""
     record = logging.makeLogRecord(
         {"created": 1_795_352_400.000001, "process": 7, "name": "n", "levelno": 20} | attributes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.keys import MAX_KEY, SEVERITIES, KeyParts, matches, read_key, routing_key, word
+from logrouter.wire.routing_key import MAX_KEY, SEVERITIES, KeyParts, matches, read_key, routing_key, word
 
 
 @given(st.text(), st.text(), st.sampled_from(SEVERITIES))

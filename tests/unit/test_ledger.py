@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logrouter.errors import StateError
-from logrouter.extents import Extents
-from logrouter.ledger.ledger import INGRESS, Counted, Entry, FileState, Ledger
-from logrouter.ledger.ranges import GATHERED
-from logrouter.state import Lock
+from logrouter.ledger.decided import GATHERED
+from logrouter.ledger.ledger import INGRESS, Counted, FileState, Ledger, LedgerEntry
+from logrouter.support.filesystem import Lock
+from logrouter.wire.ranges import Ranges
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     opened.close()
 
 
-def entry(*ranges: tuple[int, int], source: str = "a") -> Entry:
-    made = Entry()
+def entry(*ranges: tuple[int, int], source: str = "a") -> LedgerEntry:
+    made = LedgerEntry()
     made.add_decided(INGRESS, source, ranges)
     return made
 
@@ -52,7 +52,7 @@ spans = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)).map(lambda dra
 def test_ranges_grow_together_as_extents_do(commits: list[tuple[str, list[tuple[int, int]]]], is_folded: bool) -> None:
     with TemporaryDirectory() as directory:
         ledger = Ledger(Path(directory))
-        model: dict[str, Extents] = {"a": Extents(), "b": Extents()}
+        model: dict[str, Ranges] = {"a": Ranges(), "b": Ranges()}
         for source, ranges in commits:
             ledger.commit(entry(*ranges, source=source))
             for start, end in ranges:
@@ -67,7 +67,7 @@ def test_ranges_grow_together_as_extents_do(commits: list[tuple[str, list[tuple[
 
 def test_of_what_is_gathered_the_last_ranges_are_kept(ledger: Ledger) -> None:
     for begin in range(0, 3000, 500):
-        made = Entry()
+        made = LedgerEntry()
         made.add_decided("oncall", "a", ((10 * number, 10 * number + 5) for number in range(begin, begin + 500)))
         ledger.commit(made)
     kept = list(ledger.extents("oncall", "a"))
@@ -107,9 +107,9 @@ def test_counts_add_up(ledger: Ledger) -> None:
 
 def test_files_are_as_last_committed(ledger: Ledger) -> None:
     first = FileState("archive", "web/h/x.gz", 1, length=10)
-    ledger.commit(Entry(files=[first, FileState("archive", "web/h/x.gz", 2)]))
+    ledger.commit(LedgerEntry(files=[first, FileState("archive", "web/h/x.gz", 2)]))
     last = FileState("archive", "web/h/x.gz", 1, state="finished", length=20)
-    ledger.commit(Entry(files=[last]))
+    ledger.commit(LedgerEntry(files=[last]))
     assert list(ledger.files("archive", "finished")) == [last]
     assert [file.segment for file in ledger.files("archive", "open", "finished")] == [1, 2]
     assert ledger.last_segment("archive", "web/h/x.gz") == 2
@@ -117,7 +117,7 @@ def test_files_are_as_last_committed(ledger: Ledger) -> None:
 
 
 def test_foreign_ids_are_remembered_for_a_while(ledger: Ledger) -> None:
-    ledger.commit(Entry(seen={"id": 1000}))
+    ledger.commit(LedgerEntry(seen={"id": 1000}))
     assert ledger.seen("id", since=1000)
     assert not ledger.seen("id", since=1001)
     ledger.forget_seen(1001)

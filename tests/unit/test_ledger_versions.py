@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from logrouter.ledger.ledger import INGRESS, Counted, Entry, FileState, Ledger
+from logrouter.ledger.ledger import INGRESS, Counted, FileState, Ledger, LedgerEntry
 from logrouter.ledger.schema import STEPS, VERSION
 
 VERSION_1 = """
@@ -50,7 +50,7 @@ def test_a_ledger_of_version_1(tmp_path: Path) -> None:
         assert list(ledger.files("archive", "open")) == [file]
         assert ledger.seen("id", since=1000)
         assert not ledger.seen("id", since=1001)
-        ledger.commit(Entry(seen={"other": 2000}, notes={"mail": "{}"}))
+        ledger.commit(LedgerEntry(seen={"other": 2000}, notes={"mail": "{}"}))
         assert ledger.seen("other", since=2000)
         assert ledger.note("mail") == "{}"
         assert ledger.note("other") == ""

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from logrouter.errors import WireError
 from logrouter.ledger.lives import Life
 from logrouter.router.lineage import MAIN, Lineage
-from logrouter.session import Session, decoded, first_session
+from logrouter.wire.session import ShipperSession, decoded, first_session
 
 
 def lineage() -> Lineage:
@@ -96,7 +96,7 @@ def test_what_is_no_session_is_refused(points: list[object]) -> None:
 class Disk:
     """A state directory, and the ids of all that was published from the states that led to it."""
 
-    saved: Session = field(default_factory=first_session)
+    saved: ShipperSession = field(default_factory=first_session)
     published: list[int] = field(default_factory=list)
 
 
@@ -111,12 +111,12 @@ class Lives(RuleBasedStateMachine):
         super().__init__()
         self.lives = lineage()
         self.disks = [Disk()]
-        self.running: dict[int, Session] = {}
+        self.running: dict[int, ShipperSession] = {}
         self.branches: dict[int, str] = {}
         self.histories: dict[int, list[int]] = {}
         self.count = 0
         self.copied = False
-        self.pending: list[tuple[int, Session]] = []
+        self.pending: list[tuple[int, ShipperSession]] = []
 
     @rule(which=st.integers(0, 3))
     def start(self, which: int) -> None:

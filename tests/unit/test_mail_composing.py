@@ -17,17 +17,18 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mail_text import read
 
-from logrouter.destinations.email import bounded, rendering
-from logrouter.destinations.email.checking import template_problem
-from logrouter.destinations.email.composing import Composer, Letterhead, Mail
-from logrouter.destinations.email.digest import Digest
+from logrouter.destinations.email import renderer as rendering
+from logrouter.destinations.email import sandbox as bounded
+from logrouter.destinations.email.composer import Composer, Letterhead, Mail
 from logrouter.destinations.email.email import Email
-from logrouter.destinations.email.pacing import Due, Withheld
-from logrouter.keys import SEVERITIES
-from logrouter.observe import events
-from logrouter.observe.events import Event
-from logrouter.printable import printable
-from logrouter.record import Record
+from logrouter.destinations.email.template_check import template_problem
+from logrouter.destinations.notify.digest import Digest
+from logrouter.destinations.notify.pacing import Due, Withheld
+from logrouter.observability import events
+from logrouter.observability.events import Event
+from logrouter.support.terminal import printable
+from logrouter.wire.record import Record
+from logrouter.wire.routing_key import SEVERITIES
 
 HEADERS = [
     "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "List-Id", "MIME-Version", "Content-Type",

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from logrouter.config.email import EmailModel, MailServer, Security, parse_server
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.rules import RuleConfig, load_rules
-from logrouter.destinations import building
-from logrouter.destinations.email.sending import greeting
+from logrouter.destinations import registry as building
+from logrouter.destinations.email.transport import greeting
 from logrouter.errors import UserError
 
 SECRET = "s3cret"

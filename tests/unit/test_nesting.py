@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.nesting import is_deeper_than
+from logrouter.wire.nesting import is_deeper_than
 
 values = st.recursive(
     st.none() | st.integers() | st.text(alphabet='ab"\\[]{}:,\n\u00e9', max_size=6),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.cli import running
-from logrouter.observe import events
-from logrouter.printable import printable, printable_json
+from logrouter.app import runtime
+from logrouter.observability import events
+from logrouter.support.terminal import printable, printable_json
 
 CONTROLS = [
     character
@@ -87,7 +87,7 @@ def test_an_event_is_one_line_whatever_its_details_are(caplog: pytest.LogCapture
 def test_what_a_library_logs_begins_no_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     handler = logging.Handler()
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
-    running.log_to(handler)
+    runtime.log_to(handler)
     record = logging.LogRecord("x", logging.ERROR, "", 0, "lost %s", ("\x1b]0;x\n15:00:00 ERROR fake",), None)
     first, second = handler.format(record).splitlines()
     assert first.endswith("ERROR   lost \\x1b]0;x")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.errors import WireError
-from logrouter.record import Record, decode_lines, decode_places, encode_lines, original
+from logrouter.wire.record import Record, decode_lines, decode_places, encode_lines, original
 
 
 def record(**changes: object) -> Record:

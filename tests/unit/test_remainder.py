@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.extents import Extents
-from logrouter.record import Place, Record, encode_lines, original
-from logrouter.remainder import remainders, undecided
-from logrouter.slices import Slice
+from logrouter.router.dedup import remainders, undecided
+from logrouter.wire.ranges import Ranges
+from logrouter.wire.record import Record, RecordHeader, encode_lines, original
+from logrouter.wire.slices import Slice
 
 TEXT = st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=20)
 
@@ -30,7 +30,7 @@ def record_of(lines: list[bytes], pos: int = 0) -> Record:
 
 
 def slice_of(*records: Record) -> Slice:
-    places = [Place(record.pos, record.end) for record in records]
+    places = [RecordHeader(record.pos, record.end) for record in records]
     return Slice("web.w1.error", "s", "web", "w1", "error", 0, 0, encode_lines(records), places)
 
 
@@ -39,7 +39,7 @@ def test_the_lines_that_are_missing_are_kept_exactly(lines: list[bytes], data: s
     record = record_of(lines, pos=100)
     starts = record.lines or [record.pos]
     gone = data.draw(st.sets(st.sampled_from(range(len(lines)))))
-    decided = Extents((start, start + len(lines[index])) for index, start in enumerate(starts) if index in gone)
+    decided = Ranges((start, start + len(lines[index])) for index, start in enumerate(starts) if index in gone)
     left, repeated = undecided(slice_of(record), decided)
     kept = b"".join(line for index, line in enumerate(lines) if index not in gone)
     assert b"".join(original(each) for each in (left.records() if left else [])) == kept
@@ -50,7 +50,7 @@ def test_the_lines_that_are_missing_are_kept_exactly(lines: list[bytes], data: s
 
 def test_a_last_line_that_has_grown_since_is_kept_from_where_it_was_decided() -> None:
     record = record_of([b"half a line\n"])
-    left, repeated = undecided(slice_of(record), Extents([(0, 4)]))
+    left, repeated = undecided(slice_of(record), Ranges([(0, 4)]))
     assert left is not None
     assert [(each.pos, each.end, each.message) for each in left.records()] == [(4, 12, " a line")]
     assert repeated == 0
@@ -58,10 +58,10 @@ def test_a_last_line_that_has_grown_since_is_kept_from_where_it_was_decided() ->
 
 def test_others_of_the_slice_are_left_as_they_are() -> None:
     records = record_of([b"a\n", b" b\n"]), record_of([b"c\n", b" d\n"], 5), record_of([b"e\n"], 10)
-    left, repeated = undecided(slice_of(*records), Extents([(0, 7)]))
+    left, repeated = undecided(slice_of(*records), Ranges([(0, 7)]))
     assert left is not None
     assert [each.message for each in left.records()] == [" d", "e"]
-    assert left.places == [Place(7, 10), Place(10, 12)]
+    assert left.places == [RecordHeader(7, 10), RecordHeader(10, 12)]
     assert repeated == 1
 
 

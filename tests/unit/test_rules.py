@@ -10,17 +10,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from logrouter.batch import Part
-from logrouter.config.conditions import Contains
-from logrouter.config.mistakes import Place
+from logrouter.config.mistakes import Location
 from logrouter.config.rules import RuleConfig, RuleEntry, load_rules
-from logrouter.keys import matches
-from logrouter.record import Record, encode_lines
+from logrouter.config.when import Contains
 from logrouter.rules import checks
 from logrouter.rules.checks import example_record
 from logrouter.rules.patterns import FirstWords, covers, named_words
 from logrouter.rules.ruleset import RuleSet
-from logrouter.slices import Slice, from_part
+from logrouter.wire.batch import Part
+from logrouter.wire.record import Record, encode_lines
+from logrouter.wire.routing_key import matches
+from logrouter.wire.slices import Slice, from_part
 
 ARCHIVE = "destinations: {archive: {type: archive}, other: {type: archive, dir: /elsewhere}}\n"
 
@@ -255,7 +255,7 @@ def test_patterns_with_other_first_words_cover_nothing(wide: list[str], narrow: 
 entries = st.builds(
     RuleEntry,
     name=st.uuids().map(str),
-    place=st.just(Place("r.yaml")),
+    place=st.just(Location("r.yaml")),
     patterns=st.lists(patterns | st.just(""), min_size=1, max_size=2).map(tuple),
     severity=st.sampled_from([None, "error", "info"]),
     condition=st.sampled_from([None, None, Contains("message", ("x",))]),

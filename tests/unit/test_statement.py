@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.errors import WireError
-from logrouter.message import Message
-from logrouter.statement import MOST_SOURCES, TYPE, SourceStatement, Statement, from_message, to_message
+from logrouter.wire.message import Message
+from logrouter.wire.statement import MOST_SOURCES, TYPE, SourceStatement, Statement, from_message, to_message
 
 NOW = 1_795_341_600.0
 

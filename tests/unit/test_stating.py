@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from logrouter.errors import StateError
-from logrouter.ledger import forgetting, stating
-from logrouter.ledger.entry import INGRESS, Entry
+from logrouter.ledger import dismissal as forgetting
+from logrouter.ledger import statements as stating
+from logrouter.ledger.entry import INGRESS, LedgerEntry
 from logrouter.ledger.ledger import Ledger
-from logrouter.observe import events
-from logrouter.statement import SourceStatement, Statement
+from logrouter.observability import events
+from logrouter.wire.statement import SourceStatement, Statement
 
 
 @pytest.fixture
@@ -40,11 +41,11 @@ def say(ledger: Ledger, *sources: tuple[str, int], reporter: str = "rep", at: fl
     statement = Statement(
         kind="shipper", reporter=reporter, host="h", version="1", config="c", started=1.0, at=at, sources=its
     )
-    ledger.commit(Entry(statements=[statement]))
+    ledger.commit(LedgerEntry(statements=[statement]))
 
 
 def decide(ledger: Ledger, source: str, *ranges: tuple[int, int]) -> None:
-    entry = Entry()
+    entry = LedgerEntry()
     entry.add_decided(INGRESS, source, ranges)
     ledger.commit(entry)
 

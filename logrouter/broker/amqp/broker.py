@@ -10,8 +10,8 @@ from functools import partial
 from yarl import URL
 
 from logrouter.broker import redacted
-from logrouter.broker.amqp.answers import reason
 from logrouter.broker.amqp.connection import Connection, open_connection
+from logrouter.broker.amqp.errors import reason
 from logrouter.broker.amqp.session import AmqpSession
 from logrouter.errors import SessionLost
 

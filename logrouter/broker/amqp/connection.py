@@ -14,7 +14,7 @@ from aiormq.abc import AbstractConnection
 from aiormq.connection import TransportFactory
 from yarl import URL
 
-from logrouter.broker.amqp.deliveries import Reader
+from logrouter.broker.amqp.delivery_frames import FrameReader
 
 HEARTBEAT_SECONDS = 10
 """The library gives a silent broker up after 33 seconds of it, RabbitMQ a silent client after 20."""
@@ -39,7 +39,7 @@ class Connection(aio_pika.Connection, TransportFactory):
     def __init__(self, url: URL, **options: Any) -> None:
         super().__init__(url, **options)
         self.kwargs["transport_factory"] = self
-        self.reader = Reader()
+        self.reader = FrameReader()
         self._writer: asyncio.StreamWriter | None = None
         self._paused: asyncio.TimerHandle | None = None
         self.is_left = False

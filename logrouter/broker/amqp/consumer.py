@@ -11,12 +11,12 @@ from typing import Any, Protocol, TypeVar
 import aiormq
 from aiormq.abc import DeliveredMessage
 
-from logrouter.broker.amqp.answers import error_of, reason
 from logrouter.broker.amqp.connection import Connection
-from logrouter.broker.amqp.deliveries import Content, Delivered
-from logrouter.broker.amqp.wire import read_message
+from logrouter.broker.amqp.delivery_frames import Delivered, DeliveryFrames
+from logrouter.broker.amqp.errors import error_of, reason
+from logrouter.broker.amqp.properties import read_message
 from logrouter.broker.contract import Delivery
-from logrouter.broker.inbox import Inbox
+from logrouter.broker.prefetch import Inbox
 from logrouter.errors import SessionLost
 
 _T = TypeVar("_T")
@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 _NONE: tuple[Delivery | None, int] = None, 0
 
 
-class Host(Protocol):
+class ConsumingSession(Protocol):
     """The session as its consumers see it."""
 
     @property
@@ -49,13 +49,19 @@ class AmqpConsumer:
     """
 
     def __init__(
-        self, session: Host, connection: Connection, channel: aiormq.Channel, *, settled: bool, budget: int = 0
+        self,
+        session: ConsumingSession,
+        connection: Connection,
+        channel: aiormq.Channel,
+        *,
+        settled: bool,
+        budget: int = 0,
     ) -> None:
         self._connection = connection
         self._budget = budget
         self._held = 0
         self._contents = connection.reader.contents
-        self._content = Content(self._receive)
+        self._content = DeliveryFrames(self._receive)
         self._inbox = Inbox(bounded=settled)
         self._session = session
         self._channel = channel

@@ -13,16 +13,17 @@ from typing import Any, TypeVar
 
 import aiormq
 
-from logrouter.broker.amqp.answers import error_of, reason, translated
 from logrouter.broker.amqp.connection import Connection
 from logrouter.broker.amqp.consumer import AmqpConsumer
-from logrouter.broker.amqp.publishing import Publishing
-from logrouter.broker.amqp.settings import settings
+from logrouter.broker.amqp.errors import error_of, reason, translated
+from logrouter.broker.amqp.publisher import Publishing
+from logrouter.broker.amqp.queue_arguments import settings
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.broker.lifetime import Lifetime, Promise
-from logrouter.errors import Missing, SessionLost
-from logrouter.message import Message
-from logrouter.observe.events import BROKER_BLOCKED, BROKER_UNBLOCKED, Condition
+from logrouter.errors import NotFound, SessionLost
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import BROKER_BLOCKED, BROKER_UNBLOCKED
+from logrouter.wire.message import Message
 
 ANSWER_SECONDS = 30.0
 """For one call other than a publish; a broker that takes longer counts as lost."""
@@ -79,7 +80,7 @@ class AmqpSession:
         """See the contract."""
         try:
             await self._ask(lambda channel: channel.exchange_declare(name, passive=True), self._to_look_at(name))
-        except Missing:
+        except NotFound:
             return False
         return True
 
@@ -101,7 +102,7 @@ class AmqpSession:
         """See the contract."""
         try:
             await self._ask(lambda channel: channel.queue_unbind(queue, exchange, pattern), _to_bind(queue, exchange))
-        except Missing:
+        except NotFound:
             return
 
     def publish(self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False) -> Promise:

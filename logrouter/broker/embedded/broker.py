@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from logrouter.broker.embedded.session import EmbeddedSession
-from logrouter.broker.embedded.switchboard import Switchboard
+from logrouter.broker.embedded.vhost import Switchboard
 
 FILE = "broker.sqlite"
 

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from logrouter.broker.contract import Delivery
-from logrouter.broker.embedded.line import Entry, Line
-from logrouter.broker.inbox import Inbox
+from logrouter.broker.embedded.ready_queue import Line, ReadyMessage
+from logrouter.broker.prefetch import Inbox
 from logrouter.errors import BrokerError, SessionLost
-from logrouter.message import Message
+from logrouter.wire.message import Message
 
-Settle = Callable[[list[Entry]], Awaitable[None]]
+Settle = Callable[[list[ReadyMessage]], Awaitable[None]]
 """Drops entries for good. Raises BrokerError when that cannot be written."""
 
-Load = Callable[[list[Entry]], Awaitable[list[Message]]]
+Load = Callable[[list[ReadyMessage]], Awaitable[list[Message]]]
 """The messages of entries that are not in memory. Raises BrokerError when they cannot be read."""
 
 
@@ -42,8 +42,8 @@ class EmbeddedConsumer:
         self._settle = settle
         self._load = load
         self._inbox = Inbox(bounded=False)
-        self._held: dict[Delivery, Entry] = {}
-        self._loading: list[Entry] = []
+        self._held: dict[Delivery, ReadyMessage] = {}
+        self._loading: list[ReadyMessage] = []
         self._loader: asyncio.Task[None] | None = None
         self._tag = 0
         self._ended: str | None = None
@@ -89,7 +89,7 @@ class EmbeddedConsumer:
         is_within = not self._budget or self._bytes <= self._budget
         return is_within and len(self._held) + len(self._loading) < self._prefetch
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: ReadyMessage) -> None:
         """Deliver an entry, after those taken before it."""
         self._bytes += entry.size
         if entry.message is not None:
@@ -114,7 +114,7 @@ class EmbeddedConsumer:
                 self._deliver(entry, message)
         self._loader = None
 
-    def _deliver(self, entry: Entry, message: Message) -> None:
+    def _deliver(self, entry: ReadyMessage, message: Message) -> None:
         self._tag += 1
         delivery = Delivery(message, self._tag, entry.redelivered)
         self._held[delivery] = entry
@@ -127,7 +127,7 @@ class EmbeddedConsumer:
         self._held.clear()
         self._loading.clear()
 
-    def _give_back(self, entries: list[Entry]) -> None:
+    def _give_back(self, entries: list[ReadyMessage]) -> None:
         for entry in entries:
             entry.redelivered = True
         self._line.give_back(entries)

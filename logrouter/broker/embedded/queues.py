@@ -12,12 +12,12 @@ from typing import Protocol
 
 from logrouter.broker.contract import Delivery, Queue
 from logrouter.broker.embedded.consumers import EmbeddedConsumer, TailConsumer
-from logrouter.broker.embedded.line import Entry, Line, Ticket
+from logrouter.broker.embedded.ready_queue import Line, ReadyMessage, Ticket
 from logrouter.broker.embedded.store import Store
-from logrouter.broker.inbox import Inbox
+from logrouter.broker.prefetch import Inbox
 from logrouter.errors import BrokerError, PublishRefused
-from logrouter.message import Message
-from logrouter.observe.events import BROKER_STORE_FAILED
+from logrouter.observability.events import BROKER_STORE_FAILED
+from logrouter.wire.message import Message
 
 _AT_ONCE = 500
 """Delayed messages that move in one transaction, so that others need not wait long for theirs."""
@@ -58,7 +58,7 @@ class IngressQueue:
     def put(self, message: Message, ticket: Ticket) -> None:
         """See EmbeddedQueue."""
         self._last_place += 1
-        self._line.add(Entry(self._last_place, len(message.body), message, ticket))
+        self._line.add(ReadyMessage(self._last_place, len(message.body), message, ticket))
 
     def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
         """See EmbeddedQueue."""
@@ -95,7 +95,7 @@ class StoredQueue:
 
     def arrived(self, place: int, size: int, *, redelivered: bool = False) -> None:
         """Take a message that is on disk for this queue; `size` is that of its body."""
-        self._line.add(Entry(place, size, redelivered=redelivered))
+        self._line.add(ReadyMessage(place, size, redelivered=redelivered))
 
     def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
         """See EmbeddedQueue."""
@@ -119,10 +119,10 @@ class StoredQueue:
         """See EmbeddedQueue."""
         self._line.end(reason)
 
-    async def _settle(self, entries: list[Entry]) -> None:
+    async def _settle(self, entries: list[ReadyMessage]) -> None:
         await self._store.remove([entry.place for entry in entries])
 
-    async def _load(self, entries: list[Entry]) -> list[Message]:
+    async def _load(self, entries: list[ReadyMessage]) -> list[Message]:
         return await self._store.load([entry.place for entry in entries])
 
 
@@ -260,11 +260,11 @@ def _keep(add: Callable[[], asyncio.Future[int]], ticket: Ticket, then: Callable
         ticket.refuse(refused)
 
 
-async def _settle_tickets(entries: list[Entry]) -> None:
+async def _settle_tickets(entries: list[ReadyMessage]) -> None:
     for entry in entries:
         if entry.ticket is not None:
             entry.ticket.settle()
 
 
-async def _messages(entries: list[Entry]) -> list[Message]:
+async def _messages(entries: list[ReadyMessage]) -> list[Message]:
     return [entry.message for entry in entries if entry.message is not None]

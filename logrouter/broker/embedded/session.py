@@ -6,12 +6,12 @@ from weakref import WeakSet
 
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.broker.embedded.consumers import EmbeddedConsumer, TailConsumer
-from logrouter.broker.embedded.line import Ticket
-from logrouter.broker.embedded.switchboard import Switchboard
+from logrouter.broker.embedded.ready_queue import Ticket
+from logrouter.broker.embedded.vhost import Switchboard
 from logrouter.broker.lifetime import Lifetime, Promise, keep
 from logrouter.broker.limits import check_message
-from logrouter.errors import Missing, PublishRefused, Unroutable
-from logrouter.message import Message
+from logrouter.errors import NotFound, PublishRefused, Unroutable
+from logrouter.wire.message import Message
 
 
 class EmbeddedSession:
@@ -63,7 +63,7 @@ class EmbeddedSession:
         try:
             check_message(message)
             queues = self._switchboard.takers(exchange, message.key)
-        except (PublishRefused, Missing) as refused:
+        except (PublishRefused, NotFound) as refused:
             keep(promise, refused)
             return promise
         if queues:

@@ -19,8 +19,8 @@ import msgspec
 
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.errors import BrokerError, PublishRefused, StateError
-from logrouter.faultpoint import reach
-from logrouter.message import Message
+from logrouter.support.failpoint import reach
+from logrouter.wire.message import Message
 
 VERSION = 1
 """Of the tables below, kept in the file as its user_version."""
@@ -52,7 +52,7 @@ _T = TypeVar("_T")
 _Change = Callable[[sqlite3.Connection], Any]
 
 
-class _Properties(msgspec.Struct, array_like=True):
+class _StoredProperties(msgspec.Struct, array_like=True):
     """A message without its key and body, as it is kept."""
 
     type: str
@@ -107,9 +107,9 @@ class Store:
 
     def add(self, queue: str, message: Message, due: float | None = None) -> asyncio.Future[int]:
         """Keep a message; the result is its place, which rises. Raises PublishRefused for headers of other types."""
-        names = _Properties.__struct_fields__
+        names = _StoredProperties.__struct_fields__
         try:
-            properties = msgspec.msgpack.encode(_Properties(**{name: getattr(message, name) for name in names}))
+            properties = msgspec.msgpack.encode(_StoredProperties(**{name: getattr(message, name) for name in names}))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise PublishRefused(f"the message cannot be kept: {error}") from error
         row = (queue, due, message.key, properties, message.body)
@@ -252,7 +252,7 @@ class Store:
             if row is None:
                 raise BrokerError(f"{self._path}: message {place} is gone")
             key, properties, body = row
-            kept = msgspec.msgpack.decode(properties, type=_Properties)
+            kept = msgspec.msgpack.decode(properties, type=_StoredProperties)
             messages.append(Message(key=key, body=body, **msgspec.structs.asdict(kept)))
         return messages
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from logrouter.broker.contract import Delivery, Queue, QueueKind
-from logrouter.broker.inbox import Inbox
 from logrouter.broker.lifetime import Lifetime, Promise, keep
 from logrouter.broker.limits import check_message
+from logrouter.broker.prefetch import Inbox
 from logrouter.broker.socket.frames import Answer, Call, Ended, Handed, Lost, as_error, read_reply, write_frame
 from logrouter.errors import PublishRefused, SessionLost
-from logrouter.message import Message
+from logrouter.wire.message import Message
 
 _GOODBYE_SECONDS = 5.0
 """For the other end to close its side, so that what the session held is given back when `session()` ends."""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from logrouter.errors import BrokerError
-from logrouter.message import Message
+from logrouter.wire.message import Message
 
 MAX_FRAME = 128 << 20
 """Bytes: above any message, below what would hurt."""

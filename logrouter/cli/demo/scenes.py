@@ -18,7 +18,7 @@ TICK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class DemoLog:
     """A log file: whose it is, and the severity of lines that state none."""
 
     service: str
@@ -27,17 +27,17 @@ class Log:
     severity: str = "info"
 
 
-Line = tuple[Log, str]
+Line = tuple[DemoLog, str]
 Scene = Callable[[Random, datetime], Sequence[Line]]
 
-ACCESS = Log("web", "web1", "access.log")
-ERRORS = Log("web", "web1", "error.log", "error")
-MAIL = Log("mail", "mx1", "mail.log")
-AUTH = Log("auth", "gate1", "auth.log", "notice")
-DB = Log("db", "db1", "postgresql.log")
-SHOP = Log("shop", "app1", "shop.json")
-JOBS = Log("jobs", "app2", "jobs.log")
-CRON = Log("cron", "app2", "cron.log")
+ACCESS = DemoLog("web", "web1", "access.log")
+ERRORS = DemoLog("web", "web1", "error.log", "error")
+MAIL = DemoLog("mail", "mx1", "mail.log")
+AUTH = DemoLog("auth", "gate1", "auth.log", "notice")
+DB = DemoLog("db", "db1", "postgresql.log")
+SHOP = DemoLog("shop", "app1", "shop.json")
+JOBS = DemoLog("jobs", "app2", "jobs.log")
+CRON = DemoLog("cron", "app2", "cron.log")
 
 LOGS = (ACCESS, ERRORS, MAIL, AUTH, DB, SHOP, JOBS, CRON)
 
@@ -240,7 +240,7 @@ def _nginx(random: Random, at: datetime, level: str, text: str) -> str:
     return f"{at:%Y/%m/%d %H:%M:%S} [{level}] 1177#1177: *{random.randrange(1, 90_000)} {text}"
 
 
-def _syslog(random: Random, at: datetime, log: Log, program: str, text: str) -> str:
+def _syslog(random: Random, at: datetime, log: DemoLog, program: str, text: str) -> str:
     return f"{at:%b %e %H:%M:%S} {log.host} {program}[{_process(random)}]: {text}"
 
 

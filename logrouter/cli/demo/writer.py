@@ -1,7 +1,4 @@
-"""The demo's logs as files: written like those of real programs, and rotated by rename, one after the other.
-
-In comes a directory, out go `HOST/FILE` below it, and the inputs that follow them.
-"""
+"""Writes the demo's logs as `HOST/FILE` below a directory, rotated by rename, and says which inputs follow them."""
 
 from __future__ import annotations
 
@@ -12,9 +9,15 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 
-from logrouter.cli.demo.scenes import LOGS, TICK, Log, happenings
-from logrouter.waiting import wait
+from logrouter.app.all_in_one import Companion
+from logrouter.cli.demo.scenes import LOGS, TICK, DemoLog, happenings
+from logrouter.errors import LogrouterError
+from logrouter.support.aio import wait
+from shippers.agent import Agent
 from shippers.input import Input
+
+_PAST_TICKS = 300
+"""What a drained demo has: a minute."""
 
 _ROTATE_TICKS = 100
 """So often one file is rotated; of each only the one before is kept, so that they stay small."""
@@ -56,7 +59,7 @@ class Writer:
 
     def write(self, at: datetime) -> None:
         """Write what happens at this moment, in local time as most programs do."""
-        lines: dict[Log, list[str]] = {}
+        lines: dict[DemoLog, list[str]] = {}
         for log, line in happenings(self._random, at.astimezone(), self._ticks * TICK):
             lines.setdefault(log, []).append(line)
         for log, texts in lines.items():
@@ -70,10 +73,27 @@ class Writer:
         path.touch()
 
 
+def write_demo(logs: Path, *, past: bool) -> Companion:
+    """Write the demo's logs beside an agent: those of the past minute, or from now on."""
+
+    async def write(agent: Agent, stop: asyncio.Event, over: asyncio.Event) -> None:
+        try:
+            writer = Writer(logs, Random())  # noqa: S311  # made-up logs
+            if past:
+                writer.write_past(_PAST_TICKS)
+            else:
+                await writer.run(stop)
+        except OSError as error:
+            stop.set()
+            raise LogrouterError(f"the demo cannot write its logs under {logs}: {error.strerror}") from error
+
+    return write
+
+
 def _append(path: Path, lines: Sequence[str]) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write("".join(f"{line}\n" for line in lines))
 
 
-def _path(directory: Path, log: Log) -> Path:
+def _path(directory: Path, log: DemoLog) -> Path:
     return directory / log.host / log.file

@@ -19,17 +19,18 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TypeVar
 
-from logrouter.destinations.archive.codec import Damaged
+from logrouter.destinations.archive.codec import DamagedArchive
 from logrouter.destinations.archive.directory import Directory
-from logrouter.destinations.archive.filing import Filed, Filing
-from logrouter.destinations.archive.finishing import is_due, make_final
-from logrouter.destinations.archive.naming import final_name, open_name
-from logrouter.destinations.archive.segment import Segment, SyncFailed, repair
+from logrouter.destinations.archive.path_template import final_name, open_name
+from logrouter.destinations.archive.placement import Filed, Filing
+from logrouter.destinations.archive.rotation import is_due, make_final
+from logrouter.destinations.archive.segment import ArchiveSegment, SyncFailed, repair
 from logrouter.destinations.contract import Window
 from logrouter.errors import Retry
-from logrouter.faultpoint import reach
-from logrouter.ledger.ledger import Entry, FileState, Ledger
-from logrouter.observe import events
+from logrouter.ledger.ledger import FileState, Ledger, LedgerEntry
+from logrouter.observability import events
+from logrouter.observability.conditions import Condition
+from logrouter.support.failpoint import reach
 
 T = TypeVar("T")
 
@@ -73,12 +74,12 @@ class Archive:
         self._pool = ThreadPoolExecutor(8, thread_name_prefix=f"archive-{name}")
         self._open: dict[str, FileState] = {}
         self._begun: dict[str, FileState] = {}
-        self._segments: OrderedDict[str, Segment] = OrderedDict()
-        self._touched: dict[str, Segment] = {}
+        self._segments: OrderedDict[str, ArchiveSegment] = OrderedDict()
+        self._touched: dict[str, ArchiveSegment] = {}
         self._ending: list[FileState] = []
         self._damaged: list[FileState] = []
         self._written_at: dict[str, float] = {}
-        self._nearly_full = events.Condition(events.DISK_NEARLY_FULL, events.DISK_ROOMY)
+        self._nearly_full = Condition(events.DISK_NEARLY_FULL, events.DISK_ROOMY)
 
     async def recover(self) -> None:
         """Cut open files back to their committed length; what was behind it is kept as `.torn`.
@@ -155,7 +156,7 @@ class Archive:
         if days:
             new = await self._in_pool(self._new_states, days)
             noted = [replace(state, state="new") for state in new.values()]
-            await asyncio.to_thread(self._ledger.commit, Entry(files=noted))
+            await asyncio.to_thread(self._ledger.commit, LedgerEntry(files=noted))
             self._begun |= new
 
     def _new_states(self, days: Mapping[str, str]) -> dict[str, FileState]:
@@ -175,7 +176,7 @@ class Archive:
                 repair(self._directory, state)
             else:
                 _put_aside(self._directory, name)
-            segment = self._segments[state.path] = Segment(self._directory, state)
+            segment = self._segments[state.path] = ArchiveSegment(self._directory, state)
             reach("archive.opened")
         self._touched[state.path] = segment
         segment.write(target.chunks, target.records)
@@ -254,7 +255,7 @@ class Archive:
 
     def _watch_disk(self) -> None:
         total, _, free = shutil.disk_usage(self.settings.directory)
-        details = {"directory": self.settings.directory, "free": f"{free / total:.0%}"}
+        details = {"directory": str(self.settings.directory), "free": f"{free / total:.0%}"}
         if free < _FREE_SHARE * total:
             self._nearly_full.begin(**details)
         else:
@@ -273,7 +274,7 @@ class Archive:
         """The file with its final name; nothing if the disk fails, and the next call is to try again."""
         try:
             return [await self._in_pool(make_final, self._directory, state)]
-        except (FileNotFoundError, EOFError, Damaged) as error:
+        except (FileNotFoundError, EOFError, DamagedArchive) as error:
             events.ARCHIVE_DAMAGED.happened(path=open_name(state.path, state.segment), reason=error)
             return [replace(state, state="damaged")]
         except OSError as error:

@@ -29,7 +29,7 @@ _GZIP_INPUT, _ZSTD_INPUT = 4 << 10, 1 << 10
 """Bytes that are unpacked at a time: a zstd block of four may stand for 128 KiB."""
 
 
-class Damaged(OSError):
+class DamagedArchive(OSError):
     """A file does not hold what was written to it."""
 
 
@@ -45,7 +45,7 @@ class _Member(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-class _Content(io.RawIOBase):
+class _Decompressed(io.RawIOBase):
     """The content of all members of a file, which is unpacked `step` bytes at a time.
 
     error: what the library raises for a member that is damaged; all that stands before the damage is given first.
@@ -60,7 +60,7 @@ class _Content(io.RawIOBase):
         self._member_at = 0
         self._packed = b""
         self._ready = memoryview(b"")
-        self._damage: Damaged | None = None
+        self._damage: DamagedArchive | None = None
 
     def readable(self) -> bool:
         """Yes."""
@@ -88,7 +88,7 @@ class _Content(io.RawIOBase):
         try:
             content = self._member.decompress(packed)
         except self._error as error:
-            self._damage = Damaged(str(error))
+            self._damage = DamagedArchive(str(error))
             return self._salvage(self._file.tell() - len(packed), len(packed))
         if self._member.eof:
             self._packed, self._member = self._member.unused_data, None
@@ -106,7 +106,7 @@ class _Content(io.RawIOBase):
         return b"".join(content)
 
 
-class Stream(Protocol):
+class MemberStream(Protocol):
     """One member being written."""
 
     def write(self, data: bytes | memoryview) -> bytes:
@@ -119,7 +119,7 @@ class Stream(Protocol):
 class Codec(Protocol):
     """A compression format."""
 
-    def begin(self) -> Stream:
+    def begin(self) -> MemberStream:
         """A new member."""
 
     def trailer(self, crc: int, size: int) -> bytes:
@@ -132,7 +132,7 @@ class Codec(Protocol):
 class Gzip:
     """gzip by isal at level 1: within 15 % of gzip -6 on log records, at some forty times its speed."""
 
-    def begin(self) -> Stream:
+    def begin(self) -> MemberStream:
         """A new gzip member."""
         return _GzipStream()
 
@@ -142,7 +142,7 @@ class Gzip:
 
     def reader(self, file: BinaryIO) -> BinaryIO:
         """All members of the file."""
-        content = _Content(file, partial(isal_zlib.decompressobj, 31), _GZIP_ERROR, _GZIP_INPUT)
+        content = _Decompressed(file, partial(isal_zlib.decompressobj, 31), _GZIP_ERROR, _GZIP_INPUT)
         return io.BufferedReader(content, _BUFFER)
 
 
@@ -162,7 +162,7 @@ class _GzipStream:
 class Zstd:
     """Zstandard at level 3, without content checksum: the checksum could not be made without the compressor."""
 
-    def begin(self) -> Stream:
+    def begin(self) -> MemberStream:
         """A new zstd frame."""
         return _ZstdStream()
 
@@ -172,7 +172,7 @@ class Zstd:
 
     def reader(self, file: BinaryIO) -> BinaryIO:
         """All frames of the file."""
-        content = _Content(file, zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError, _ZSTD_INPUT)
+        content = _Decompressed(file, zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError, _ZSTD_INPUT)
         return io.BufferedReader(content, _BUFFER)
 
 
@@ -188,10 +188,10 @@ class _ZstdStream:
         return self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
 
 
-class Plain:
+class Uncompressed:
     """No compression; the member has no end mark."""
 
-    def begin(self) -> Stream:
+    def begin(self) -> MemberStream:
         """Bytes as they are."""
         return _PlainStream()
 
@@ -218,4 +218,4 @@ def codec_for(path: str) -> Codec:
         return Gzip()
     if path.endswith(".zst"):
         return Zstd()
-    return Plain()
+    return Uncompressed()

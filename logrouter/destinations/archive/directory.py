@@ -10,7 +10,7 @@ import contextlib
 import os
 from pathlib import Path, PurePosixPath
 
-from logrouter.faultpoint import reach
+from logrouter.support.failpoint import reach
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

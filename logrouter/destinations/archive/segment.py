@@ -14,25 +14,25 @@ from dataclasses import replace
 
 from isal import isal_zlib
 
-from logrouter.destinations.archive.codec import Codec, Stream, codec_for
+from logrouter.destinations.archive.codec import Codec, MemberStream, codec_for
 from logrouter.destinations.archive.directory import Directory
-from logrouter.destinations.archive.naming import open_name
-from logrouter.faultpoint import reach
+from logrouter.destinations.archive.path_template import open_name
 from logrouter.ledger.ledger import FileState
+from logrouter.support.failpoint import reach
 
 
 class SyncFailed(OSError):
     """fdatasync reported an error."""
 
 
-class Segment:
+class ArchiveSegment:
     """An open file. Its methods block on the disk and belong into a thread, one at a time."""
 
     def __init__(self, directory: Directory, state: FileState) -> None:
         self._directory = directory
         self._name = open_name(state.path, state.segment)
         self._codec: Codec = codec_for(state.path)
-        self._stream: Stream | None = None
+        self._stream: MemberStream | None = None
         self._fresh = state.commits == 0
         self.committed = self.written = state
         self._fd = directory.open(self._name, os.O_RDWR | (os.O_CREAT | os.O_EXCL if self._fresh else 0))

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from logrouter.destinations.contract import Taken
-from logrouter.destinations.email.composing import Composer, Letterhead
-from logrouter.destinations.email.pacing import Due, Memory, Pacing
-from logrouter.destinations.email.sending import Send
+from logrouter.destinations.contract import Collected
+from logrouter.destinations.email.composer import Composer, Letterhead
+from logrouter.destinations.email.transport import Send
+from logrouter.destinations.notify.pacing import Due, Memory, Pacing
 from logrouter.errors import Refuse
-from logrouter.message import Message
-from logrouter.record import Record
+from logrouter.wire.message import Message
+from logrouter.wire.record import Record
 
 TYPE = "logrouter.mail/1"
 _RECIPIENT = "x-logrouter-recipient"
@@ -72,11 +72,11 @@ class Mailing:
         if kept:
             self._pacing.add(identity, rule, kept, now)
 
-    def take(self, now: float, *, at_once: bool = False) -> Taken:
+    def take(self, now: float, *, at_once: bool = False) -> Collected:
         """The mail that is due."""
         due = self._pacing.take(now, at_once=at_once)
         note = msgspec.json.encode(self._pacing.memory).decode()
-        return Taken(msgspec.json.encode(due) if due else b"", note, self._pacing.due())
+        return Collected(msgspec.json.encode(due) if due else b"", note, self._pacing.due())
 
     def _is_own(self, record: Record) -> bool:
         return _PROGRAM in (record.app, record.service) and self._own.search(record.message) is not None

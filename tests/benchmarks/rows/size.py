@@ -13,11 +13,11 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Bar, Figure, Row, median
 from benchmarks.processes import logrouter, run
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
-from logrouter.ledger.ledger import Entry, Ledger
-from logrouter.slices import from_part
+from logrouter.ledger.ledger import Ledger, LedgerEntry
+from logrouter.wire.slices import from_part
+from shippers.encode.lines import Window
+from shippers.encode.windows import parts
 from shippers.input import Input
-from shippers.lines import Window
-from shippers.windows import parts
 
 _RULES = """\
 destinations:
@@ -70,7 +70,7 @@ async def _hour(room: Path, lines: Path) -> tuple[float, float]:
         for second, line in enumerate(islice(file, 3600)):
             window = Window("hour", 0, pos, pos + len(line), line)
             made = parts(window, settings, _NOON.timestamp() + second)
-            ledger.commit(Entry(files=await archive.write([[from_part(part) for part in made]])))
+            ledger.commit(LedgerEntry(files=await archive.write([[from_part(part) for part in made]])))
             await archive.committed()
             pos += len(line)
     await archive.close()
@@ -79,7 +79,7 @@ async def _hour(room: Path, lines: Path) -> tuple[float, float]:
     archive, ledger = _opened(room)
     await archive.recover()
     while files := await archive.tidy():
-        ledger.commit(Entry(files=files))
+        ledger.commit(LedgerEntry(files=files))
     await archive.close()
     ledger.close()
     if left := list((room / "archive").rglob("*+open*")):

@@ -9,9 +9,9 @@ from random import Random
 
 from logrouter.cli.demo.scenes import LOGS, TICK, Line, happenings
 from logrouter.cli.demo.writer import Writer, demo_inputs
-from logrouter.keys import SEVERITIES
-from shippers.parsing.severity import severity
-from shippers.parsing.time import times
+from logrouter.wire.routing_key import SEVERITIES
+from shippers.parse.severity.severity import severity
+from shippers.parse.timestamp.line import times
 
 BEGIN = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 MINUTE = round(60 / TICK)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.cli import summary
-from logrouter.cli.drawing import drawing
-from logrouter.cli.summary import LABEL, SPAN, Places, Rate, Snapshot
+from logrouter.cli.tui import summary
+from logrouter.cli.tui.panel import drawing
+from logrouter.cli.tui.summary import LABEL, SPAN, Places, Rate, Snapshot
 
 PLACES = Places("/var/lib/logrouter/archive", "logrouter tail '#'", "in /var/lib/logrouter/mail")
 BUSY = Snapshot(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.cli.merge import Source, in_order
-from logrouter.cli.stored import Stored
+from logrouter.cli.merge import SortedSource, in_order
+from logrouter.destinations.archive.reader import StoredRecord
 from logrouter.errors import LogrouterError
 
 
@@ -22,14 +22,14 @@ class Opened:
     def __init__(self) -> None:
         self.now = self.most = 0
 
-    def source(self, number: int, times: list[int]) -> Source:
-        return Source(f"{times[0]:03}", lambda: self._read(number, times))
+    def source(self, number: int, times: list[int]) -> SortedSource:
+        return SortedSource(f"{times[0]:03}", lambda: self._read(number, times))
 
-    def _read(self, number: int, times: list[int]) -> Iterator[Stored]:
+    def _read(self, number: int, times: list[int]) -> Iterator[StoredRecord]:
         self.now += 1
         self.most = max(self.most, self.now)
         for place, time in enumerate(times):
-            yield Stored(f"{time:03}", b"%d.%d" % (number, place), None)
+            yield StoredRecord(f"{time:03}", b"%d.%d" % (number, place), None)
         self.now -= 1
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from isal import isal_zlib
 
-from logrouter.cli import stored
-from logrouter.cli.selecting import Selection
-from logrouter.cli.stored import Outcome, first_time, read_file, read_segments
+from logrouter.destinations.archive import reader as stored
 from logrouter.destinations.archive.codec import codec_for
-from logrouter.observe import events
-from logrouter.record import Record, encode_lines
+from logrouter.destinations.archive.reader import Outcome, first_time, read_file, read_segments
+from logrouter.observability import events
+from logrouter.wire.record import Record, encode_lines
+from logrouter.wire.record_filter import RecordFilter
 
 NAMES = ("x.jsonl.gz", "x.jsonl.zst", "x.jsonl")
 
@@ -145,7 +145,7 @@ def test_segments_follow_each_other_and_no_time_goes_back(tmp_path: Path) -> Non
         (tmp_path / f"x+{segment}.jsonl").write_bytes(content)
     paths = [tmp_path / f"x+{segment}.jsonl" for segment in range(2)]
     outcome = Outcome()
-    found = list(read_segments(paths, Selection(), outcome))
+    found = list(read_segments(paths, RecordFilter(), outcome))
     assert [each.decoded.pos // 10 for each in found if each.decoded] == [0, 1, 2, 3, 4, 10]
     assert [each.time[11:13] for each in found] == ["12", "12", "12", "12", "13", "13"]
     assert first_time(paths[0]) == found[0].time

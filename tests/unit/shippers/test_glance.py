@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
 
-from shippers.parsing.glance import glance
-from shippers.parsing.levels import MYSQL, NAMES, POSTGRES, SHORT
-from shippers.parsing.severity import severity
-from shippers.parsing.sieve import severities
-from shippers.parsing.time import times
+from shippers.parse.severity.bulk import glance
+from shippers.parse.severity.levels import MYSQL, NAMES, POSTGRES, SHORT
+from shippers.parse.severity.prefilter import severities
+from shippers.parse.severity.severity import severity
+from shippers.parse.timestamp.line import times
 
 NOW = 1_795_352_400.0
 CASES = SHARED / "data" / "severity_cases.json"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shippers.parsing.joining import TRACES, Joining, heads
+from shippers.parse.multiline import TRACES, Joining, heads
 
 EVERY = Joining(traces=tuple(TRACES))
 

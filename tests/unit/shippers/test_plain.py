@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from logrouter.batch import Part, from_message, to_message
-from logrouter.observe.events import WINDOW_UNREAD
-from logrouter.record import Record, decode_lines, original
-from shippers import plain
+from logrouter.observability.events import WINDOW_UNREAD
+from logrouter.wire.batch import Part, from_message, to_message
+from logrouter.wire.record import Record, decode_lines, original
+from shippers.encode import fallback as plain
+from shippers.encode.lines import Window
+from shippers.encode.text import Refining
 from shippers.input import Input
-from shippers.lines import Window
-from shippers.redaction import Redaction
-from shippers.refining import Refining
+from shippers.redact.redaction import Redaction
 
 NOW = 1795352400.0
 

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared import needs_shared
 
-from shippers.parsing.syslog import program, programs
+from shippers.parse.syslog import program, programs
 
 _STAMP = st.sampled_from(
     [

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.observe.metrics import REDACTED, by_label
-from shippers.parsing.sensitive import PRESETS
-from shippers.redaction import Own, Redaction
+from logrouter.observability.metrics import REDACTED, by_label
+from shippers.redact.redaction import Own, Redaction
+from shippers.redact.sensitive import PRESETS
 
 ALL = Redaction(tuple(PRESETS))
 

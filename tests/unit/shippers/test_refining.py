@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.record import Record, decode_lines, encode_lines, original
-from shippers.envelopes import seal
+from logrouter.wire.record import Record, decode_lines, encode_lines, original
+from shippers.encode.lines import Cut, Window
+from shippers.encode.text import UNREDACTED, Refining
+from shippers.encode.windows import parts
 from shippers.input import Input, Journal, Stdin, Syslog
-from shippers.inputs.spooled import Spools
-from shippers.lines import Cut, Window
-from shippers.parsing.conversation import Conversation
-from shippers.parsing.fields import MAX_DEPTH, MAX_FIELDS, fields
-from shippers.parsing.joining import Joining
-from shippers.redaction import Kind, Own, Redaction
-from shippers.refining import UNREDACTED, Refining
-from shippers.windows import parts
+from shippers.parse.fields import MAX_DEPTH, MAX_FIELDS, fields
+from shippers.parse.multiline import Joining
+from shippers.parse.trace_id import Conversation
+from shippers.redact.redaction import Kind, Own, Redaction
+from shippers.spool.envelope import seal
+from shippers.spool.spools import Spools
 
 NOW = 1795352400.0
 CARD = "4111111111111111"

@@ -9,12 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from logrouter.handler import ELEMENT, message
-from logrouter.record import CONVERSATION, Record, decode_lines, encode_lines, original
-from shippers.envelopes import seal
+from logrouter.wire.record import CONVERSATION, Record, decode_lines, encode_lines, original
+from shippers.encode.lines import Window
+from shippers.encode.windows import parts
 from shippers.input import Input, Syslog
-from shippers.lines import Window
-from shippers.parsing.application import from_application
-from shippers.windows import parts
+from shippers.parse.application import from_application
+from shippers.spool.envelope import seal
 
 NOW = 1_795_352_400.0
 

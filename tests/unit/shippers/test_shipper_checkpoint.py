@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logrouter.errors import StateError
-from logrouter.observe.events import STATE_BROKEN, STATE_CLONED
+from logrouter.observability.events import STATE_BROKEN, STATE_CLONED
 from shippers.files.checkpoint import VERSION, Checkpoint, Checkpoints, State
 from shippers.files.fingerprint import Mark
 

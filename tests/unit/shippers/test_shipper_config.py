@@ -8,8 +8,8 @@ import pytest
 from mail_server import make_certificate
 
 from logrouter.config.mistakes import ConfigError
-from logrouter.config.refining import RedactModel
 from logrouter.config.shippers import Shippers, load_inputs
+from logrouter.config.text_settings import RedactModel
 from shippers.arguments import from_files
 from shippers.input import Syslog
 from shippers.services import NONE_KNOWN

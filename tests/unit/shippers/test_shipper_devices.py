@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shippers.parsing.stamps import moment
-from shippers.parsing.syslog import parse
+from shippers.parse.syslog import parse
+from shippers.parse.timestamp.header import moment
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
 VIENNA = ZoneInfo("Europe/Vienna")

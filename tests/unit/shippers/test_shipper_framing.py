@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shippers.parsing.framing import Frame, Frames
+from shippers.parse.framing import Frame, Frames
 
 
 def cut(stream: bytes, *reads: int, limit: int = 1000, ends: bytes = b"\n") -> list[Frame]:

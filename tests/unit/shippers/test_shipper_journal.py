@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from logrouter.config.mistakes import ConfigError
 from logrouter.config.shippers import load_inputs
-from logrouter.record import Record, decode_lines, original
+from logrouter.wire.record import Record, decode_lines, original
+from shippers.encode.lines import Window
+from shippers.encode.windows import parts
 from shippers.input import Input, Journal
-from shippers.inputs import journal as journal_module
-from shippers.inputs.cursors import Cursors
-from shippers.lines import Window
-from shippers.parsing.journal import Lines, cursor_of, is_of, is_whole, wrapped
+from shippers.parse.journal import JournalLines, cursor_of, is_of, is_whole, wrapped
 from shippers.services import Services
 from shippers.settings import from_models
-from shippers.spool import Segment
-from shippers.windows import parts
+from shippers.sources import journal as journal_module
+from shippers.sources.journal_cursor import Cursors
+from shippers.spool.spool import Segment
 
 NOW = 1_790_000_000.0
 BASE = {"__CURSOR": "s=1;i=2", "__REALTIME_TIMESTAMP": "1790000000000001", "MESSAGE": "hello"}
@@ -145,7 +145,7 @@ def test_every_line_comes_out_once_and_whole_however_it_is_read(lines: Sequence[
         b'{"__CURSOR":"i=%d","MESSAGE":%s}\n' % (number, json.dumps(line.hex()).encode())
         for number, line in enumerate(lines)
     )
-    reader = Lines(1000)
+    reader = JournalLines(1000)
     read = [each for at in range(0, len(output), size) for each in reader.feed(output[at : at + size])]
     assert b"".join(line for _, line in read) == output
     assert [cursor for cursor, _ in read] == [f"i={number}" for number in range(len(lines))]
@@ -153,7 +153,7 @@ def test_every_line_comes_out_once_and_whole_however_it_is_read(lines: Sequence[
 
 @pytest.mark.parametrize("size", [7, 700, 100_000])
 def test_what_is_no_entry_or_too_long_is_a_line_with_a_cursor(size: int) -> None:
-    reader = Lines(1600)
+    reader = JournalLines(1600)
     long = b'{"MESSAGE":"' + b'\\",\\"__CURSOR\\":\\"no' * 100 + b'","__CURSOR":"i=2","X":"' + b"x" * 5000 + b'"}'
     lines = [b'{"__CURSOR":"i=1"}', b"-- No entries --", b"what \xff is this", long, b'{"__CURSOR":"i=3"}', b"{", b""]
     output = b"\n".join([*lines, b""])

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from logrouter.cli.understood import as_yaml
+from logrouter.cli.print_config import as_yaml
 from logrouter.config.mistakes import ConfigError
-from logrouter.config.refining import PRESETS
 from logrouter.config.shippers import FilesModel, load_inputs
-from logrouter.record import CONVERSATION
+from logrouter.config.text_settings import PRESETS
+from logrouter.wire.record import CONVERSATION
+from shippers.encode.text import UNREDACTED, Refining
 from shippers.input import Input
-from shippers.parsing import sensitive
-from shippers.parsing.conversation import Conversation
-from shippers.redaction import Own, Redaction
-from shippers.refining import UNREDACTED, Refining
+from shippers.parse.trace_id import Conversation
+from shippers.redact import sensitive
+from shippers.redact.redaction import Own, Redaction
 from shippers.settings import from_models
 
 SHIPPED = Path(__file__).parents[3] / "shippers"

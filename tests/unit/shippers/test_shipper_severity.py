@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
 
-from logrouter.keys import SEVERITIES
-from shippers.parsing import words
-from shippers.parsing.severity import severity
+from logrouter.wire.routing_key import SEVERITIES
+from shippers.parse.severity import words
+from shippers.parse.severity.severity import severity
 
 CASES = SHARED / "data" / "severity_cases.json"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shippers.parsing.severity import GUESSED, severity
+from shippers.parse.severity.severity import GUESSED, severity
 
 FORMATS = {
     "nginx": [

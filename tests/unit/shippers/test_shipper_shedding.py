@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.keys import RANK
-from shippers.inputs.shedding import mildest_kept, rank
+from logrouter.wire.routing_key import RANK
+from shippers.spool.load_shedding import mildest_kept, rank
 
 
 def test_the_mildest_go_first() -> None:

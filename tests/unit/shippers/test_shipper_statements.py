@@ -10,7 +10,7 @@ from shipping import FaultyBroker, shipping
 
 from shippers import statements
 from shippers.input import Input
-from shippers.parsing.joining import Joining
+from shippers.parse.multiline import Joining
 
 
 async def test_many_sources_are_stated_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

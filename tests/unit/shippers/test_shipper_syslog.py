@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logrouter.record import Record, decode_lines, original
-from shippers.envelopes import Envelope, seal, unseal
+from logrouter.wire.record import Record, decode_lines, original
+from shippers.encode.lines import Window
+from shippers.encode.windows import parts
 from shippers.input import Input, Syslog
-from shippers.lines import Window
-from shippers.parsing.framing import Frames
-from shippers.parsing.syslog import Message, parse, program
+from shippers.parse.framing import Frames
+from shippers.parse.syslog import SyslogMessage, parse, program
 from shippers.services import Services
-from shippers.windows import parts
+from shippers.spool.envelope import Envelope, seal, unseal
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
 MEGABYTE = 1 << 20
@@ -38,7 +38,7 @@ SERVICES = Services({"postfix": "mail", "su": "auth", "CRON": "cron"})
     [
         (
             '<165>1 2003-08-24T05:14:15.000003-07:00 h.example.org app/x 87 ID [a@1 k="v\\"\\]\\\\" l=""][b] hello',
-            Message(
+            SyslogMessage(
                 "hello",
                 "rfc5424",
                 "notice",
@@ -52,19 +52,21 @@ SERVICES = Services({"postfix": "mail", "su": "auth", "CRON": "cron"})
                 {"a@1": {"k": 'v"]\\', "l": ""}, "b": {}},
             ),
         ),
-        ("<0>1 - - - - - -", Message("", "rfc5424", "emerg", "kern", 1)),
-        ("<13>1 - - - - - - \ufeffBOM", Message("\ufeffBOM", "rfc5424", "notice", "user", 1)),
+        ("<0>1 - - - - - -", SyslogMessage("", "rfc5424", "emerg", "kern", 1)),
+        ("<13>1 - - - - - - \ufeffBOM", SyslogMessage("\ufeffBOM", "rfc5424", "notice", "user", 1)),
         (
             "<34>Oct 11 22:14:15 mymachine su[7]: 'su root' failed",
-            Message("'su root' failed", "rfc3164", "crit", "auth", None, "Oct 11 22:14:15", "mymachine", "su", "7"),
+            SyslogMessage(
+                "'su root' failed", "rfc3164", "crit", "auth", None, "Oct 11 22:14:15", "mymachine", "su", "7"
+            ),
         ),
         (
             "<30>Nov  2 14:00:00 systemd[1]: Started.",
-            Message("Started.", "rfc3164", "info", "daemon", None, "Nov  2 14:00:00", None, "systemd", "1"),
+            SyslogMessage("Started.", "rfc3164", "info", "daemon", None, "Nov  2 14:00:00", None, "systemd", "1"),
         ),
         (
             "<22>2026-11-22T13:00:00.123456+01:00 mx1 postfix/smtpd[99]: connect",
-            Message(
+            SyslogMessage(
                 "connect",
                 "rfc3164",
                 "info",
@@ -78,19 +80,19 @@ SERVICES = Services({"postfix": "mail", "su": "auth", "CRON": "cron"})
         ),
         (
             "<13>Feb  5 17:32:18 10.0.0.99 Use the BFG!",
-            Message("Use the BFG!", "rfc3164", "notice", "user", None, "Feb  5 17:32:18", "10.0.0.99"),
+            SyslogMessage("Use the BFG!", "rfc3164", "notice", "user", None, "Feb  5 17:32:18", "10.0.0.99"),
         ),
-        ("<13>logger: no time", Message("no time", "rfc3164", "notice", "user", app="logger")),
-        ("<13>no header at all", Message("no header at all", "", "notice", "user")),
-        ("no: pri", Message("no: pri")),
-        ("<192>1 - - - - - - x", Message("x", "rfc5424", version=1)),
-        ("<007>hello", Message("<007>hello")),
-        ("1 - - - - - -", Message("1 - - - - - -")),
-        ("<13>1 - - - - - [a", Message("[a", "loose", "notice", "user", 1)),
-        ("", Message("")),
+        ("<13>logger: no time", SyslogMessage("no time", "rfc3164", "notice", "user", app="logger")),
+        ("<13>no header at all", SyslogMessage("no header at all", "", "notice", "user")),
+        ("no: pri", SyslogMessage("no: pri")),
+        ("<192>1 - - - - - - x", SyslogMessage("x", "rfc5424", version=1)),
+        ("<007>hello", SyslogMessage("<007>hello")),
+        ("1 - - - - - -", SyslogMessage("1 - - - - - -")),
+        ("<13>1 - - - - - [a", SyslogMessage("[a", "loose", "notice", "user", 1)),
+        ("", SyslogMessage("")),
     ],
 )
-def test_what_a_message_states(text: str, expected: Message) -> None:
+def test_what_a_message_states(text: str, expected: SyslogMessage) -> None:
     assert parse(text) == expected
 
 

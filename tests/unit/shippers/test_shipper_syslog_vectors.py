@@ -7,15 +7,15 @@ from typing import Any
 
 from shared import SHARED, needs_shared
 
-from logrouter.keys import SEVERITIES
-from logrouter.record import Record, decode_lines, original
-from shippers.envelopes import seal
+from logrouter.wire.record import Record, decode_lines, original
+from logrouter.wire.routing_key import SEVERITIES
+from shippers.encode.lines import Window
+from shippers.encode.windows import parts
 from shippers.input import Input, Syslog
-from shippers.lines import Window
-from shippers.parsing.facilities import FACILITIES
-from shippers.parsing.framing import Frames
-from shippers.parsing.stamps import moment
-from shippers.windows import parts
+from shippers.parse.facilities import FACILITIES
+from shippers.parse.framing import Frames
+from shippers.parse.timestamp.header import moment
+from shippers.spool.envelope import seal
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
 VECTORS = SHARED / "data" / "syslog_vectors.json"

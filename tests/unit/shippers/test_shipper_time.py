@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shippers.parsing.time import times
+from shippers.parse.timestamp.line import times
 
 NOW = 1795352400.5  # 2026-11-22 13:00:00.5 UTC
 VIENNA = ZoneInfo("Europe/Vienna")

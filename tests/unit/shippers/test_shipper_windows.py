@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from logrouter.batch import from_message, to_message
-from logrouter.record import Record, decode_lines, original
+from logrouter.wire.batch import from_message, to_message
+from logrouter.wire.record import Record, decode_lines, original
+from shippers.encode.lines import Cut, Window
+from shippers.encode.windows import parts
 from shippers.files import pieces
 from shippers.files import reader as reader_module
 from shippers.files.discovery import Origin
 from shippers.files.generation import Generation, Tally
 from shippers.files.reader import Reader
 from shippers.input import Input
-from shippers.lines import Cut, Window
 from shippers.services import Services
-from shippers.windows import parts
 
 NOW = 1795352400.0  # 2026-11-22 13:00:00 UTC
 

@@ -1,0 +1,1 @@
+"""What `up` shows of itself on a terminal, or in a log."""

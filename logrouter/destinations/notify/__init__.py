@@ -1,0 +1,1 @@
+"""What all destinations share that notify people: digests, and how often they go out."""

@@ -1,0 +1,69 @@
+"""A configuration -> its destinations, ready to be used by a router.
+
+In come models and directories, out go destinations by name; what keeps one from being built is a UserError or a Mistake
+with its place. Mail is loaded where a rule names it: with its templates and SMTP it takes a tenth of a start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from logrouter.config.destinations import ArchiveModel, DiscardModel
+from logrouter.config.email import EmailModel
+from logrouter.config.mistakes import Mistake
+from logrouter.config.rules import RuleConfig
+from logrouter.destinations.archive.archive import Archive, ArchiveSettings
+from logrouter.destinations.contract import Inline, Notifying
+from logrouter.destinations.discard import Discard
+from logrouter.ledger.ledger import Ledger
+
+
+def build_inline(config: RuleConfig, ledger: Ledger, archive_directory: Path) -> dict[str, Inline]:
+    """The inline destinations of a configuration by name.
+
+    archive_directory: for archives that name none. Raises OSError when a directory cannot be made.
+    """
+    built: dict[str, Inline] = {}
+    for name, model in config.destinations.items():
+        match model:
+            case ArchiveModel():
+                settings = ArchiveSettings(
+                    directory=Path(model.dir) if model.dir else archive_directory,
+                    template=model.path,
+                    text=model.format == "text",
+                    zone=config.timezone,
+                    rotate_size=model.rotate,
+                    keep_days=int(model.keep // 86400) if model.keep else None,
+                )
+                built[name] = Archive(name, settings, ledger)
+            case DiscardModel():
+                built[name] = Discard()
+    return built
+
+
+def build_notifying(config: RuleConfig, instance: str, mail_directory: Path) -> list[Notifying]:
+    """The destinations that tell somebody.
+
+    mail_directory: where `file:` writes to that names none. Raises UserError for a password or a certificate that is
+    not there.
+    """
+    built: list[Notifying] = []
+    for name, model in config.destinations.items():
+        if isinstance(model, EmailModel):
+            from logrouter.destinations.email.factory import build_email  # noqa: PLC0415  # see above
+
+            built.append(build_email(name, model, config.timezone, instance, mail_directory))
+    return built
+
+
+def mistakes(config: RuleConfig) -> Iterator[Mistake]:
+    """What is wrong with destinations that only trying them shows: templates."""
+    for name, model in config.destinations.items():
+        if not isinstance(model, EmailModel) or not model.templates:
+            continue
+        from logrouter.destinations.email.factory import templates_problem  # noqa: PLC0415  # see above
+
+        if problem := templates_problem(name, model, config.timezone):
+            remedy = "docs/rules.md says what templates see"
+            yield Mistake(config.places[name], f"destination `{name}`: {problem}", remedy)

@@ -1,0 +1,1 @@
+"""What can be seen from outside: named events, conditions and metrics."""

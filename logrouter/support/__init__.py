@@ -1,0 +1,1 @@
+"""What the standard library and the operating system lack for us."""

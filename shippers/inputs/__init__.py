@@ -1,1 +1,0 @@
-"""Where lines are born."""

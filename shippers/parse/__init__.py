@@ -1,0 +1,1 @@
+"""A line is parsed: severity, time, fields. Pure."""

@@ -1,0 +1,130 @@
+"""A byte stream of syslog messages -> the messages, by RFC 6587: counted octets, or ended by a newline. Pure.
+
+Each message is told apart by itself: digits, a space and `<` begin a counted one. However the stream is cut into reads,
+the messages are the same, and no more than `limit` bytes of one are ever held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+_COUNT = re.compile(rb"([1-9]\d{0,6}) <")
+_PERHAPS_COUNT = re.compile(rb"[1-9]\d{0,6}(?: ?)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A message. length, sha256: of the whole, in bytes and hex, where `content` is only its beginning."""
+
+    content: bytes
+    length: int = 0
+    sha256: str = ""
+
+
+@dataclass(slots=True)
+class _LongMessage:
+    """The beginning of a message that is longer than the limit, and what is known of the rest."""
+
+    content: bytes
+    length: int
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def add(self, rest: bytes | bytearray) -> None:
+        self.length += len(rest)
+        self.digest.update(rest)
+
+    def frame(self) -> Frame:
+        return Frame(self.content, self.length, self.digest.hexdigest())
+
+
+class Frames:
+    """One stream. `ends`: the bytes that end a message without a count."""
+
+    def __init__(self, limit: int, ends: bytes = b"\n") -> None:
+        self._limit = limit
+        self._end = re.compile(b"[" + re.escape(ends) + b"]")
+        self._held = bytearray()
+        self._at = self._searched = 0
+        self._long: _LongMessage | None = None
+        self._missing = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of a message that has not ended."""
+        return len(self._held) + (len(self._long.content) if self._long else 0)
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The messages that are whole now. Empty ones are left out."""
+        frames: list[Frame] = []
+        self._held += data
+        while self._at < len(self._held) and (self._rest(frames) if self._long else self._next(frames)):
+            pass
+        del self._held[: self._at]  # once for each read: byte by byte, or line by line, it would be quadratic
+        self._searched -= self._at
+        self._at = 0
+        return frames
+
+    def end(self) -> list[Frame]:
+        """What is left when the stream is over: an unended message is one."""
+        frames = [self._long.frame()] if self._long else [Frame(bytes(self._held))] if self._held else []
+        self._held, self._long = bytearray(), None
+        return frames
+
+    def _next(self, frames: list[Frame]) -> bool:
+        """Take one message from what is held; false if more is needed for it."""
+        count = _COUNT.match(self._held, self._at)
+        if count is not None:
+            return self._counted(frames, count.end() - 1, int(count[1]))
+        if _PERHAPS_COUNT.match(self._held, self._at):
+            return False
+        found = self._end.search(self._held, self._searched)
+        if found is None and len(self._held) - self._at <= self._limit:
+            self._searched = len(self._held)
+            return False
+        if found is None or found.start() - self._at > self._limit:
+            self._begin_long(self._at, 0)
+            return True
+        if found.start() > self._at:
+            frames.append(Frame(bytes(self._held[self._at : found.start()])))
+        self._take(found.end())
+        return True
+
+    def _counted(self, frames: list[Frame], begin: int, count: int) -> bool:
+        if count > self._limit:
+            if len(self._held) < begin + self._limit:
+                return False
+            self._begin_long(begin, count)
+            return True
+        if len(self._held) < begin + count:
+            return False
+        frames.append(Frame(bytes(self._held[begin : begin + count])))
+        self._take(begin + count)
+        return True
+
+    def _begin_long(self, begin: int, count: int) -> None:
+        """The first bytes of a long message are here; `count` is its length, or 0 where its end is to be found."""
+        kept = bytes(self._held[begin : begin + self._limit])
+        self._long = _LongMessage(kept, 0)
+        self._long.add(kept)
+        self._missing = count and count - self._limit
+        self._take(begin + self._limit)
+
+    def _rest(self, frames: list[Frame]) -> bool:
+        """Take more of a long message; true if that was its end."""
+        assert self._long is not None
+        there = len(self._held) - self._at
+        found = None if self._missing else self._end.search(self._held, self._at)
+        taken = min(self._missing, there) if self._missing else found.start() - self._at if found else there
+        self._long.add(self._held[self._at : self._at + taken])
+        ended = found is not None or taken == self._missing
+        self._missing = max(0, self._missing - taken)
+        self._take(found.end() if found else self._at + taken)
+        if ended:
+            frames.append(self._long.frame())
+            self._long = None
+        return ended
+
+    def _take(self, end: int) -> None:
+        self._at = self._searched = end

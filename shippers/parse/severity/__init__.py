@@ -1,0 +1,1 @@
+"""The severity of a line. Pure."""

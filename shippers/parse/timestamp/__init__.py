@@ -1,0 +1,1 @@
+"""Timestamps in lines and headers, as UTC. Pure."""

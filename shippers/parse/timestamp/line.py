@@ -1,0 +1,91 @@
+"""Lines of text -> the time of what each tells, RFC 3339 in UTC. Pure, save for the local time zone.
+
+It knows the forms of `clock`, and the time fields of JSON loggers, as text or as a number. A time without a zone is
+local. Any other line has the time at which it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+from typing import Any
+
+import msgspec
+
+from logrouter.wire.record import rfc3339
+from shippers.parse.timestamp.clock import DAY, Moment, time_of_text
+
+__all__ = ["DAY", "Moment", "times"]
+
+_EPOCH_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
+"""A number below the first of each pair counts seconds by the second: s, ms, us and ns until the year 5138."""
+
+
+class _TimeFields(msgspec.Struct):
+    """Where JSON loggers put the time."""
+
+    time: Any = None
+    ts: Any = None
+    timestamp: Any = None
+    at_timestamp: Any = msgspec.field(name="@timestamp", default=None)
+    datetime: Any = None
+    serilog: Any = msgspec.field(name="@t", default=None)
+    capital: Any = msgspec.field(name="Timestamp", default=None)
+    t: Any = None
+    journald: Any = msgspec.field(name="__REALTIME_TIMESTAMP", default=None)
+
+
+_fields = msgspec.json.Decoder(_TimeFields)
+
+
+def times(lines: Sequence[str], now: float, zone: tzinfo | None = None) -> list[Moment]:
+    """The time of each line.
+
+    now: when they were read, Unix time; it dates the lines without a time.   zone: of times that name none; None is
+    the local one.
+    """
+    unknown = (rfc3339(now), int(now * 1000))
+    day = int(now // DAY)
+    return [time(line, day, zone) or unknown for line in lines]
+
+
+def time(line: str, day: int, zone: tzinfo | None) -> Moment | None:
+    """The time of a line, None where it tells none.
+
+    day: of reading, in days since 1970.   zone: of a time that names none; None is the local one.
+    """
+    return (_from_json if line.startswith("{") else time_of_text)(line, day, zone)
+
+
+def _from_json(line: str, day: int, zone: tzinfo | None) -> Moment | None:
+    try:
+        fields = _fields.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return time_of_text(line, day, zone)  # it only looks like JSON
+    mongodb = fields.t.get("$date") if isinstance(fields.t, dict) else None
+    for value in (
+        *(fields.time, fields.ts, fields.timestamp, fields.at_timestamp, fields.datetime),
+        *(fields.serilog, fields.capital, mongodb, fields.journald),
+    ):
+        moment = None if value is None else _from_value(value, day, zone)
+        if moment is not None:
+            return moment
+    return None
+
+
+def _from_value(value: Any, day: int, zone: tzinfo | None) -> Moment | None:
+    """The time that a field says, as text or as a number; None for neither."""
+    if isinstance(value, str):
+        moment = time_of_text(value, day, zone)
+        return moment if moment or not (value.isdecimal() and 10 <= len(value) < 20) else _from_number(int(value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _from_number(value)
+    return None
+
+
+def _from_number(value: float) -> Moment | None:
+    for limit, unit in _EPOCH_UNITS:
+        if 0 < value < limit:
+            seconds = value / unit
+            return rfc3339(seconds), int(seconds * 1000)
+    return None

@@ -1,1 +1,0 @@
-"""Line -> severity, time, fields. Pure: no I/O."""

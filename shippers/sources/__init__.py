@@ -1,0 +1,1 @@
+"""Sources of lines that are not files: syslog, the journal, standard input, containers."""

@@ -1,0 +1,70 @@
+"""Which container a log file is of, as its path and the engine's files beside it tell.
+
+In comes the path at which a file was met, out go its name and what else is known; nothing where the files do not tell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shippers.parse.container_formats import CRI, DOCKER
+from shippers.parse.container_name import COMPOSE_SERVICE
+
+_MAX_LABELS = 2048
+"""Bytes of all labels: they go with every line."""
+
+_DOCKER = re.compile(r"/([0-9a-f]{64})/\1-json\.log[^/]*$")
+_PODS = re.compile(r"/pods/([^/_]+)_([^/_]+)_([^/_]+)/([^/]+)/[^/]*\.log[^/]*$")
+_CONTAINERS = re.compile(r"/([^/_]+)_([^/_]+)_([^/_]+)-([0-9a-f]{64})\.log$")
+
+
+def container_of(path: str, wrapping: str) -> dict[str, Any]:
+    """`name`, and as far as known `id`, `image`, `labels`, `pod`, `namespace`; empty if the name is unknown."""
+    return {DOCKER: _docker, CRI: _cri}[wrapping](path)
+
+
+class _Config(msgspec.Struct):
+    labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
+    image: str = msgspec.field(name="Image", default="")
+
+
+class _Container(msgspec.Struct):
+    """What Docker keeps in config.v2.json."""
+
+    name: str = msgspec.field(name="Name", default="")
+    config: _Config = msgspec.field(name="Config", default_factory=_Config)
+
+
+def _docker(path: str) -> dict[str, Any]:
+    found = _DOCKER.search(path)
+    if found is None:
+        return {}
+    try:
+        content = Path(path).with_name("config.v2.json").read_bytes()
+        described = msgspec.json.decode(content, type=_Container)
+    except (OSError, msgspec.DecodeError):  # not for our eyes, or another version: the path says enough
+        described = _Container()
+    labels = described.config.labels or {}
+    container: dict[str, Any] = {"name": described.name.lstrip("/") or found[1][:12], "id": found[1][:12]}
+    if described.config.image:
+        container["image"] = described.config.image
+    if labels and len(msgspec.json.encode(labels)) <= _MAX_LABELS:
+        container["labels"] = labels
+    elif COMPOSE_SERVICE in labels:
+        container["labels"] = {COMPOSE_SERVICE: labels[COMPOSE_SERVICE]}
+    return container
+
+
+def _cri(path: str) -> dict[str, Any]:
+    if found := _PODS.search(os.path.realpath(path)):
+        namespace, pod, _, name = found.groups()
+        return {"name": name, "pod": pod, "namespace": namespace}
+    if found := _CONTAINERS.search(path):
+        pod, namespace, name, identity = found.groups()
+        return {"name": name, "pod": pod, "namespace": namespace, "id": identity[:12]}
+    return {}

@@ -1,0 +1,192 @@
+"""The systemd journal -> a spool, entry by entry, each once whatever dies in between.
+
+journalctl writes the entries as JSON: first those that are there, then, by a second call, what comes. It is asked for
+the last entry that is known as well (`--cursor`), which is then left out: so it is seen whether the journal still has
+that entry, and where it has not, nothing is skipped (`--after-cursor` would leave out the next one instead).
+
+A child whose reader is gone, even by `kill -9`, ends by itself: journalctl watches its output, and what it had written
+and nobody read is read from the cursor again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from pathlib import Path
+
+from logrouter.observability.conditions import Condition
+from logrouter.observability.events import JOURNAL_FAILING, JOURNAL_GAP, JOURNAL_RESUMED, JOURNAL_SAID
+from shippers.input import Journal
+from shippers.parse.journal import JournalLines, is_of
+from shippers.sources.journal_cursor import Cursors
+from shippers.spool.load_shedding import Shedding
+from shippers.spool.spool import Spool
+
+_PROGRAM = "journalctl"
+_AT_ONCE = 256 << 10
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
+_STEADY_SECONDS = 5.0
+"""After which a child that follows is taken to be well."""
+
+_REMARKS = 100
+"""Different remarks of journalctl that are passed on."""
+
+_SYSTEMD_RUNS = Path("/run/systemd/system")
+"""A directory on each machine that was started by systemd, see sd_booted(3)."""
+
+
+class JournalFailed(Exception):
+    """journalctl ended, and should not have."""
+
+
+def is_wanted(unless: Sequence[str]) -> bool:
+    """Whether a journal is to be followed that stands in for these files: none is there, and systemd is."""
+    return not unless or (_SYSTEMD_RUNS.is_dir() and not any(Path(path).exists() for path in unless))
+
+
+class JournalReader:
+    """Reads one journal into `spool`, from where its `cursors` say. caught_up: all that was there is safe."""
+
+    def __init__(self, settings: Journal, spool: Spool, cursors: Cursors) -> None:
+        self.name = settings.name
+        self.caught_up = False
+        self._settings = settings
+        self._spool = spool
+        self._room = Shedding(spool, settings.max_spool)
+        self._cursors = cursors
+        self._cursor = cursors.last
+        self._first = None if cursors.begun else settings.first_read
+        self._failing = Condition(JOURNAL_FAILING, JOURNAL_RESUMED)
+        self._remarks: set[str] = set()
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether it cannot be read now."""
+        return self._failing.holds
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        pause, loop = _FIRST_PAUSE, asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self._read()
+            except (OSError, JournalFailed) as error:
+                self._failing.begin(journal=self.name, reason=error, remedy=_remedy(error))
+            if loop.time() - began > _STEADY_SECONDS:
+                pause = _FIRST_PAUSE
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _read(self) -> None:
+        """Read what is there, then what comes. Raises OSError or JournalFailed."""
+        if not await self._take() and self._cursor:
+            await self._begin_anew()
+        await self._spool.put(b"")
+        if not self._spool.segments:
+            await asyncio.to_thread(self._cursors.note, self._cursor)
+        self._first, self.caught_up = None, True
+        well = asyncio.get_running_loop().call_later(_STEADY_SECONDS, self._resumed)
+        try:
+            await self._take("--follow", "--no-tail")
+        finally:
+            well.cancel()
+        raise JournalFailed("journalctl ended")
+
+    async def _begin_anew(self) -> None:
+        """Read all that is there: neither the last known entry nor a later one is. Raises OSError or JournalFailed."""
+        lost, self._cursor = self._cursor, ""
+        if not await self._take():
+            self._cursor = lost  # a disk that is not mounted yet, say: all of it would come again
+            raise JournalFailed("it holds nothing")
+        JOURNAL_GAP.happened(journal=self.name, cursor=lost)
+
+    def _resumed(self) -> None:
+        self._failing.end(journal=self.name)
+
+    async def _take(self, *options: str) -> bool:
+        """Put what one journalctl writes, from the last known entry on; whether that or a later one was found.
+
+        Raises OSError or JournalFailed.
+        """
+        known = self._cursor
+        process = await asyncio.create_subprocess_exec(
+            *self._command(known, follows=bool(options)),
+            *options,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,  # Ctrl-C is for us
+        )
+        remarking = asyncio.create_task(self._remarked(process))
+        try:
+            found = await self._copy(process, known)
+            status = await process.wait()
+            remark = await remarking
+        finally:
+            remarking.cancel()
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if status and known and not found and "cursor" in remark:
+            return False
+        if status:
+            raise JournalFailed(remark or f"journalctl ended with status {status}")
+        return found
+
+    def _command(self, cursor: str, *, follows: bool) -> list[str]:
+        command = [_PROGRAM, "--output=json", "--all", "--no-pager"]
+        if self._settings.directory:
+            command.append(f"--directory={self._settings.directory}")
+        if cursor:
+            command.append(f"--cursor={cursor}")
+        elif self._first is not None and not follows:
+            command.append(f"--lines={self._first}")
+        return command
+
+    async def _copy(self, process: Process, known: str) -> bool:
+        """Put entries as they come, but not the one that is known; whether any came."""
+        assert process.stdout is not None
+        lines, found = JournalLines(self._settings.max_entry, known), False
+        while content := await process.stdout.read(_AT_ONCE):
+            entries = lines.feed(content)
+            if entries and not found:
+                found = True
+                if entries[0][0] == known:
+                    entries = entries[1:]
+                elif known:
+                    JOURNAL_GAP.happened(journal=self.name, cursor=known)
+            if entries:
+                await self._put(entries)
+        return found
+
+    async def _put(self, entries: Sequence[tuple[str, bytes]]) -> None:
+        units = self._settings.units
+        wanted = [line for _, line in entries if not units or is_of(line, units)]
+        safe = self._spool.put(b"".join(wanted))
+        self._cursor = entries[-1][0]
+        if self._spool.is_full:
+            await safe
+        await self._room.room()
+
+    async def _remarked(self, process: Process) -> str:
+        """Pass on what journalctl has to say, each remark once; the last one."""
+        assert process.stderr is not None
+        last = ""
+        while content := await process.stderr.read(_AT_ONCE):
+            for remark in content.decode(errors="replace").split("\n"):
+                last = remark or last
+                if remark and remark not in self._remarks and len(self._remarks) < _REMARKS:
+                    self._remarks.add(remark)
+                    JOURNAL_SAID.happened(journal=self.name, text=remark)
+        return last
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "Install systemd's journalctl, or take `journal` out of the inputs"
+    if "ermission" in str(error):
+        return "Put the user into the group systemd-journal"
+    return "Nothing is lost for as long as the journal keeps it"
