@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import resource
 import time
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from logrouter.observability.events import (
     STATEMENT_TAKEN,
 )
 from logrouter.support.aio import raise_first, wait
+from logrouter.support.backoff import Backoff
 from shippers.drain import drained, until
 from shippers.files.autosave import Autosave
 from shippers.files.budget import most_open
@@ -56,11 +56,11 @@ _REST_SECONDS = 1.0
 _STOP_SECONDS = 10.0
 """For the confirms of what is under way when it is told to stop."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
-"""Seconds between two tries to reach the broker, or to find that a router has been there."""
+_BACKOFF = Backoff(0.2, 15.0)
+"""For a broker that is out of reach."""
 
-_FIRST_LOOK = 0.02
-"""The first pause for a router: one in the same process is there in a moment."""
+_ROUTER_BACKOFF = Backoff(0.02, 15.0)
+"""For a router that has not been here: one in the same process is there in a moment."""
 
 _DESCRIPTORS_OF_WORKER = 4
 
@@ -220,7 +220,7 @@ class Agent:
                 await self._rounds.rest(files, watches)
 
     async def _ship(self, files: Files, stop: asyncio.Event) -> None:
-        pause = _FIRST_PAUSE
+        failures = 0
         while not stop.is_set():
             began = time.monotonic()
             try:
@@ -232,22 +232,21 @@ class Agent:
                 self._refused.begin(broker=self._broker.name, reason=f"{error}; {error.remedy}")
             except BrokerError as error:
                 self._unreachable.begin(broker=self._broker.name, reason=error)
-            if time.monotonic() - began > _LONGEST_PAUSE:
-                pause = _FIRST_PAUSE  # it worked for a while; a session that only just began says nothing
-            await wait(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            worked = time.monotonic() - began > _BACKOFF.longest  # a session that only just began says nothing
+            failures = 1 if worked else failures + 1
+            await wait(stop, _BACKOFF.pause(failures))
 
     async def _wait_for_routers(self, session: Session, stop: asyncio.Event) -> None:
         """Hold until each router has been here: before that a message may go to listeners alone, and be lost."""
         for instance, absent in self._absent.items():
-            pause, since = _FIRST_LOOK, time.monotonic()
+            looks, since = 0, time.monotonic()
             while not await has_been_here(session, instance, stop):
                 if stop.is_set():
                     return
                 if time.monotonic() - since >= _ABSENT_SECONDS:
                     absent.begin(instance=instance, broker=self._broker.name)
-                await wait(stop, pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                looks += 1
+                await wait(stop, _ROUTER_BACKOFF.pause(looks))
             absent.end(instance=instance, broker=self._broker.name)
 
     async def _publish(self, session: Session, files: Files, stop: asyncio.Event) -> None:

@@ -8,7 +8,6 @@ windows are read again, and the router drops what it had already.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from logrouter.broker.contract import EXCHANGE, Session
 from logrouter.errors import BrokerError, NotFound, PublishRefused, SessionLost, Unroutable
 from logrouter.observability.conditions import Condition
 from logrouter.observability.metrics import SHIPPED
+from logrouter.support.backoff import Backoff
 from logrouter.support.failpoint import reach
 from logrouter.wire.batch import Part, to_message
 from shippers.lease import Lease
@@ -30,7 +30,7 @@ Twice as much shipped 7 % more and took 8 MB more memory, four times as much gai
 broker it is still 80 MB/s.
 """
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+_BACKOFF = Backoff(0.1, 10.0)
 """Seconds for which a source rests after its first refusal, and after many."""
 
 
@@ -160,9 +160,8 @@ class Publisher:
             self._refused.end(broker=self._name)
 
     def _send_back(self, lane: _Lane, reason: BrokerError) -> None:
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(lane.refusals, 16)) * random.uniform(0.5, 1.0)  # noqa: S311  # spreads retries, no more
         lane.refusals += 1
         lane.sent.clear()
-        if not lane.source.rewind(time.monotonic() + pause):
+        if not lane.source.rewind(time.monotonic() + _BACKOFF.pause(lane.refusals)):
             self._lanes.pop(lane.name, None)
         self._refused.begin(broker=self._name, reason=reason)

@@ -26,11 +26,12 @@ from logrouter.router.group import CommitGroup
 from logrouter.router.handoff import hand_off
 from logrouter.router.overflow import Aside
 from logrouter.support.aio import wait
+from logrouter.support.backoff import Backoff
 from logrouter.support.failpoint import reach
 from logrouter.wire.message import Message
 from logrouter.wire.ranges import in_words
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_BACKOFF = Backoff(0.2, 10.0)
 """Seconds between two tries of a commit."""
 
 _BETWEEN = ("finishing", "expiring")
@@ -71,17 +72,17 @@ class Commits:
         """
         await asyncio.gather(*(hand_off(session, message) for message in group.outgoing))
         reach("router.handoff.confirmed")
-        pause, began = _FIRST_PAUSE, time.monotonic()
+        attempts, began = 0, time.monotonic()
         while failures := await self._place(group):
             if letters := self._withdraw_refused(group, failures):
                 await asyncio.gather(*(hand_off(session, message) for message in letters))
                 continue
             reason = next(iter(failures.values()))
             self._failing.begin(reason=reason)
-            await wait(abandon, pause)
+            attempts += 1
+            await wait(abandon, _BACKOFF.pause(attempts))
             if abandon.is_set():
                 raise Retry(str(reason)) from reason
-            pause = min(pause * 2, _LONGEST_PAUSE)
             for name in failures.keys() & self._inline.keys():
                 if name not in self.aside and (name in self._busy or time.monotonic() - began >= self._set_aside_after):
                     self.aside.begin(name, failures[name])

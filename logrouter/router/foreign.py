@@ -14,9 +14,10 @@ from logrouter.observability import events
 from logrouter.router.amqp10 import content
 from logrouter.router.content_encoding import read_body
 from logrouter.wire.message import Message
-from logrouter.wire.record import Record, cut_mark, fitted, rfc3339
+from logrouter.wire.record import Record, fitted, rfc3339
 from logrouter.wire.routing_key import read_key
 from logrouter.wire.slices import FOREIGN, Slice, from_record
+from logrouter.wire.truncated import Truncated
 
 MAX_BODY = 4 << 20
 """Bytes of a foreign body that are kept. As JSON they may take six times as many."""
@@ -50,7 +51,7 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
         end=len(rebuilt),
         app=message.app_id or None,
         conversation=message.correlation_id or None,
-        fields={"cut": cut_mark(whole)} if len(whole) > MAX_BODY else None,
+        fields={"cut": Truncated.of(whole).as_field()} if len(whole) > MAX_BODY else None,
         raw=None if rebuilt == body + b"\n" or rebuilt == body else base64.b64encode(body).decode(),
     )
     kept = fitted(record)

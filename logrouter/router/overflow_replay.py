@@ -12,19 +12,20 @@ import sqlite3
 from logrouter.errors import Retry
 from logrouter.router.commit import Commits
 from logrouter.support.aio import wait
+from logrouter.support.backoff import Backoff
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
+_BACKOFF = Backoff(1.0, 15.0)
 
 
 async def catch_up(name: str, commits: Commits, stop: asyncio.Event) -> None:
     """Write what waits for `name` until nothing does, or `stop` is set."""
-    pause = _FIRST_PAUSE
+    failures = 0
     while not stop.is_set():
         try:
             if await commits.take_back(name):
                 return
             await commits.commit_aside(name)
-            pause = _FIRST_PAUSE
+            failures = 0
         except (Retry, sqlite3.Error):
-            await wait(stop, pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            failures += 1
+            await wait(stop, _BACKOFF.pause(failures))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from logrouter.ledger.losses import ASKED, BEFORE, GONE, MissingRange
 from logrouter.router.ownership import stated_source
+from logrouter.support.backoff import Backoff
 from logrouter.wire.ranges import Ranges
 from logrouter.wire.request import MOST_RANGES, Request, WantedRanges
 from logrouter.wire.statement import SourceStatement
@@ -25,10 +26,10 @@ BARRIER = "logrouter.barrier/1"
 PATIENCE = 2.0
 """Seconds for which a gap may be nothing but an order that was mixed up."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 4.0, 600.0
+_BACKOFF = Backoff(4.0, 600.0)
 """Seconds between two requests for the same."""
 
-_MOST_ASKED = 12
+_MOST_ASKED = 20
 """Requests for the same: they span more than an hour."""
 
 _MOST_BARRIERS = 100
@@ -188,8 +189,8 @@ class Losses:
             elif wanted.asked >= _MOST_ASKED:
                 self._note(source, left, GONE, at)
             else:
-                wanted.due = now + min(_FIRST_PAUSE * 2**wanted.asked, _LONGEST_PAUSE)
                 wanted.asked += 1
+                wanted.due = now + _BACKOFF.pause(wanted.asked)
                 shipper = self._shippers.get(source, Shipper())
                 by_shipper.setdefault(shipper, []).append(WantedRanges(stated_source(source), left[:MOST_RANGES]))
         for shipper, wants in by_shipper.items():

@@ -13,11 +13,12 @@ from logrouter.errors import BrokerError, Forbidden, Retry
 from logrouter.observability.conditions import Condition
 from logrouter.observability.events import BROKER_ALLOWED, BROKER_FORBIDDEN, COMMIT_FAILING
 from logrouter.support.aio import wait
+from logrouter.support.backoff import Backoff
 
 Work = Callable[[Session], Awaitable[None]]
 """What is done on one session: returns when it is done for good, raises when the session is of no more use."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
+_BACKOFF = Backoff(0.2, 15.0)
 """Seconds between two tries to reach the broker."""
 
 _ALLOWED_SECONDS = 5.0
@@ -56,7 +57,7 @@ async def on_sessions(broker: Broker, work: Work, stop: asyncio.Event, unreachab
 
     unreachable: said while there is none; several works may share it.
     """
-    pause, rights = _FIRST_PAUSE, _Rights(broker.name)
+    failures, rights = 0, _Rights(broker.name)
     while not stop.is_set():
         began = time.monotonic()
         try:
@@ -71,7 +72,5 @@ async def on_sessions(broker: Broker, work: Work, stop: asyncio.Event, unreachab
             unreachable.begin(broker=broker.name, reason=error)
         except (Retry, sqlite3.Error) as error:
             COMMIT_FAILING.happened(reason=error)
-        if time.monotonic() - began > _LONGEST_PAUSE:
-            pause = _FIRST_PAUSE
-        await wait(stop, pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        failures = 1 if time.monotonic() - began > _BACKOFF.longest else failures + 1
+        await wait(stop, _BACKOFF.pause(failures))

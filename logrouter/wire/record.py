@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -18,6 +17,7 @@ import msgspec
 
 from logrouter.errors import WireError
 from logrouter.wire.nesting import is_deeper_than
+from logrouter.wire.truncated import Truncated
 
 CONVERSATION = ("conversation_id", "correlation_id", "trace_id", "traceId", "traceparent")
 """Names of fields whose value is a line's conversation unless an input says otherwise: the first that is there."""
@@ -128,16 +128,11 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> list[Any]:
         raise WireError(f"the body is not NDJSON records: {error}") from error
 
 
-def cut_mark(whole: bytes) -> dict[str, Any]:
-    """What `fields.cut` of a record says that holds only the beginning of `whole`."""
-    return {"length": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
-
-
 def fitted(record: Record, limit: int = MAX_RECORD) -> Record:
     """The record; where it is larger than `limit` bytes as JSON, the beginning of its message with `fields.cut`."""
     if len(_encoder.encode(record)) <= limit:
         return record
-    mark = (record.fields or {}).get("cut") or cut_mark(original(record))
+    mark = (record.fields or {}).get("cut") or Truncated.of(original(record)).as_field()
     kept = msgspec.structs.replace(record, raw=None, sd=None, lines=None, fields={"cut": mark})
     while (size := len(_encoder.encode(kept))) > limit:
         if not kept.message:  # then it is a name that a sender has made up

@@ -13,18 +13,11 @@ from operator import add
 from typing import Any
 
 from logrouter.wire.record import message_and_raw
+from logrouter.wire.truncated import Truncated
 from shippers.parse.container_formats import Unwrapped, unwrap
 from shippers.parse.multiline import Joining, heads
 
 _MARK = "\ufeff"
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A line too long to be kept: its length in bytes and its sha256 in hex, both with the newline."""
-
-    length: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +33,7 @@ class Window:
     from_: int
     to: int
     data: bytes
-    cut: Cut | None = None
+    cut: Truncated | None = None
     container: Mapping[str, Any] | None = None
     hole: int = 0
     after: tuple[str, int] | None = None

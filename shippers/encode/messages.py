@@ -15,8 +15,9 @@ from shippers.parse import journal
 from shippers.parse.application import from_application
 from shippers.parse.severity.severity import STATED, severity
 from shippers.parse.syslog import parse
+from shippers.parse.timestamp.calendar import DAY
 from shippers.parse.timestamp.header import moment
-from shippers.parse.timestamp.line import DAY, times
+from shippers.parse.timestamp.line import times
 from shippers.spool.envelope import unseal
 
 _UNSTATED = "user"
@@ -37,8 +38,8 @@ def message(line: bytes, settings: Input, now: float, place: tuple[str, int]) ->
     far = abs(ms - received_ms) > DAY * 1000
     said, content, refined = refine_message(text, said, content, settings.refining)
     exact = content if content.endswith(b"\n") else content + b"\n"
-    if envelope.length:
-        refined.mark_cut(envelope.length, envelope.sha256)
+    if envelope.truncated:
+        refined.mark_truncated(envelope.truncated)
     fields, conversation, sd = from_application(said.sd)
     record = Record(
         ts=ts,
@@ -72,8 +73,8 @@ def entry(line: bytes, settings: Input, now: float, place: tuple[str, int]) -> t
     far = abs(stated - received) > DAY
     refined = refine_entry(said.message, said.fields, settings.refining)
     app, pid, msgid = (named(each, settings.refining) for each in (said.app, said.pid, said.msgid))
-    if said.length:
-        refined.mark_cut(said.length, said.sha256)
+    if said.truncated:
+        refined.mark_truncated(said.truncated)
     is_exact = refined.changed or said.message.encode() == said.exact
     record = Record(
         ts=rfc3339(stated),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from logrouter.wire.truncated import Truncated
 from shippers.parse.fields import fields
 from shippers.parse.syslog import SyslogMessage
 from shippers.parse.trace_id import BY_NAME, Conversation
@@ -72,9 +73,9 @@ class Refined:
                 needed[index] = base64.b64encode(exact).decode()
         return needed
 
-    def mark_cut(self, length: int, sha256: str) -> None:
+    def mark_truncated(self, whole: Truncated) -> None:
         """The one text was cut. The hash of what may hold a secret would let a guess be checked."""
-        cut = {"length": length} if self.is_redacted else {"length": length, "sha256": sha256}
+        cut = {"length": whole.length} if self.is_redacted else whole.as_field()
         self.fields[0] = {**self.fields.get(0, {}), "cut": cut}
 
 

@@ -22,7 +22,8 @@ from shippers.input import Input, Journal, Syslog
 from shippers.parse.container_name import service_of
 from shippers.parse.severity.bulk import glance
 from shippers.parse.syslog import programs
-from shippers.parse.timestamp.line import DAY, times
+from shippers.parse.timestamp.calendar import DAY
+from shippers.parse.timestamp.line import times
 
 T = TypeVar("T")
 
@@ -106,7 +107,7 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _PartReco
     refined = refine(lines.texts, settings.refining)
     raw = refined.raw(lines.raw, lines.texts, [window.begin, *lines.ends])
     if window.cut:
-        refined.mark_cut(window.cut.length, window.cut.sha256)
+        refined.mark_truncated(window.cut)
     service = settings.service or service_of(window.container or {})
     said = () if settings.service else refined.programs(programs(lines.firsts))
     apps, pids = zip(*said, strict=True) if said else (repeat(None), repeat(None))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 
-from shippers.encode.lines import Cut
+from logrouter.wire.truncated import Truncated, Truncation
 from shippers.parse.multiline import Joining, last_head
 
 MAX_LINES = 4096
@@ -25,7 +24,7 @@ class Piece:
 
     length: int
     data: bytes
-    cut: Cut | None = None
+    cut: Truncated | None = None
     hole: int = 0
 
     @property
@@ -52,7 +51,7 @@ def piece_of(content: bytes, limit: int, joining: Joining | None, *, hold: bool,
         lines += 1
     if end:
         return _records(content[:end], joining, hold=hold and end == len(content), more=True)
-    return Piece(following, content[:limit], Cut(following, hashlib.sha256(content[:following]).hexdigest()))
+    return Piece(following, content[:limit], Truncated.of(content[:following]))
 
 
 def nuls(content: bytes) -> int:
@@ -74,17 +73,20 @@ def _records(content: bytes, joining: Joining | None, *, hold: bool, more: bool)
 class LongLine:
     """A line that is longer than what is read at a time, as far as it was seen. ended: its newline was."""
 
-    length: int = 0
     ended: bool = False
-    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _whole: Truncation = field(default_factory=Truncation)
+
+    @property
+    def length(self) -> int:
+        """Bytes that were seen, its newline among them."""
+        return self._whole.length
 
     def add(self, content: bytes) -> None:
         """Take what stands next in the file, up to the newline."""
         end = content.find(b"\n") + 1
         seen = content[: end or len(content)]
-        self.length += len(seen)
+        self._whole.add(seen)
         self.ended = bool(end)
-        self._digest.update(seen)
 
     def kept(self, limit: int) -> int:
         """Bytes of it that go into a window."""
@@ -92,5 +94,5 @@ class LongLine:
 
     def piece(self, data: bytes) -> Piece:
         """The piece that it is, of which `data` is kept."""
-        cut = Cut(self.length, self._digest.hexdigest()) if len(data) < self.length else None
+        cut = self._whole.end() if len(data) < self.length else None
         return Piece(self.length, data, cut)

@@ -6,9 +6,10 @@ the messages are the same, and no more than `limit` bytes of one are ever held.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, field
+
+from logrouter.wire.truncated import Truncated, Truncation
 
 _COUNT = re.compile(rb"([1-9]\d{0,6}) <")
 _PERHAPS_COUNT = re.compile(rb"[1-9]\d{0,6}(?: ?)\Z")
@@ -16,11 +17,10 @@ _PERHAPS_COUNT = re.compile(rb"[1-9]\d{0,6}(?: ?)\Z")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A message. length, sha256: of the whole, in bytes and hex, where `content` is only its beginning."""
+    """A message. truncated: the whole, where `content` is only its beginning."""
 
     content: bytes
-    length: int = 0
-    sha256: str = ""
+    truncated: Truncated | None = None
 
 
 @dataclass(slots=True)
@@ -28,15 +28,10 @@ class _LongMessage:
     """The beginning of a message that is longer than the limit, and what is known of the rest."""
 
     content: bytes
-    length: int
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-
-    def add(self, rest: bytes | bytearray) -> None:
-        self.length += len(rest)
-        self.digest.update(rest)
+    whole: Truncation = field(default_factory=Truncation)
 
     def frame(self) -> Frame:
-        return Frame(self.content, self.length, self.digest.hexdigest())
+        return Frame(self.content, self.whole.end())
 
 
 class Frames:
@@ -106,8 +101,8 @@ class Frames:
     def _begin_long(self, begin: int, count: int) -> None:
         """The first bytes of a long message are here; `count` is its length, or 0 where its end is to be found."""
         kept = bytes(self._held[begin : begin + self._limit])
-        self._long = _LongMessage(kept, 0)
-        self._long.add(kept)
+        self._long = _LongMessage(kept)
+        self._long.whole.add(kept)
         self._missing = count and count - self._limit
         self._take(begin + self._limit)
 
@@ -117,7 +112,7 @@ class Frames:
         there = len(self._held) - self._at
         found = None if self._missing else self._end.search(self._held, self._at)
         taken = min(self._missing, there) if self._missing else found.start() - self._at if found else there
-        self._long.add(self._held[self._at : self._at + taken])
+        self._long.whole.add(self._held[self._at : self._at + taken])
         ended = found is not None or taken == self._missing
         self._missing = max(0, self._missing - taken)
         self._take(found.end() if found else self._at + taken)

@@ -6,7 +6,6 @@ JSON, or too long, is wrapped. From such a line comes what a record needs. Any b
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import msgspec
 
 from logrouter.wire.routing_key import SEVERITIES
+from logrouter.wire.truncated import Truncated, Truncation
 from shippers.parse.facilities import FACILITIES
 from shippers.parse.severity.severity import STATED, severity
 
@@ -53,14 +53,13 @@ _encoder = msgspec.json.Encoder()
 class JournalEntry:
     """What an entry states; None for what it does not.
 
-    message: its text, `exact` the bytes that it stands for, `length` and `sha256` those of all where it was cut.
+    message: its text, `exact` the bytes that it stands for.   truncated: all of it, where it is only the beginning.
     stated, received: Unix times, of its sender and of the journal.   fields: what else it says.
     """
 
     message: str
     exact: bytes
-    length: int
-    sha256: str
+    truncated: Truncated | None
     severity: str
     severity_from: str
     facility: str | None = None
@@ -118,36 +117,34 @@ class JournalLines:
 
     def _ended(self, long: _LongEntry) -> tuple[str, bytes]:
         self.cursor = long.cursor or self.cursor
-        return self.cursor, wrapped(long.head, self.cursor, long.length, long.sha256.hexdigest())
+        return self.cursor, wrapped(long.head, self.cursor, long.whole.end())
 
 
 class _LongEntry:
-    """A line too long to be kept: its beginning, its cursor, its length and its sha256."""
+    """A line too long to be kept: its beginning and its cursor."""
 
     def __init__(self, content: bytes, limit: int) -> None:
         self.head = content[: limit // 8]  # wrapped, it is as long as `limit` at most
-        self.length = 0
-        self.sha256 = hashlib.sha256()
+        self.whole = Truncation()
         self.cursor = ""
         self._end = b""
         self.add(content)
 
     def add(self, content: bytes) -> None:
-        self.length += len(content)
-        self.sha256.update(content)
+        self.whole.add(content)
         seen = self._end + content
         if found := _CURSOR.search(seen):
             self.cursor = found[1].decode(errors="replace")
         self._end = seen[-_OVERLAP:]
 
 
-def wrapped(content: bytes, cursor: str, length: int = 0, sha256: str = "") -> bytes:
-    """The line of a spool for something that is no entry, or the beginning of one of `length` bytes."""
+def wrapped(content: bytes, cursor: str, truncated: Truncated | None = None) -> bytes:
+    """The line of a spool for something that is no entry, or for the beginning of one that is too long."""
     try:
         message: str | list[int] = content.decode()
     except UnicodeDecodeError:
         message = list(content)
-    cut = {"cut": {"length": length, "sha256": sha256}} if length else {}
+    cut = {"cut": truncated.as_field()} if truncated else {}
     return _encoder.encode({"__CURSOR": cursor, "MESSAGE": message, **cut}) + b"\n"
 
 
@@ -173,9 +170,9 @@ def parse(line: bytes, max_message: int, default: str) -> JournalEntry:
     """What a line of the spool states. default: the severity of an entry that says nothing of it."""
     entry = _decoded(line)
     content = b"\n".join(_each(entry.get("MESSAGE"))) if entry else line.removesuffix(b"\n")
-    length, sha256 = _cut(entry.get("cut"))
+    truncated = _truncated(entry.get("cut"))
     if len(content) > max_message:
-        length, sha256 = length or len(content), sha256 or hashlib.sha256(content).hexdigest()
+        truncated = truncated or Truncated.of(content)
         content = content[:max_message]
     message = content.decode(errors="replace")
     level, severity_from = _severity(entry, message, default)
@@ -184,8 +181,7 @@ def parse(line: bytes, max_message: int, default: str) -> JournalEntry:
     return JournalEntry(
         message=message,
         exact=content,
-        length=length,
-        sha256=sha256,
+        truncated=truncated,
         severity=level,
         severity_from=severity_from,
         facility=FACILITIES[facility] if facility is not None and facility < len(FACILITIES) else None,
@@ -285,8 +281,8 @@ def _time(value: Any) -> float | None:
     return microseconds / 1_000_000 if microseconds and microseconds < _LAST else None
 
 
-def _cut(value: Any) -> tuple[int, str]:
-    """Length and sha256 of a line that was too long, as `wrapped` writes them."""
+def _truncated(value: Any) -> Truncated | None:
+    """A line that was too long, as `wrapped` writes it."""
     if isinstance(value, dict) and type(value.get("length")) is int and isinstance(value.get("sha256"), str):
-        return value["length"], value["sha256"]
-    return 0, ""
+        return Truncated(value["length"], value["sha256"]) if value["length"] else None
+    return None

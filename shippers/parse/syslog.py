@@ -15,7 +15,7 @@ from logrouter.wire.routing_key import SEVERITIES
 from shippers.parse import devices
 from shippers.parse.devices import Header
 from shippers.parse.facilities import FACILITIES
-from shippers.parse.timestamp.clock import MONTH
+from shippers.parse.timestamp.calendar import MONTH
 from shippers.parse.timestamp.header import STAMP, YEAR, ZONE
 
 _MAX_HEADER = 1024

@@ -11,13 +11,13 @@ and nobody read is read from the cursor again.
 from __future__ import annotations
 
 import asyncio
-import random
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from pathlib import Path
 
 from logrouter.observability.conditions import Condition
 from logrouter.observability.events import JOURNAL_FAILING, JOURNAL_GAP, JOURNAL_RESUMED, JOURNAL_SAID
+from logrouter.support.backoff import Backoff
 from shippers.input import Journal
 from shippers.parse.journal import JournalLines, is_of
 from shippers.sources.journal_cursor import Cursors
@@ -26,7 +26,7 @@ from shippers.spool.spool import Spool
 
 _PROGRAM = "journalctl"
 _AT_ONCE = 256 << 10
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
+_BACKOFF = Backoff(0.2, 15.0)
 _STEADY_SECONDS = 5.0
 """After which a child that follows is taken to be well."""
 
@@ -68,17 +68,15 @@ class JournalReader:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        pause, loop = _FIRST_PAUSE, asyncio.get_running_loop()
+        failures, loop = 0, asyncio.get_running_loop()
         while True:
             began = loop.time()
             try:
                 await self._read()
             except (OSError, JournalFailed) as error:
                 self._failing.begin(journal=self.name, reason=error, remedy=_remedy(error))
-            if loop.time() - began > _STEADY_SECONDS:
-                pause = _FIRST_PAUSE
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            failures = 1 if loop.time() - began > _STEADY_SECONDS else failures + 1
+            await asyncio.sleep(_BACKOFF.pause(failures))
 
     async def _read(self) -> None:
         """Read what is there, then what comes. Raises OSError or JournalFailed."""

@@ -7,6 +7,8 @@ import binascii
 
 import msgspec
 
+from logrouter.wire.truncated import Truncated
+
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """received: Unix time.   peer: the address it came from, '' for this machine.   local: by a unix socket.
@@ -28,15 +30,21 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
         """The exact bytes."""
         return base64.b64decode(self.base64) if self.base64 else self.text.encode()
 
+    @property
+    def truncated(self) -> Truncated | None:
+        """The whole message, where it was too long to be kept whole."""
+        return Truncated(self.length, self.sha256) if self.length else None
+
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
 
 
 def seal(
-    content: bytes, received: float, peer: str, length: int = 0, sha256: str = "", *, local: bool = False
+    content: bytes, received: float, peer: str, truncated: Truncated | None = None, *, local: bool = False
 ) -> bytes:
     """The line of a message, newline included."""
+    length, sha256 = (truncated.length, truncated.sha256) if truncated else (0, "")
     try:
         envelope = Envelope(received, peer, text=content.decode(), length=length, sha256=sha256, local=local)
     except UnicodeDecodeError:

@@ -16,6 +16,7 @@ from secrets import token_hex
 
 from logrouter.observability.conditions import Condition
 from logrouter.observability.events import SPOOL_FAILING, SPOOL_LOST, SPOOL_RESUMED
+from logrouter.support.backoff import Backoff
 from logrouter.support.failpoint import reach
 from logrouter.support.filesystem import sync_directory
 
@@ -25,7 +26,7 @@ SEGMENT = 64 << 20
 BACKLOG = 8 << 20
 """Bytes put and not yet safe above which whoever puts more is to wait."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+_BACKOFF = Backoff(0.1, 10.0)
 """Seconds between two tries to write where the disk refuses."""
 
 _STOP_SECONDS = 5.0
@@ -134,10 +135,10 @@ class Spool:
             await self._insist(content[newline:])
 
     async def _insist(self, content: bytes) -> None:
-        pause = _FIRST_PAUSE
+        failures = 0
         while not await self._try(content):
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            failures += 1
+            await asyncio.sleep(_BACKOFF.pause(failures))
 
     async def _try(self, content: bytes) -> bool:
         try:

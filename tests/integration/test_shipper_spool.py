@@ -13,6 +13,7 @@ from shipping import FaultyBroker, contents, lines, records, shipping
 
 from logrouter.errors import PublishRefused
 from logrouter.observability.events import SPOOL_FAILING, SPOOL_RESUMED
+from logrouter.support.backoff import Backoff
 from logrouter.wire.record import Record, decode_lines, original
 from shippers.files.discovery import Origin
 from shippers.files.generation import Generation, Tally
@@ -107,7 +108,7 @@ async def test_a_disk_that_refuses_is_waited_for(tmp_path: Path, monkeypatch: py
 
     with monkeypatch.context() as patch:
         patch.setattr(os, failing, refuse)
-        patch.setattr(spool_module, "_FIRST_PAUSE", 0.01)
+        patch.setattr(spool_module, "_BACKOFF", Backoff(0.01, 0.01))
         promise = spool.put(b"two\n")
         while SPOOL_FAILING.count() == said[0]:
             await asyncio.sleep(0.01)

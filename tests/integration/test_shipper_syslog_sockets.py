@@ -14,6 +14,7 @@ from shipping import FaultyBroker, contents, records, routing, shipping
 from logrouter.broker.embedded import EmbeddedBroker
 from logrouter.observability.events import CLIENT_ENDED, CLIENTS_FULL, LISTEN_BEGUN, LISTEN_FAILED, SHED_OVER, SHEDDING
 from logrouter.observability.metrics import CUT, KERNEL_DROPS, SHED
+from logrouter.support.backoff import Backoff
 from logrouter.wire.record import original
 from shippers.input import Input, Syslog
 from shippers.sources.syslog import listener as syslog_module
@@ -160,7 +161,7 @@ async def test_the_directory_of_a_unix_socket_is_made_and_open_to_all(tmp_path: 
 async def test_an_address_that_is_taken_is_said_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, obstacle: str
 ) -> None:
-    monkeypatch.setattr(syslog_module, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(syslog_module, "_BACKOFF", Backoff(0.01, 0.01))
     said, broker, path = LISTEN_FAILED.count(), FaultyBroker(), tmp_path / "log"
     address = tcp()
     holder = socket.socket(socket.AF_INET if obstacle == "port" else socket.AF_UNIX)

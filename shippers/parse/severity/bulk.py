@@ -17,7 +17,8 @@ from logrouter.wire.record import rfc3339
 from shippers.parse.severity.heads import UPPER
 from shippers.parse.severity.prefilter import severities
 from shippers.parse.severity.words import BRACKETED, MILD, STATED, WORD
-from shippers.parse.timestamp.clock import DAY, MONTH, Moment, iso_second, syslog_second, time_of_text, with_fraction
+from shippers.parse.timestamp.calendar import DAY, MONTH, Moment, with_fraction
+from shippers.parse.timestamp.clock import iso_second, syslog_second, time_of_text
 from shippers.parse.timestamp.line import time
 
 _SPACE = r"[ \t\r\f\v]"

@@ -6,25 +6,14 @@ same in milliseconds. A form without a year means the closest one, a form withou
 
 from __future__ import annotations
 
-import calendar
-import functools
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from typing import Any
 
-DAY = 86_400
-"""Seconds, also those from the reading time within which a record is filed by its line's own time."""
+from shippers.parse.timestamp.calendar import MONTH, MONTH_NUMBERS, Moment, in_closest_year, to_second, with_fraction
 
 NEAR = 80
 """Characters from the beginning of a line within which a time counts."""
 
-Moment = tuple[str, int]
-"""RFC 3339 in UTC, and the same in milliseconds since 1970."""
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-MONTH = f"(?:{'|'.join(MONTHS)})"
-_NUMBERS = {month: f"{number:02}" for number, month in enumerate(MONTHS, 1)}
 _FRACTION = r"(?:[.,](?P<fraction>\d{1,9}))?"
 _ZONE = r"(?P<zone>Z\b| ?(?:[+-]\d\d(?::?\d\d\b|(?= ))|UTC\b|GMT\b))?"
 
@@ -58,11 +47,6 @@ _EPOCH = re.compile(r"(\d{10})\.(\d{3,9})\s|\[(\d{10})\] ", re.ASCII)
 """Squid; Nagios and Unbound."""
 
 _AUDIT = re.compile(r"(?:node=\S{1,40} )?(?:type=\S{1,40} )?msg=audit\((\d{10})\.(\d{1,9}):", re.ASCII)
-
-MILLISECONDS = {
-    f"{number:0{digits}}": number * 10 ** (3 - digits) for digits in (1, 2, 3) for number in range(10**digits)
-}
-"""By the first three digits of a fraction of a second, or as many as it has."""
 
 _LONGEST = len("22 Nov 2026 13")
 """Characters that a time has at most before its first `:`, which is much faster to find than the time."""
@@ -111,18 +95,11 @@ def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | No
     return None
 
 
-def with_fraction(second: Moment | None, fraction: str | None) -> Moment | None:
-    """The time so many digits of a second later."""
-    if second is None or not fraction:
-        return second
-    return f"{second[0][:-1]}.{fraction}Z", second[1] + MILLISECONDS[fraction[:3]]
-
-
 def _calendar(found: re.Match[str], day: int, zone: tzinfo | None) -> Moment | None:
     parts = found.groupdict()
     year = parts.get("year") or parts.get("klog") or ""
     century = "20" if len(year) == 2 else ""
-    month, date = _NUMBERS.get(parts["month"], parts["month"]), parts["day"].strip()
+    month, date = MONTH_NUMBERS.get(parts["month"], parts["month"]), parts["day"].strip()
     text = f"{century}{year}-{month}-{date:0>2}T{parts['clock'].replace(' ', '0')}"
     return with_fraction(_calendar_second(text, parts.get("zone"), day, zone), parts["fraction"])
 
@@ -136,50 +113,33 @@ def _epoch(text: str) -> Moment | None:
     return with_fraction(_epoch_second(found[1] or found[3]), found[2]) if found else None
 
 
-def _second(read: Callable[..., datetime]) -> Callable[..., Moment | None]:
-    """What `read` returns as UTC to the second. Remembered: many lines share a second.
-
-    None where it is no time that there is: a 13th month, a 61st minute.
-    """
-
-    @functools.lru_cache(maxsize=4096)
-    def second(*text: Any) -> Moment | None:
-        try:
-            moment = read(*text).astimezone(UTC)
-            return moment.replace(tzinfo=None).isoformat() + "Z", int(moment.timestamp()) * 1000
-        except (ValueError, OverflowError):
-            return None
-
-    return second
-
-
-@_second
+@to_second
 def iso_second(text: str, offset: str | None, zone: tzinfo | None) -> datetime:
     """Of a date with a year and a clock."""
     return _in_zone(text.replace("/", "-"), offset, zone)
 
 
-@_second
+@to_second
 def syslog_second(text: str, rest: str | None, day: int, zone: tzinfo | None) -> datetime:
     """Of a month, a day and a clock; rest: what stands behind, a year perhaps."""
     month, date, clock = text.split()
     behind = rest.split() if rest else []
     year = behind.pop() if behind and behind[-1].isdecimal() else ""
-    return _closest(f"{year}-{_NUMBERS[month]}-{date:0>2}T{clock}", behind[0] if behind else None, day, zone)
+    return _closest(f"{year}-{MONTH_NUMBERS[month]}-{date:0>2}T{clock}", behind[0] if behind else None, day, zone)
 
 
-@_second
+@to_second
 def _day_first_second(text: str, offset: str | None, day: int, zone: tzinfo | None) -> datetime:
-    date, month, year = text[:2], _NUMBERS[text[3:6]], text[7:11] if len(text) > len("22 Nov 13:00:00") else ""
+    date, month, year = text[:2], MONTH_NUMBERS[text[3:6]], text[7:11] if len(text) > len("22 Nov 13:00:00") else ""
     return _closest(f"{year}-{month}-{date}T{text[-8:]}", offset, day, zone)
 
 
-@_second
+@to_second
 def _calendar_second(text: str, offset: str | None, day: int, zone: tzinfo | None) -> datetime:
     return _closest(text, offset, day, zone)
 
 
-@_second
+@to_second
 def _epoch_second(text: str) -> datetime:
     return datetime.fromtimestamp(int(text), UTC)
 
@@ -188,12 +148,7 @@ def _closest(text: str, offset: str | None, day: int, zone: tzinfo | None) -> da
     """The time, if it begins with a `-` instead of a year that of the year in which it is closest to `day`."""
     if not text.startswith("-"):
         return _in_zone(text, offset, zone)
-    now = day * DAY
-    this_year = datetime.fromtimestamp(now, UTC).year
-    years = (this_year - 1, this_year, this_year + 1)
-    there_are = [year for year in years if calendar.isleap(year) or not text.startswith("-02-29")]
-    moments = [_in_zone(f"{year:04}{text}", offset, zone) for year in there_are]
-    return min(moments, key=lambda moment: abs(moment.timestamp() - now))
+    return in_closest_year(text[1:6], day, lambda year: _in_zone(f"{year:04}{text}", offset, zone))
 
 
 def _in_zone(text: str, offset: str | None, zone: tzinfo | None) -> datetime:

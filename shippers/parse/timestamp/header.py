@@ -6,12 +6,18 @@ words those below are known; any other counts as none. A second, day or month th
 
 from __future__ import annotations
 
-import calendar
-import functools
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from shippers.parse.timestamp.clock import DAY, MONTH, MONTHS, Moment
+from shippers.parse.timestamp.calendar import (
+    DAY,
+    MONTH,
+    MONTH_NUMBERS,
+    Moment,
+    in_closest_year,
+    to_second,
+    with_fraction,
+)
 
 _BY_HOURS = (
     *((0.0, "UTC GMT Z WET"), (1.0, "WEST BST CET MET"), (2.0, "CEST MEST SAST EET"), (3.0, "EEST MSK"), (5.5, "IST")),
@@ -58,46 +64,28 @@ def moment(text: str, received: float, zone: tzinfo | None = None) -> Moment | N
     """
     fraction = _BEHIND_SECOND.search(text)
     whole = text[: fraction.start()] + text[fraction.end() :] if fraction else text
-    second = _second(whole, int(received // DAY), zone)
-    if second is None or not fraction:
-        return second and (second[0] + "Z", second[1])
-    digits = fraction[1][:9]
-    return f"{second[0]}.{digits}Z", second[1] + int(digits[:3].ljust(3, "0"))
+    return with_fraction(_second(whole, int(received // DAY), zone), fraction[1] if fraction else None)
 
 
-@functools.lru_cache(maxsize=4096)
-def _second(text: str, day: int, zone: tzinfo | None) -> Moment | None:
-    """What `text`, received on that day since 1970, is as UTC to the second, without the Z: many share one."""
-    try:
-        epoch = _EPOCH.fullmatch(text)
-        utc = datetime.fromtimestamp(int(text), UTC) if epoch else _read(text, day, zone)
-    except (ValueError, OverflowError):
-        return None
-    return (utc.replace(tzinfo=None).isoformat(), int(utc.timestamp()) * 1000) if utc else None
-
-
-def _read(text: str, day: int, zone: tzinfo | None) -> datetime | None:
-    """In UTC; raises ValueError or OverflowError where there is no such time."""
+@to_second
+def _second(text: str, day: int, zone: tzinfo | None) -> datetime:
+    """Raises ValueError or OverflowError where there is no such time."""
+    if _EPOCH.fullmatch(text):
+        return datetime.fromtimestamp(int(text), UTC)
     found = _READ.fullmatch(text)
     if found is None:
-        return None
-    own = _zone(found["zone"]) or zone
+        raise ValueError(text)
+    own, clock = _zone(found["zone"]) or zone, found["clock"]
     if found["iso"]:
-        return _utc(found["iso"].replace("/", "-"), found["clock"], own)
-    month = MONTHS.index(found["month"] or found["month2"]) + 1
-    rest = f"{month:02}-{found['day'] or found['day2']:0>2}"
-    year = found["year"] or found["year2"] or found["year3"] or found["year4"]
-    if year:
-        return _utc(f"{year}-{rest}", found["clock"], own)
-    around = datetime.fromtimestamp(day * DAY, UTC).year
-    years = (around - 1, around, around + 1)
-    there_are = [each for each in years if calendar.isleap(each) or rest != "02-29"]
-    moments = [_utc(f"{each:04}-{rest}", found["clock"], own) for each in there_are]
-    return min(moments, key=lambda each: abs(each.timestamp() - day * DAY))
+        return _in_zone(found["iso"].replace("/", "-"), clock, own)
+    month_day = f"{MONTH_NUMBERS[found['month'] or found['month2']]}-{found['day'] or found['day2']:0>2}"
+    if year := found["year"] or found["year2"] or found["year3"] or found["year4"]:
+        return _in_zone(f"{year}-{month_day}", clock, own)
+    return in_closest_year(month_day, day, lambda year: _in_zone(f"{year:04}-{month_day}", clock, own))
 
 
-def _utc(date: str, clock: str, zone: tzinfo | None) -> datetime:
-    return datetime.fromisoformat(f"{date}T{clock}").replace(tzinfo=zone).astimezone(UTC)
+def _in_zone(date: str, clock: str, zone: tzinfo | None) -> datetime:
+    return datetime.fromisoformat(f"{date}T{clock}").replace(tzinfo=zone)
 
 
 def _zone(word: str | None) -> tzinfo | None:

@@ -13,9 +13,8 @@ from typing import Any
 import msgspec
 
 from logrouter.wire.record import rfc3339
-from shippers.parse.timestamp.clock import DAY, Moment, time_of_text
-
-__all__ = ["DAY", "Moment", "times"]
+from shippers.parse.timestamp.calendar import DAY, Moment
+from shippers.parse.timestamp.clock import time_of_text
 
 _EPOCH_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
 """A number below the first of each pair counts seconds by the second: s, ms, us and ns until the year 5138."""

@@ -8,8 +8,6 @@ is counted.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import random
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +16,8 @@ from functools import partial
 from logrouter.observability.conditions import Condition
 from logrouter.observability.events import LISTEN_BEGUN, LISTEN_FAILED, UDP_DROPPED
 from logrouter.observability.metrics import KERNEL_DROPS
+from logrouter.support.backoff import Backoff
+from logrouter.wire.truncated import Truncated
 from shippers.input import Address, Syslog
 from shippers.parse.framing import Frame
 from shippers.sources.syslog.connections import Certificates
@@ -32,7 +32,7 @@ _DATAGRAM = 256 << 10
 _BATCH = 512
 """Datagrams read in one turn of the loop."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
+_BACKOFF = Backoff(0.2, 15.0)
 _DROPS_EVERY = 1.0
 
 
@@ -71,17 +71,17 @@ async def _keep(
 ) -> None:
     """Listen on one address, and again whenever that fails."""
     failing = Condition(LISTEN_FAILED, LISTEN_BEGUN)
-    pause = _FIRST_PAUSE
+    failures = 0
     while True:
         try:
             with await asyncio.to_thread(open_socket) as opened:
                 failing.confirm_end(address=address)
-                pause = _FIRST_PAUSE
+                failures = 0
                 await take(opened)
         except OSError as error:
             failing.begin(address=address, reason=error.strerror or error)
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, no more
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        failures += 1
+        await asyncio.sleep(_BACKOFF.pause(failures))
 
 
 async def _datagrams(
@@ -128,4 +128,4 @@ def _waiting(opened: socket.socket) -> list[tuple[bytes, str]]:
 def _cut(content: bytes, limit: int) -> Frame:
     if len(content) <= limit:
         return Frame(content)
-    return Frame(content[:limit], len(content), hashlib.sha256(content).hexdigest())
+    return Frame(content[:limit], Truncated.of(content))

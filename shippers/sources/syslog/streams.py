@@ -165,9 +165,9 @@ class Streams:
 
 def sealed(frame: Frame, now: float, peer: str, *, local: bool = False) -> bytes:
     """The line of a message in a spool."""
-    if frame.length:
+    if frame.truncated:
         CUT.inc()
-    return seal(frame.content, now, peer, frame.length, frame.sha256, local=local)
+    return seal(frame.content, now, peer, frame.truncated, local=local)
 
 
 def accept(opened: socket.socket) -> tuple[socket.socket, object]:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.wire.record import Record, decode_lines, encode_lines, original
-from shippers.encode.lines import Cut, Window
+from logrouter.wire.truncated import Truncated
+from shippers.encode.lines import Window
 from shippers.encode.text import UNREDACTED, Refining
 from shippers.encode.windows import parts
 from shippers.input import Input, Journal, Stdin, Syslog
@@ -25,7 +26,7 @@ NOW = 1795352400.0
 CARD = "4111111111111111"
 
 
-def records(data: bytes, refining: Refining, cut: Cut | None = None, **settings: Any) -> list[Record]:
+def records(data: bytes, refining: Refining, cut: Truncated | None = None, **settings: Any) -> list[Record]:
     given_input = Input(**{"service": "app", "host": "h", "refining": refining, **settings})
     to = cut.length if cut else len(data)
     found = parts(Window("s", 0, 0, to, data, cut), given_input, NOW)
@@ -93,7 +94,7 @@ def test_the_hash_of_a_cut_line_that_may_be_redacted_is_not_told() -> None:
         ("plain", redacting("card"), kept),
         (CARD, UNREDACTED, hashed),
     ):
-        (record,) = records(text.encode(), how, Cut(99, "beef"))
+        (record,) = records(text.encode(), how, Truncated(99, "beef"))
         assert record.fields == {"cut": mark}
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from logrouter.handler import ELEMENT, message
 from logrouter.wire.record import CONVERSATION, Record, decode_lines, encode_lines, original
+from logrouter.wire.truncated import Truncated
 from shippers.encode.lines import Window
 from shippers.encode.windows import parts
 from shippers.input import Input, Syslog
@@ -27,7 +28,7 @@ values = st.recursive(
 
 
 def shipped(content: bytes, length: int = 0) -> Record:
-    line = seal(content, NOW, "", length, "beef" if length else "")
+    line = seal(content, NOW, "", Truncated(length, "beef") if length else None)
     (part,) = parts(Window("s", 0, 0, len(line), line), Input("", host="h", feed=Syslog()), NOW)
     (record,) = decode_lines(part.body)
     assert original(record) == content + b"\n" * (not content.endswith(b"\n"))

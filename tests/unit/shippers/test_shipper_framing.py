@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logrouter.wire.truncated import Truncated
 from shippers.parse.framing import Frame, Frames
 
 
@@ -47,7 +48,7 @@ def test_a_long_message_is_cut_and_what_follows_is_whole(size: int, framing: byt
     """Case 29: a count beyond the limit is passed over, and counted as cut."""
     long = b"<13>" + b"x" * 26
     found = cut(framing % long + b"<14>next\n", size, limit=10)
-    assert found == [Frame(long[:10], 30, hashlib.sha256(long).hexdigest()), Frame(b"<14>next")]
+    assert found == [Frame(long[:10], Truncated(30, hashlib.sha256(long).hexdigest())), Frame(b"<14>next")]
 
 
 def test_as_long_as_the_limit_is_not_too_long() -> None:
@@ -66,7 +67,8 @@ def test_what_an_endless_message_holds_is_bounded() -> None:
         assert frames.feed(b"x" * 1000) == []
         assert len(frames._held) <= 2000
     ((frame),) = frames.end()
-    assert (len(frame.content), frame.length) == (1000, 1_000_000)
+    assert frame.truncated
+    assert (len(frame.content), frame.truncated.length) == (1000, 1_000_000)
 
 
 @given(st.lists(st.binary(max_size=20), max_size=8), st.lists(st.integers(1, 30), min_size=1, max_size=10))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from logrouter.wire.batch import from_message, to_message
 from logrouter.wire.record import Record, decode_lines, original
-from shippers.encode.lines import Cut, Window
+from logrouter.wire.truncated import Truncated
+from shippers.encode.lines import Window
 from shippers.encode.windows import parts
 from shippers.files import pieces
 from shippers.files import reader as reader_module
@@ -175,7 +176,7 @@ def test_a_time_far_from_the_reading_is_kept_and_the_record_filed_by_when_it_was
 
 
 def test_a_cut_line_is_marked_and_stays_a_line_of_its_own() -> None:
-    window = Window("s", 0, 10, 5010, "abcé".encode()[:4], Cut(5000, "beef"))
+    window = Window("s", 0, 10, 5010, "abcé".encode()[:4], Truncated(5000, "beef"))
     (part,) = parts(window, Input("app", (), "h"), NOW)
     (record,) = decode_lines(part.body)
     assert (record.pos, record.end, record.fields) == (10, 5010, {"cut": {"length": 5000, "sha256": "beef"}})
