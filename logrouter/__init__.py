@@ -1,3 +1,3 @@
-"""The centre of logrouter, and what it shares with the shippers on each host."""
+"""logrouter's central services (router, archive, audit), and the code that they share with the shippers."""
 
 __version__ = "0.1.0"

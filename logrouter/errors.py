@@ -1,7 +1,7 @@
-"""The error tree: everything that logrouter raises on purpose descends from LogrouterError.
+"""The exceptions of logrouter. Everything that it raises on purpose is a LogrouterError.
 
-A user's mistake (`UserError`) ends a command with status 2 and names the remedy; everything else is a failure at run
-time, status 1. Nothing here knows of any other module.
+A UserError ends a command with status 2. Every other LogrouterError is a failure at run time, with status 1. This
+module imports nothing else of logrouter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class LogrouterError(Exception):
-    """The root: whatever logrouter raises on purpose; `remedy` says what to do about it, where that is known."""
+    """The base class of all errors that logrouter raises on purpose. `remedy` says what to do, '' if unknown."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem)
@@ -19,40 +19,40 @@ class LogrouterError(Exception):
 
     @property
     def lines(self) -> list[str]:
-        """What to print of it, line by line."""
+        """The lines that a command prints for this error."""
         return [str(self)]
 
 
 def described(error: Exception) -> str:
-    """An exception for people: as it speaks if it is one of ours, else what it is and where it was raised."""
+    """Return an exception as text for people. One that is not ours gets its type and the line that raised it."""
     if isinstance(error, LogrouterError):
         return str(error)
-    places = [f" at {Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-    return f"{type(error).__name__}: {error}{''.join(places[-1:])}"
+    lines = [f" at {Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    return f"{type(error).__name__}: {error}{''.join(lines[-1:])}"
 
 
 class UserError(LogrouterError):
-    """Something the user typed or wrote is wrong."""
+    """A mistake in the command line, in the configuration or in another file of the user."""
 
 
 class WireError(LogrouterError):
-    """A message says that it is ours, and is not: the reason it goes to the dead letters."""
+    """A message or line is not valid wire data, or breaks a rule for it. Dead letters carry this text as the reason."""
 
 
 class StateError(LogrouterError):
-    """A state directory cannot be used: locked by another process, damaged, or written by a newer version."""
+    """A state directory is unusable: locked by another process, damaged, or written by a newer version."""
 
 
 class BrokerError(LogrouterError):
-    """The broker did not do what was asked."""
+    """A request to the broker failed."""
 
 
 class SessionLost(BrokerError):
-    """The connection or channel is gone; whatever was unconfirmed or unacknowledged on it is undecided."""
+    """The session has ended. The outcome of everything unconfirmed or unacknowledged on it is unknown."""
 
 
 class QueueTaken(BrokerError):
-    """An exclusive queue is another session's."""
+    """The exclusive queue belongs to another session."""
 
 
 class Unroutable(BrokerError):
@@ -60,24 +60,24 @@ class Unroutable(BrokerError):
 
 
 class PublishRefused(BrokerError):
-    """The broker does not take a message: a nack (a full queue, a failing node), or one that it cannot carry."""
+    """The broker rejected a message with a nack (a full queue, a failing node), or cannot carry it."""
 
 
 class NotFound(BrokerError):
-    """The queue or exchange that was named is not there."""
+    """There is no queue or exchange of that name."""
 
 
 class Forbidden(BrokerError):
-    """The broker's user lacks a right; `remedy` names it."""
+    """The broker's user lacks a permission. `remedy` names the permission."""
 
 
 class DestinationError(LogrouterError):
-    """A destination did not take what it was given."""
+    """A destination did not accept a write."""
 
 
 class Retry(DestinationError):
-    """Not now: the same write may succeed later (a full disk, a server that is down)."""
+    """A temporary failure: the same write may succeed later (a full disk, a server that is down)."""
 
 
 class Refuse(DestinationError):
-    """Never: the same write would fail for ever (a rejected recipient, a record it cannot hold)."""
+    """A permanent failure: the same write can never succeed (a rejected recipient, a record that does not fit)."""

@@ -1,8 +1,9 @@
-"""Python's logging -> the shipper of this host, over its unix socket. The standard library alone.
+"""A logging handler that sends records to the shipper of this host, over its unix socket.
 
-In come log records, out go RFC 5424 messages, each behind its length (RFC 6587). Logging never waits and never fails:
-a record is put into a bounded queue, which a thread sends on; what does not fit while no shipper takes any is counted,
-and told when one is back. This file imports nothing of ours, so that it may be copied into an application.
+Records are sent as RFC 5424 messages, each after its length (RFC 6587). Logging never waits and never fails: records go
+into a bounded queue, and a thread sends them. Records that do not fit while no shipper takes any are counted, and their
+number is logged when a shipper is back. This file needs only the standard library, so it can be copied into an
+application.
 """
 
 from __future__ import annotations
@@ -30,28 +31,32 @@ from pathlib import Path
 from typing import Any
 
 ELEMENT = "logrouter@32473"
-"""The structured data that carries `fields` (a JSON object) and `conversation`."""
+"""The structured data element that carries `fields` (a JSON object) and `conversation`."""
 
 conversation: ContextVar[str] = ContextVar("conversation", default="")
-"""What ties records together: set it where a request, job or dialogue begins. `extra={"conversation": ...}` goes before
-it."""
+"""The id that ties records together. Set it where a request, job or dialogue begins. A record's own
+`extra={"conversation": ...}` takes precedence."""
 
-_MOST_FIELDS = 64 << 10
-_MOST_NAMED = 100
-_LONGEST_CONVERSATION = 1024
-_LONGEST_TEXT = 8 << 20
-"""Bytes: a count on the wire has seven digits."""
+_MAX_FIELDS = 64 << 10
+"""The maximum number of bytes of keys and values in `fields`."""
 
-_MOST_WAITING = 64 << 20
-"""Bytes in the queue, however few records they are."""
+_MAX_LEFT_OUT = 100
+"""The maximum number of names of omitted fields that a record lists, and of characters of each."""
+
+_MAX_CONVERSATION = 1024
+_MAX_TEXT = 8 << 20
+"""The maximum number of bytes of a text. The length before a message has at most seven digits."""
+
+_MAX_QUEUED = 64 << 20
+"""The maximum number of bytes in the queue, however few records they are."""
 
 _BATCH = 500
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-_SETTLING = 0.1
-"""Seconds between two looks at whether what was sent has been read."""
+_CHECK_SECONDS = 0.1
+"""The interval of checks whether the shipper has read what was sent."""
 
-_ENDING = 0.5
-"""Seconds that an ending thread is waited for."""
+_JOIN_SECONDS = 0.5
+"""The time limit for the thread to end."""
 
 _USER = 1
 _CRIT, _ERROR, _WARNING, _INFO, _DEBUG = 2, 3, 4, 6, 7
@@ -61,7 +66,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def socket_paths() -> list[str]:
-    """Where a shipper may be: $LOGROUTER_SOCKET alone if that is set; else that of the host comes before the user's."""
+    """Return the socket paths to try: $LOGROUTER_SOCKET if set, otherwise that of the host, then those of the user."""
     if chosen := os.environ.get("LOGROUTER_SOCKET"):
         return [chosen]
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
@@ -70,10 +75,12 @@ def socket_paths() -> list[str]:
 
 
 class LogrouterHandler(logging.Handler):
-    """Sends records to the shipper of this host.
+    """A handler that sends records to the shipper of this host.
 
-    service: who logs; the name of the program if not given.   address: path of the socket; by default `socket_paths`.
-    capacity: records that may wait.   flush_timeout: seconds that `flush` and `close`, and so the exit, take at most.
+    service: the name of the service, by default that of the program.
+    address: the path of the socket, by default the first of `socket_paths` that accepts a connection.
+    capacity: the maximum number of records in the queue.
+    flush_timeout: the time limit, in seconds, for `flush` and `close`, and so for the exit of the program.
     """
 
     def __init__(
@@ -86,7 +93,8 @@ class LogrouterHandler(logging.Handler):
         flush_timeout: float = 2.0,
     ) -> None:
         super().__init__(level)
-        self.setFormatter(logging.Formatter())  # the text alone: basicConfig gives its own to a handler without one
+        # A handler without a formatter gets one from basicConfig, which adds level and name to the text.
+        self.setFormatter(logging.Formatter())
         self.service = _name(service or _program(), 48)
         self.flush_timeout = flush_timeout
         self._paths = (lambda: [address]) if address else socket_paths
@@ -97,22 +105,22 @@ class LogrouterHandler(logging.Handler):
 
     @property
     def dropped(self) -> int:
-        """Records of this process that were not, and will not be, sent."""
+        """The number of records of this process that are lost, because they were not and will not be sent."""
         return self._dropped_before + self._sender.dropped
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Put a record into the queue, or count it; by logging's own rule what is wrong with it is printed."""
+        """Queue a record, or count it as dropped if the queue is full. As usual, errors go to `handleError`."""
         try:
             self._sender.put(message(record, self.format(record), self.service))
-        except Exception:  # noqa: BLE001  # an application does not fail for what it logs
+        except Exception:  # noqa: BLE001  # logging must not make the application fail
             self.handleError(record)
 
     def flush(self) -> None:
-        """Wait until all is handed over, so long at most; not at all where nobody listens."""
+        """Wait until all records are sent, for at most `flush_timeout`. Does not wait if no shipper listens."""
         self._sender.flush(self.flush_timeout)
 
     def close(self) -> None:
-        """Flush and disconnect; what cannot be sent is said on stderr. A record that comes later connects again."""
+        """Flush and disconnect. Writes the number of unsent records to stderr. A later record connects again."""
         self.acquire()
         try:
             sender, self._sender = self._sender, self._new_sender()
@@ -120,36 +128,39 @@ class LogrouterHandler(logging.Handler):
             self.release()
         sender.close(self.flush_timeout)
         self._dropped_before += sender.dropped
-        if sender.untold and logging.raiseExceptions and sys.stderr:
-            text = f"{sender.untold} log records of {self.service} were not sent, no shipper took them"
-            reason = sender.refusal or "it did not read in time"
-            print(f"{text} ({reason})", file=sys.stderr)  # noqa: T201  # it is logging that has failed
+        if sender.unreported and logging.raiseExceptions and sys.stderr:
+            text = f"{sender.unreported} log records of {self.service} were not sent because no shipper took them"
+            reason = sender.refusal or "the shipper did not read them in time"
+            print(f"{text} ({reason})", file=sys.stderr)  # noqa: T201  # logging itself has failed
         super().close()
 
     def forked(self) -> None:
-        """In a child process: begin anew, without what its parent sends."""
+        """Reset the handler in a forked child, which must not send the records of its parent."""
         self._sender.abandon()
         self._sender, self._dropped_before = self._new_sender(), 0
 
     def _new_sender(self) -> _Sender:
-        return _Sender(self._paths, self._capacity, self._note)
+        return _Sender(self._paths, self._capacity, self._drop_notice)
 
-    def _note(self, count: int) -> bytes:
-        text = f"{count} records were dropped, no shipper was there to take them"
-        made = {"name": __name__, "levelno": logging.WARNING, "msg": text, "created": time.time()}
-        return message(logging.makeLogRecord(made | {"process": os.getpid()}), text, self.service)
+    def _drop_notice(self, count: int) -> bytes:
+        text = f"{count} records were dropped because no shipper was there to take them"
+        fields = {"name": __name__, "levelno": logging.WARNING, "msg": text, "created": time.time()}
+        return message(logging.makeLogRecord(fields | {"process": os.getpid()}), text, self.service)
 
 
 class _Sender:
-    """A queue of messages and the thread that sends them, by one connection. `_changed` guards all that both touch."""
+    """A queue of messages and a thread that sends them over one connection.
 
-    def __init__(self, paths: Callable[[], list[str]], capacity: int, note: Callable[[int], bytes]) -> None:
-        self._paths, self._capacity, self._note = paths, capacity, note
+    Hold `_changed` to access the state that the thread and its callers share.
+    """
+
+    def __init__(self, paths: Callable[[], list[str]], capacity: int, drop_notice: Callable[[int], bytes]) -> None:
+        self._paths, self._capacity, self._drop_notice = paths, capacity, drop_notice
         self._changed = threading.Condition()
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._sending = 0
-        self.untold = 0
+        self.unreported = 0
         self.dropped = 0
         self.refusal = ""
         self._is_refused = self._is_urgent = self._is_closing = self._is_stuck = False
@@ -159,10 +170,10 @@ class _Sender:
         self._room = 0
 
     def put(self, content: bytes) -> None:
-        """Queue a message, or count it where there is no room. Never waits."""
+        """Queue a message, or count it as dropped if there is no room. Never waits."""
         with self._changed:
-            if len(self._waiting) >= self._capacity or self._size + len(content) > _MOST_WAITING:
-                self.untold += 1
+            if len(self._waiting) >= self._capacity or self._size + len(content) > _MAX_QUEUED:
+                self.unreported += 1
                 self.dropped += 1
                 return
             self._waiting.append(content)
@@ -172,12 +183,15 @@ class _Sender:
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> None:
-        """Return when nothing waits, nobody listens or the time is over; at once if it was over for the same before."""
+        """Return when the queue is empty, no shipper listens, or `seconds` have passed.
+
+        Returns at once if an earlier flush timed out and nothing was sent since.
+        """
         with self._changed:
             self._is_refused, self._is_urgent = False, True
             self._changed.notify_all()
         if self._thread is None:
-            self._send_here(seconds)
+            self._send_without_thread(seconds)
         with self._changed:
             is_done = self._changed.wait_for(
                 lambda: self._is_refused or self._is_stuck or not (self._waiting or self._sending), seconds
@@ -185,25 +199,25 @@ class _Sender:
             self._is_stuck, self._is_urgent = self._is_stuck or not is_done, False
 
     def close(self, seconds: float) -> None:
-        """Flush and end the thread. What is left is counted as dropped."""
+        """Flush and end the thread. Messages that are left count as dropped."""
         self.flush(seconds)
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
             left = len(self._waiting) + self._sending
-            self.untold += left
+            self.unreported += left
             self.dropped += left
             thread, connection = self._thread, self._connection
         if left and connection is not None:
             with contextlib.suppress(OSError):  # it may be gone
-                connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for a shipper that does not read
+                connection.shutdown(socket.SHUT_RDWR)  # wakes the thread if it waits for a shipper that does not read
         if thread is not None:
-            thread.join(_ENDING)
+            thread.join(_JOIN_SECONDS)
         else:
-            self._lost()
+            self._requeue_unread()
 
     def abandon(self) -> None:
-        """Close a parent's connection in its child."""
+        """Close the parent's connection in a forked child."""
         if self._connection is not None:
             self._connection.close()
 
@@ -211,72 +225,72 @@ class _Sender:
         self._thread = threading.Thread(target=self._run, name="logrouter", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # no more threads, or the interpreter ends: the next record tries again, or `flush` sends
+        except RuntimeError:  # too many threads, or the interpreter is exiting: the next record or `flush` retries
             self._thread = None
             return
         if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
-            multiprocessing.Finalize(None, flush_all, exitpriority=0)  # its children end without atexit
+            multiprocessing.Finalize(None, flush_all, exitpriority=0)  # its child processes exit without running atexit
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._is_closing:
             with self._changed:
                 if not (self._waiting or self._is_closing):
-                    self._changed.wait(_SETTLING if self._unread else None)
+                    self._changed.wait(_CHECK_SECONDS if self._unread else None)
             try:
-                self._turn()
+                self._send_batch()
                 pause = _FIRST_PAUSE
             except OSError:
-                self._lost()
+                self._requeue_unread()
                 with self._changed:
                     self._changed.wait_for(
                         lambda: self._is_closing or (self._is_urgent and not self._is_refused),
-                        pause * random.uniform(0.5, 1.0),  # noqa: S311  # spreads retries, no more
+                        pause * random.uniform(0.5, 1.0),  # noqa: S311  # only spreads retries
                     )
                 pause = min(2 * pause, _LONGEST_PAUSE)
         if self._connection is not None:
             self._connection.close()
 
-    def _turn(self) -> None:
-        """Send what waits, a batch at most. Raises OSError."""
+    def _send_batch(self) -> None:
+        """Send at most one batch from the queue. Raises OSError if the connection fails."""
         if self._connection is not None:
-            self._settle(self._connection)
+            self._forget_read(self._connection)
         if not self._waiting:
             return
         connection = self._connection or self._connect()
-        batch = self._take()
+        batch = self._take_batch()
         self._unread.extend(batch)
         connection.sendall(b"".join(batch))
         with self._changed:
             self._sending, self._is_stuck = 0, False
             self._changed.notify_all()
         size = sum(map(len, self._unread))
-        while size - len(self._unread[0]) >= self._room:  # the kernel holds no more, so this one has been read
+        while size - len(self._unread[0]) >= self._room:  # the kernel cannot hold more, so the first has been read
             size -= len(self._unread.popleft())
 
-    def _send_here(self, seconds: float) -> None:
-        """Send what waits without a thread, each batch within so many seconds."""
+    def _send_without_thread(self, seconds: float) -> None:
+        """Send the whole queue without the thread, each batch within `seconds`."""
         timeout = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
         try:
             while self._waiting:
                 connection = self._connection or self._connect()
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-                self._turn()
+                self._send_batch()
         except OSError:
-            self._lost()
+            self._requeue_unread()
 
-    def _take(self) -> list[bytes]:
-        """A batch off the queue; behind what was kept comes how many were not."""
+    def _take_batch(self) -> list[bytes]:
+        """Remove and return a batch. If messages were dropped, append a notice of their number to the queue."""
         with self._changed:
             batch = list(islice(self._waiting, _BATCH))
             for content in batch:
                 self._waiting.popleft()
                 self._size -= len(content)
             self._sending = len(batch)
-            if self.untold:
-                self._waiting.append(self._note(self.untold))
+            if self.unreported:
+                self._waiting.append(self._drop_notice(self.unreported))
                 self._size += len(self._waiting[-1])
-                self.untold = 0
+                self.unreported = 0
         return batch
 
     def _connect(self) -> socket.socket:
@@ -297,9 +311,9 @@ class _Sender:
             self._changed.notify_all()
         raise ConnectionRefusedError(self.refusal)
 
-    def _settle(self, connection: socket.socket) -> None:
-        """Forget what the shipper has read. Raises OSError if it went away with some of it unread."""
-        is_read = _bytes_unread(connection) == 0  # before the next: of one that went away nothing is unread any more
+    def _forget_read(self, connection: socket.socket) -> None:
+        """Forget the messages that the shipper has read. Raises OSError if it disconnected with some of them unread."""
+        is_read = _bytes_unread(connection) == 0  # check first: after a disconnect nothing counts as unread
         try:
             is_over = not connection.recv(4096, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -310,8 +324,8 @@ class _Sender:
         if is_over or is_read:
             self._unread.clear()
 
-    def _lost(self) -> None:
-        """Put what a shipper may not have read before all that waits."""
+    def _requeue_unread(self) -> None:
+        """Return the messages that the shipper may not have read to the front of the queue, and disconnect."""
         with self._changed:
             self._waiting.extendleft(reversed(self._unread))
             self._size += sum(map(len, self._unread))
@@ -323,14 +337,14 @@ class _Sender:
 
 
 def message(record: logging.LogRecord, text: str, service: str) -> bytes:
-    """A record as it is sent. text: its message, with what its formatter adds."""
+    """Return a record in the form in which it is sent. `text` is its formatted message."""
     fields = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
-    told = fields.pop("conversation", None) or conversation.get()
+    conversation_id = fields.pop("conversation", None) or conversation.get()
     params = []
     if fields:
         params.append(f' fields="{_json(fields).translate(_ESCAPE)}"')
-    if told:
-        params.append(f' conversation="{str(told)[:_LONGEST_CONVERSATION].translate(_ESCAPE)}"')
+    if conversation_id:
+        params.append(f' conversation="{str(conversation_id)[:_MAX_CONVERSATION].translate(_ESCAPE)}"')
     data = f"[{ELEMENT}{''.join(params)}]" if params else "-"
     when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     pid = record.process or "-"
@@ -338,14 +352,14 @@ def message(record: logging.LogRecord, text: str, service: str) -> bytes:
         f"<{8 * _USER + _severity(record.levelno)}>1 {when} - {service} {pid} {_name(str(record.name), 32)} {data} "
     )
     content = text.encode("utf-8", "backslashreplace")
-    if over := max(0, len(content) - _LONGEST_TEXT):
-        content = content[:_LONGEST_TEXT].decode(errors="ignore").encode() + b"... (%d bytes more)" % over
+    if over := max(0, len(content) - _MAX_TEXT):
+        content = content[:_MAX_TEXT].decode(errors="ignore").encode() + b"... (%d bytes more)" % over
     content = header.encode("utf-8", "backslashreplace") + content
     return b"%d %s" % (len(content), content)
 
 
 def flush_all() -> None:
-    """Flush every handler of this process: for a child that is about to end by os._exit."""
+    """Flush every handler of this process. Call it in a child process before os._exit."""
     for handler in list(_handlers):
         handler.flush()
 
@@ -358,18 +372,18 @@ def _severity(level: int) -> int:
 
 
 def _json(fields: dict[str, Any]) -> str:
-    """A JSON object, bounded: the largest values are left out and named."""
+    """Return a JSON object of limited size. It omits the largest members and lists their names in `left_out`."""
     members = {str(key): _value(value) for key, value in fields.items()}
     size = sum(map(_member_size, members.items()))
     left_out = []
     for key, value in sorted(members.items(), key=_member_size, reverse=True):
-        if size <= _MOST_FIELDS:
+        if size <= _MAX_FIELDS:
             break
         size -= _member_size((key, value))
         del members[key]
-        left_out.append(key[:_MOST_NAMED])
+        left_out.append(key[:_MAX_LEFT_OUT])
     if left_out:
-        members["left_out"] = _value(left_out[:_MOST_NAMED])
+        members["left_out"] = _value(left_out[:_MAX_LEFT_OUT])
     body = ",".join(f"{_value(key)}:{value}" for key, value in members.items())
     return "{" + body + "}"
 
@@ -380,10 +394,10 @@ def _member_size(member: tuple[str, str]) -> int:
 
 
 def _value(value: Any) -> str:
-    """JSON of anything: what has none is told as text, a lone surrogate by its number."""
+    """Return any value as JSON. One that has no JSON form becomes text, and a lone surrogate its escape."""
     try:
         found = json.dumps(value, default=str, ensure_ascii=False, allow_nan=False)
-    except Exception:  # noqa: BLE001  # NaN, a cycle, keys that are no text, or a __str__ that fails
+    except Exception:  # noqa: BLE001  # NaN, a cycle, keys that are not strings, or a __str__ that fails
         try:
             found = json.dumps(repr(value), ensure_ascii=False)
         except Exception:  # noqa: BLE001  # its __repr__ fails as well
@@ -392,19 +406,22 @@ def _value(value: Any) -> str:
 
 
 def _name(text: str, longest: int) -> str:
-    """A name as RFC 5424 has it: printable ASCII without spaces."""
+    """Return a name in the form of RFC 5424: printable ASCII without spaces, '-' if empty."""
     return re.sub(r"[^!-~]", "_", text)[:longest] or "-"
 
 
 def _program() -> str:
-    """The program that runs: of `python -m package` the package."""
+    """Return the name of the running program. For `python -m package` it is the package."""
     path = Path(sys.argv[0] if sys.argv else "")
     stem = path.parent.name if path.name == "__main__.py" else path.stem
     return stem if stem and not stem.startswith("-") else "python"
 
 
 def _bytes_unread(connection: socket.socket) -> int:
-    """What the other side has not read yet, in no exact unit; where the system does not tell, nothing."""
+    """Return how much the peer has not read yet: 0 for nothing, otherwise a size in no exact unit.
+
+    On systems other than Linux it is always 0.
+    """
     if sys.platform != "linux":
         return 0
     return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), sys.byteorder)

@@ -1,7 +1,6 @@
-"""The shipper as it lives: finds files, reads them in turn, publishes their windows, and saves how far it came.
+"""The shipper agent: finds files, reads them in turn, publishes their windows and saves its checkpoints.
 
-In come inputs, a broker and a state directory; out go confirmed messages on the exchange, for as long as it runs and
-across every loss of the broker. Files are watched and held open even while the broker is out of reach.
+It runs until it is stopped and survives any loss of the broker: files are watched and held open meanwhile.
 """
 
 from __future__ import annotations
@@ -38,41 +37,43 @@ from shippers.files.checkpoint import Checkpoints
 from shippers.files.fingerprint import shown
 from shippers.files.follow import GRACE, Files
 from shippers.files.generation import TICK
-from shippers.files.scan_loop import Rounds
+from shippers.files.scan_loop import ScanLoop
 from shippers.files.watches import Watches
 from shippers.input import Input
 from shippers.lease import Lease
-from shippers.pipeline import Making
+from shippers.pipeline import Pipeline
 from shippers.publisher import IN_FLIGHT, Publisher
-from shippers.readiness import has_been_here
+from shippers.readiness import router_has_been_present
 from shippers.retransmission import Retransmission
 from shippers.spool.spools import Spools
 from shippers.statements import ShipperReporter, Statements, config_hash
 from shippers.workers import Workers
 
 _REST_SECONDS = 1.0
-"""While no file is awake; when one is woken this ends at once."""
+"""Seconds to wait while no file is awake. Waking a file ends the wait at once."""
 
 _STOP_SECONDS = 10.0
-"""For the confirms of what is under way when it is told to stop."""
+"""Seconds to wait, after a stop, for the confirms of windows that are in flight."""
 
 _BACKOFF = Backoff(0.2, 15.0)
-"""For a broker that is out of reach."""
+"""Between two attempts to open a session."""
 
 _ROUTER_BACKOFF = Backoff(0.02, 15.0)
-"""For a router that has not been here: one in the same process is there in a moment."""
+"""Between two probes for a router. It starts small because a router in the same process is ready within moments."""
 
 _DESCRIPTORS_OF_WORKER = 4
 
 _ABSENT_SECONDS = 1.0
-"""A router that starts at the same time is not missed."""
+"""Seconds after which a missing router is logged. One that starts at the same time as the shipper is there earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an input is. service: its name.   bytes_behind: not safe yet.
+    """The progress of one input.
 
-    lines_read: in windows, of which lines_confirmed are safe.
+    service: the name of the input.   files: files that are followed now.
+    lines_read: lines that were read into windows.   lines_confirmed: those of them that the broker has confirmed.
+    bytes_behind: bytes that the broker has not confirmed, read or not.
     """
 
     service: str
@@ -83,13 +84,14 @@ class Progress:
 
 
 class Agent:
-    """Ships what `inputs` match to `broker`; `state` is this agent's own directory.
+    """Ships what `inputs` match to `broker`. `state` is this agent's own directory.
 
-    host: of inputs that name none.             instances: routers that must have been on the broker.
-    excluded: directories whose files are never followed (the state directory is one of itself).
+    host: the host of inputs that name none.
+    instances: the routers that must have been on the broker before anything is published.
+    excluded: directories whose files are never followed. The state directory is always one of them.
     grace: seconds for which a renamed or deleted file is still followed after it last grew.
-    workers: processes that make parts of windows beside this one.
-    in_flight: bytes published and not confirmed at most; a broker that confirms late needs more.
+    workers: processes, beside this one, that encode windows.
+    in_flight: the limit of bytes that are published and not confirmed. A broker that confirms late needs more.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class Agent:
         self._spooled = [each for each in dict.fromkeys(inputs) if each.feed is not None]
         self._host = host
         self._state = state
-        self._rounds = Rounds(self._inputs, [str(directory) for directory in (*excluded, state)])
+        self._rounds = ScanLoop(self._inputs, [str(directory) for directory in (*excluded, state)])
         self._grace = grace
         self._in_flight = in_flight
         self._workers = Workers(workers, self._inputs) if workers else None
@@ -119,15 +121,15 @@ class Agent:
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
         self._unreachable = Condition(BROKER_LOST, BROKER_FOUND)
-        self._refused = Condition(PUBLISH_REFUSED, PUBLISH_TAKEN)
-        self._unstated = Condition(STATEMENT_REFUSED, STATEMENT_TAKEN)
-        self._unasked = Condition(RESENDING_FORBIDDEN, RESENDING_ALLOWED)
+        self._publish_refused = Condition(PUBLISH_REFUSED, PUBLISH_TAKEN)
+        self._statements_refused = Condition(STATEMENT_REFUSED, STATEMENT_TAKEN)
+        self._requests_forbidden = Condition(RESENDING_FORBIDDEN, RESENDING_ALLOWED)
         self._absent = {instance: Condition(ROUTER_ABSENT, ROUTER_HERE) for instance in instances}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Ship until `stop` is set, then wait a little for what is under way. Runs once.
+        """Ship until `stop` is set, then wait some 10 seconds at most for the windows in flight. Call it only once.
 
-        Raises StateError if the state directory is in use, or written by a newer version.
+        Raises StateError if the state directory is in use or was written by a newer version.
         """
         _allow_many_files()
         checkpoints = Checkpoints(self._state)
@@ -162,11 +164,11 @@ class Agent:
             checkpoints.close()
 
     async def drain(self) -> list[str]:
-        """Wait until all that the inputs hold now is confirmed; names what remains, and why.
+        """Wait until all that the inputs hold now is confirmed. Return what is left, each with the reason.
 
-        Standard input holds all that comes until it ends; a journal what it held when this process began.
+        Standard input is drained to its end, and a journal up to what it held when this process began.
 
-        To be called while `run` runs; ends with it at the latest.
+        Call this while `run` runs. It returns when `run` ends, at the latest.
         """
         scan = self._rounds.begun + 1
         if self._files is not None:
@@ -178,7 +180,7 @@ class Agent:
         return [*left, *(f"{shown(glob)}: its directory does not answer" for glob in self._rounds.hanging)]
 
     def progress(self) -> list[Progress]:
-        """How far each input is, in the order in which they were given."""
+        """Return the progress of each input, in the order in which the inputs were given."""
         if self._files is None or self._spools is None:
             return []
         progress = []
@@ -203,7 +205,7 @@ class Agent:
             await asyncio.wait((shipping,), timeout=_STOP_SECONDS + 1 if stop.is_set() else 0)
         finally:
             self._over.set()
-            self._rounds.stir()
+            self._rounds.wake()
             for task in (stopping, feeding, shipping):
                 task.cancel()
             ends = await asyncio.gather(feeding, shipping, watching, return_exceptions=True)
@@ -229,41 +231,41 @@ class Agent:
                     await self._wait_for_routers(session, stop)
                     await self._publish(session, files, stop)
             except Forbidden as error:
-                self._refused.begin(broker=self._broker.name, reason=f"{error}; {error.remedy}")
+                self._publish_refused.begin(broker=self._broker.name, reason=f"{error}; {error.remedy}")
             except BrokerError as error:
                 self._unreachable.begin(broker=self._broker.name, reason=error)
-            worked = time.monotonic() - began > _BACKOFF.longest  # a session that only just began says nothing
+            worked = time.monotonic() - began > _BACKOFF.longest  # a shorter session does not prove that it works
             failures = 1 if worked else failures + 1
             await wait(stop, _BACKOFF.pause(failures))
 
     async def _wait_for_routers(self, session: Session, stop: asyncio.Event) -> None:
-        """Hold until each router has been here: before that a message may go to listeners alone, and be lost."""
+        """Wait until each router has been on the broker: before that, messages may reach only listeners and be lost."""
         for instance, absent in self._absent.items():
-            looks, since = 0, time.monotonic()
-            while not await has_been_here(session, instance, stop):
+            probes, since = 0, time.monotonic()
+            while not await router_has_been_present(session, instance, stop):
                 if stop.is_set():
                     return
                 if time.monotonic() - since >= _ABSENT_SECONDS:
                     absent.begin(instance=instance, broker=self._broker.name)
-                looks += 1
-                await wait(stop, _ROUTER_BACKOFF.pause(looks))
+                probes += 1
+                await wait(stop, _ROUTER_BACKOFF.pause(probes))
             absent.end(instance=instance, broker=self._broker.name)
 
     async def _publish(self, session: Session, files: Files, stop: asyncio.Event) -> None:
         await self._lease.begin()
         publisher = Publisher(
-            session, self._broker.name, self._lease, self._changed, self._refused, limit=self._in_flight
+            session, self._broker.name, self._lease, self._changed, self._publish_refused, limit=self._in_flight
         )
-        making = Making(publisher, self._workers, self._changed)
-        statements = Statements(session, files, self._reporter, self._lease, self._unstated)
+        making = Pipeline(publisher, self._workers, self._changed)
+        statements = Statements(session, files, self._reporter, self._lease, self._statements_refused)
         stating = asyncio.create_task(statements.keep(stop))
-        retransmission = Retransmission(session, files, self._lease, statements, self._unasked)
+        retransmission = Retransmission(session, files, self._lease, statements, self._requests_forbidden)
         answering = asyncio.create_task(retransmission.answer())
         try:
             while not stop.is_set():
                 making.check()
                 self._changed.clear()
-                if not await self._lap(making, files, stop):
+                if not await self._read_windows(making, files, stop):
                     await wait(self._changed, TICK if files.turns else _REST_SECONDS)
             await making.finish(_STOP_SECONDS)
             await statements.last()
@@ -272,8 +274,8 @@ class Agent:
             stating.cancel()
             making.abandon()
 
-    async def _lap(self, making: Making, files: Files, stop: asyncio.Event) -> bool:
-        """Take the next window of each file that has one, while there is room; whether any had."""
+    async def _read_windows(self, making: Pipeline, files: Files, stop: asyncio.Event) -> bool:
+        """Take the next window of each file that has one, while there is room. Report whether any file had one."""
         any_had = False
         for _ in range(len(files.turns)):
             room = making.has_room and not stop.is_set()
@@ -285,7 +287,7 @@ class Agent:
                 rewinds = generation.rewinds
                 await self._lease.settle()
                 if generation.rewinds != rewinds:
-                    continue  # it went back meanwhile, and this window comes again
+                    continue  # the source was rewound meanwhile, so this window is read again
             if window is not None:
                 making.take(generation, window)
                 any_had = True
@@ -294,6 +296,6 @@ class Agent:
 
 
 def _allow_many_files() -> None:
-    """Each followed file is held open, and the usual soft limit is 1,024."""
+    """Raise the soft limit of open files to the hard one: each followed file is held open, and the default is 1,024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,6 +1,7 @@
-"""What a command line names, as inputs: files and standard input, without a configuration.
+"""Makes inputs of the files and the standard input that a command line names, without a configuration.
 
-In come options, out go the same inputs as for a configuration that says no more; neither YAML nor models are loaded.
+The inputs equal those of a configuration with the same content. Neither YAML nor the models are imported, so that such
+a command starts fast.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from shippers.input import Input, Stdin, compressed_except
 from shippers.redact.redaction import Redaction
 
 Files = Sequence[tuple[str, str]]
-"""Pairs of a service and a pattern, as `--file SERVICE=GLOB` gives them."""
+"""Pairs of a service and a pattern, from `--file SERVICE=GLOB`."""
 
 
 def from_files(files: Files, redaction: Redaction | None = None) -> list[Input]:
-    """One input each, read from its start; a relative pattern counts from here."""
-    globs = [os.path.abspath(pattern) for _, pattern in files]  # noqa: PTH100  # a pattern is no path
+    """Return one input for each pair. Patterns are relative to the working directory; files are read from the start."""
+    globs = [os.path.abspath(pattern) for _, pattern in files]  # noqa: PTH100  # a pattern is not a path
     return [
         Input(service, (glob,), exclude=compressed_except([glob]), refining=Refining(redaction))
         for (service, _), glob in zip(files, globs, strict=True)
@@ -26,5 +27,5 @@ def from_files(files: Files, redaction: Redaction | None = None) -> list[Input]:
 
 
 def from_stdin(service: str, severity: str, redaction: Redaction | None = None) -> Input:
-    """Standard input, of one service; severity: of lines that state none."""
+    """Return an input that reads standard input. severity: the severity of lines that state none."""
     return Input(service=service, severity=severity, feed=Stdin(), refining=Refining(redaction))

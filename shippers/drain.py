@@ -1,6 +1,6 @@
-"""A drain: whether all is safe that the inputs hold now; and what is left of it, and why.
+"""Waits until everything that the inputs hold now is confirmed, and names what could not be shipped, and why.
 
-In come files and spools that are shipped meanwhile; out go the names of what could not be.
+It only observes: the agent reads and publishes meanwhile.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from shippers.spool.spools import Spools
 
 
 async def until(holds: Callable[[], bool], over: asyncio.Event) -> None:
-    """Wait until this holds, or all is over."""
+    """Wait until `holds` returns true or `over` is set."""
     while not (over.is_set() or holds()):
         await wait(over, TICK)
 
 
 async def drained(files: Files, spools: Spools, over: asyncio.Event) -> list[str]:
-    """What is left when the rest is confirmed, or all is over."""
+    """Wait until all that the inputs hold now is confirmed, or `over` is set. Return what is left, with the reasons."""
     targets = await _met(files, over)
     await until(lambda: spools.ended, over)
     held = spools.held()
     await until(lambda: all(_is_confirmed(*each) for each in held), over)
-    for target in targets:  # one by one, since there may be thousands; all once more, for one may have failed then
+    for target in targets:  # one by one, because there may be thousands; then all again, because one may have failed
         await until(partial(_is_through, *target), over)
     await until(lambda: all(_is_through(*target) for target in targets), over)
     unopened = set(files.notices.unreadable) - {generation.path for generation, _ in targets}
@@ -51,7 +51,10 @@ async def drained(files: Files, spools: Spools, over: asyncio.Event) -> list[str
 
 
 async def _met(files: Files, over: asyncio.Event) -> list[tuple[Generation, int]]:
-    """All files with their sizes; those that wait to be opened once they have been. Others that are closed are done."""
+    """Return all files with their sizes. Files that wait for a descriptor are included once they have been opened.
+
+    All other closed files are done: a file is closed only when it is read to its end and confirmed.
+    """
     found = [(generation, generation.reader.size) for generation in files if generation.segment is None]
     waiting = set(files.budget.waiting)
 
@@ -68,11 +71,11 @@ async def _met(files: Files, over: asyncio.Event) -> list[tuple[Generation, int]
 
 
 def _is_through(generation: Generation, size: int) -> bool:
-    """Whether all that a file held up to `size` is confirmed, or cannot be read now."""
+    """Report whether all that a file held up to `size` is confirmed, or cannot be read now."""
     if generation.ended or generation.failing:
         return True
     is_read = generation.saved and not (generation.pending or generation.reader.waits)
-    if not isinstance(generation.reader.content, Plain):  # how much it holds is known at its end alone
+    if not isinstance(generation.reader.content, Plain):  # its length is known only at its end
         return is_read and generation.reader.exhausted
     return generation.confirmed >= size or (is_read and generation.reader.reached >= size)
 

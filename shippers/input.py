@@ -1,4 +1,4 @@
-"""What a shipper follows, and how the lines of it are labelled: frozen data, as the configuration comes to it."""
+"""The inputs of a shipper as frozen data: what it follows, and how it labels the lines."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Literal
 
 from shippers.encode.text import UNREDACTED, Refining
 from shippers.parse.multiline import Joining
-from shippers.services import NONE_KNOWN, Services
+from shippers.services import NO_SERVICES, Services
 
 COMPRESSED = ("*.gz", "*.bz2", "*.xz", "*.zst", "*.lz4", "*.zip", "*.Z")
 _ENDINGS = tuple(pattern[1:] for pattern in COMPRESSED)
 
 
 def is_compressed(path: str) -> bool:
-    """Whether a file's name says that it is compressed."""
+    """Report whether the name of a file ends like that of a compressed one."""
     return path.endswith(_ENDINGS)
 
 
 def compressed_except(globs: Sequence[str]) -> tuple[str, ...]:
-    """The patterns of compressed files that stay out: all but those whose endings a glob names."""
+    """Return the patterns of compressed files to exclude: all except those whose ending one of the globs has."""
     return tuple(pattern for pattern in COMPRESSED if not any(glob.endswith(pattern[1:]) for glob in globs))
 
 
 Address = tuple[str, int]
-"""Host and port."""
+"""Host and port. An empty host stands for all addresses of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,15 @@ class Stdin:
 
 @dataclass(frozen=True, slots=True)
 class Syslog:
-    """Where syslog messages are listened for. unix: paths of datagram sockets; unix_stream: of stream sockets.
+    """The addresses on which to listen for syslog, and the limits.
 
-    host: what records carry whatever the messages say; '' is the host that they name, or else come from.
-    max_line: bytes of a message; of a longer one so much is kept, and it is marked as cut.
-    max_spool: bytes that may wait for the broker; above that senders wait, and of datagrams the mildest are left out.
-    certificate, key, client_ca: PEM files for `tls`.   max_clients: connections at a time, all streams together.
-    idle_timeout: seconds without a byte after which a connection is ended.
+    unix: paths of datagram sockets.   unix_stream: paths of stream sockets.
+    host: the host of all records; '' means the host that a message names, else the address that it came from.
+    max_line: bytes of a message that are kept; a longer message is truncated and marked as cut.
+    max_spool: bytes that may wait for the broker. Above that, senders on streams wait, and the mildest datagrams are
+    discarded.
+    certificate, key, client_ca: PEM files for `tls`.   max_clients: connections at a time, on all streams together.
+    idle_timeout: seconds without a byte after which a connection is closed.
     """
 
     udp: tuple[Address, ...] = ()
@@ -61,12 +63,13 @@ class Syslog:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """The systemd journal. units: names or patterns, none for all.   directory: of other files than this machine's.
+    """The systemd journal.
 
-    first_read: entries that are read when it is met for the first time, None for all.
-    host: what records carry whatever the entries say.
-    max_line: bytes of a message; of a longer one so much is kept, and it is marked as cut.
-    max_spool: bytes that may wait for the broker; above that it is read no further.
+    units: names or patterns; none means all units.   directory: the journal files to read; '' means this machine's.
+    first_read: how many of the last entries to read when the journal is followed for the first time; None means all.
+    host: the host of all records; '' means the host that an entry names.
+    max_line: bytes of a message that are kept; a longer message is truncated and marked as cut.
+    max_spool: bytes that may wait for the broker; above that, reading pauses.
     """
 
     units: tuple[str, ...] = ()
@@ -78,29 +81,29 @@ class Journal:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name in logs."""
         return f"the journal in {self.directory}" if self.directory else "the journal"
 
     @property
     def max_entry(self) -> int:
-        """Bytes of an entry as JSON: what is escaped in it takes up to six for one."""
+        """The limit of an entry as JSON, in bytes: an escaped byte takes up to six."""
         return 8 * self.max_line + (64 << 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What to follow, and how its lines are labelled: files, or what comes by way of a spool.
+    """What to follow, files or a spool, and how to label its lines.
 
-    service: '' for that of each line's program, by `services`.
-    globs: absolute paths with `*`, `?`, `[...]`, `**`.     exclude: patterns of names (or of paths, with a `/`).
-    host: '' stands for the agent's.                        severity: of lines that state none.
-    read_from: where files that are there at the first start begin: "start", or so many bytes from their end.
-    max_line: bytes without the newline; of a longer line the first `max_line` are kept and it is marked as cut.
-    joining: how lines make records; None: each is one.
-    feed: what fills the spool that is followed in place of files.
-    refining: what becomes of each text before it leaves the host.
-    compressed: whether messages travel as zstd.
-    olddir: where rotation puts earlier files, as logrotate has it; a relative one is below each file's directory.
+    service: '' means the service of each line's program, according to `services`.
+    globs: absolute paths with `*`, `?`, `[...]`, `**`.     exclude: patterns of names, or of paths if they hold a `/`.
+    host: '' means the agent's host.                        severity: the severity of lines that state none.
+    read_from: where to begin in files that exist at the first start: "start", or a number of bytes before their end.
+    max_line: bytes of a line that are kept, without the newline; a longer line is truncated and marked as cut.
+    joining: how lines are joined to records; None means that each line is a record.
+    feed: what fills the spool that is followed in place of files; None means that files are followed.
+    refining: redaction and extraction of fields, applied to each text before it leaves the host.
+    compressed: whether messages are compressed with zstd.
+    olddir: the directory of rotated files, like logrotate's; a relative one is below the directory of each file.
     """
 
     service: str
@@ -112,14 +115,14 @@ class Input:
     exclude: tuple[str, ...] = COMPRESSED
     joining: Joining | None = None
     feed: Stdin | Syslog | Journal | None = None
-    services: Services = NONE_KNOWN
+    services: Services = NO_SERVICES
     refining: Refining = UNREDACTED
     compressed: bool = False
     olddir: str = ""
 
     @property
     def name(self) -> str:
-        """What people call it: its service, or where its lines come from."""
+        """The name in logs: the service, or else where the lines come from."""
         return self.service or _UNNAMED.get(type(self.feed), "by program")
 
 

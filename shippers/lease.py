@@ -1,7 +1,7 @@
 """The lease under which a shipper publishes: its session, saved in the state directory before it is used.
 
-A session begins with each connection to the broker. Its lease is raised while windows are published, at most each
-second, so that an older copy of the state directory is known as one by its lower lease.
+A session begins with each connection to the broker. Its lease is raised while windows are published, at most once a
+second. An older copy of the state directory has a lower lease, by which a router recognises it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ from logrouter.wire.session import ShipperSession, decoded, first_session
 FILE = "session.json"
 
 _SECONDS = 1.0
-"""For which a lease holds: what is published within it after a copy was made cannot be told from the copy's."""
+"""Seconds for which a lease is valid.
+
+What is published under the same lease after the state directory was copied cannot be told from what the copy publishes.
+"""
 
 _AHEAD = 0.5
-"""After which the next one is saved while windows still go out under the last, so that nothing waits for the disk."""
+"""Age in seconds at which the next lease is saved. Windows go out under the old one meanwhile and need not wait."""
 
 
 class Lease:
-    """Of one state directory, locked by this process.
+    """The lease of one state directory, which this process has locked.
 
-    Where the disk fails windows go out under what was saved last: shipping goes on, only copies are not told apart.
+    If the disk fails, windows go out under the lease that was saved last: shipping continues, but a copy of the state
+    directory can no longer be told apart.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -40,20 +44,23 @@ class Lease:
         self._unsaved = Condition(SESSION_UNSAVED, SESSION_SAVED)
 
     async def begin(self) -> None:
-        """A new session, on a new connection."""
+        """Begin a session, for a new connection."""
         await self.settle()
         await self._save(self.session.child().renewed())
 
     @property
     def is_over(self) -> bool:
-        """Whether it has to be renewed before anything more is published."""
+        """Whether the lease has to be renewed, by `settle`, before anything more is published.
+
+        Starts to renew it in time, so that it is seldom over.
+        """
         age = time.monotonic() - self._saved_at
         if age > _AHEAD and self._saving is None:
             self._saving = asyncio.create_task(self._save(self.session.renewed()))
         return age > _SECONDS
 
     async def settle(self) -> None:
-        """Wait until what is being saved is: a lease that is over has been renewed then."""
+        """Wait until no save is in progress. A lease that was over is renewed then."""
         while self._saving is not None:
             await asyncio.wait({self._saving})
 
@@ -71,7 +78,7 @@ class Lease:
 
 
 def _load(path: Path) -> ShipperSession:
-    """The session that was saved last; a file that is broken or gone begins a life of its own, which loses nothing."""
+    """Return the session that was saved last, or an unrelated new one if the file is broken, which loses nothing."""
     try:
         return decoded(json.loads(path.read_bytes())["session"])
     except (OSError, ValueError, KeyError, TypeError, WireError, RecursionError):

@@ -1,7 +1,7 @@
-"""Windows of sources -> publishes, each source's in order, however long each takes to be made into parts.
+"""Encodes the windows of all sources as parts and publishes them, those of each source in order.
 
-In come windows as they are read; they are made into parts here, or several at once by workers, and go to the publisher
-in the order in which they were read. When a source goes back, what is being made of it is dropped.
+Windows are encoded here or, several at a time, by workers. They go to the publisher in the order in which they were
+read, however long each takes. When a source is rewound, its windows that are still being encoded are discarded.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from shippers.publisher import Publisher
 from shippers.workers import Workers
 
 _LONG = 1 << 20
-"""Bytes of a window that is one long line: it may have to be cut, which is counted here."""
+"""A window of more bytes is one long line. It may have to be truncated, and only this process can count that."""
 
 _EACH = 3
-"""Windows for each worker: one that it makes, one that waits, one on its way."""
+"""Windows for each worker: one that it encodes, one that waits and one on its way."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A window whose parts are being made. rewinds: how often its source had gone back when it was read."""
+    """A window that is being encoded. rewinds: how often its source had been rewound when the window was read."""
 
     rewinds: int
     parts: asyncio.Task[tuple[Part, ...]]
 
 
-class Making:
-    """On one session. changed: set when there is room again."""
+class Pipeline:
+    """Encodes and publishes the windows of one session. changed: set when there is room for another window."""
 
     def __init__(self, publisher: Publisher, workers: Workers | None, changed: asyncio.Event) -> None:
         self._publisher = publisher
@@ -51,13 +51,13 @@ class Making:
         return self._publisher.has_room and (self._workers is None or under_way < _EACH * self._workers.count)
 
     def check(self) -> None:
-        """Raise SessionLost if the session is gone, and whatever went wrong in making parts."""
+        """Raise SessionLost if the session is lost, or the error that publishing or encoding ended with."""
         self._publisher.check()
         if self._trouble is not None:
             raise self._trouble
 
     def take(self, generation: Generation, window: Window) -> None:
-        """Make a window into parts, here if it is of a spool, and publish them behind those of the same source."""
+        """Encode a window and publish it after earlier ones of the same source. Windows of spools are encoded here."""
         settings = generation.origin.settings
         is_long = window.to - window.from_ > _LONG
         if self._workers is None or settings.feed is not None or (is_long and generation not in self._lanes):
@@ -68,13 +68,13 @@ class Making:
         made.add_done_callback(lambda _: self._advance(generation))
 
     async def finish(self, seconds: float) -> None:
-        """Wait until all windows are answered, at most so long."""
+        """Wait until all windows are confirmed or refused, for `seconds` in each of the two steps at most."""
         if under_way := [made.parts for lane in self._lanes.values() for made in lane]:
             await asyncio.wait(under_way, timeout=seconds)
         await self._publisher.finish(seconds)
 
     def abandon(self) -> None:
-        """The session is over: what is not confirmed is to be read again."""
+        """Give up on the session and rewind all sources to what is confirmed."""
         lanes, self._lanes = self._lanes, {}
         for generation, lane in lanes.items():
             for made in lane:
@@ -95,7 +95,7 @@ class Making:
     def _take_result(self, generation: Generation, made: _Made) -> None:
         try:
             self._publish(generation, made.parts.result())
-        except Exception as error:  # noqa: BLE001  # in a callback it would be lost: `check` raises it
+        except Exception as error:  # noqa: BLE001  # it would be lost in a callback, so `check` raises it
             self._trouble = error
 
     def _publish(self, generation: Generation, made: Sequence[Part]) -> None:

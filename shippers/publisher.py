@@ -1,8 +1,7 @@
-"""Windows -> confirmed publishes, on one session: whole windows, in order, positions only past what is safe.
+"""Publishes windows on one session and moves the position of a source only past what is confirmed.
 
-In come the parts of windows and the source that each was read from; out go messages, and to the source either the word
-that its oldest window is confirmed, or that it is to go back. Going back is the one answer to every failure: the
-windows are read again, and the router drops what it had already.
+The windows of a source are published whole and in order. The publisher reports each confirmed window to its source.
+After any failure it rewinds the source: the windows are read again, and the router drops what it has already.
 """
 
 from __future__ import annotations
@@ -24,29 +23,32 @@ from logrouter.wire.batch import Part, to_message
 from shippers.lease import Lease
 
 IN_FLIGHT = 4 << 20
-"""Bytes published and not confirmed; a window is admitted whole while there are less.
+"""The default limit of bytes that are published and not confirmed.
 
-Twice as much shipped 7 % more and took 8 MB more memory, four times as much gained little on that. Over 50 ms to the
-broker it is still 80 MB/s.
+Twice as much shipped 7 % more and took 8 MB more memory; four times as much gained little beyond that. With a latency
+of 50 ms to the broker this limit still allows 80 MB/s.
 """
 
 _BACKOFF = Backoff(0.1, 10.0)
-"""Seconds for which a source rests after its first refusal, and after many."""
+"""Seconds for which a source pauses after its first refusal, and after many."""
 
 
 class WindowSource(Protocol):
-    """What windows are read from."""
+    """The source that windows are read from."""
 
     def confirm(self, records: int) -> None:
-        """The oldest window that it handed out is safe; it came to so many records."""
+        """Move past the oldest window that was handed out: it is confirmed, and had this many records."""
 
     def rewind(self, due: float) -> bool:
-        """Hand out again, from time.monotonic() `due` on, what is not confirmed; false if that is gone for good."""
+        """Go back to what is confirmed and hand out the rest again, from `due` (time.monotonic()) on.
+
+        Return false if the source is gone for good.
+        """
 
 
 @dataclass(slots=True, eq=False)
 class _PendingWindow:
-    """A window under way."""
+    """A window in flight. counted_as: the input under which its lines are counted.   size: bytes of its bodies."""
 
     counted_as: str
     lines: int
@@ -56,7 +58,7 @@ class _PendingWindow:
 
 @dataclass(slots=True)
 class _Lane:
-    """The windows of one source under way, oldest first, and how often in a row it was refused."""
+    """The windows of one source in flight, oldest first. refusals: how often in a row the source was refused."""
 
     name: str
     source: WindowSource
@@ -65,10 +67,11 @@ class _Lane:
 
 
 class Publisher:
-    """Publishes on `session`, and sets `changed` whenever a window was answered or the session is lost.
+    """Publishes on `session`, and sets `changed` whenever a window is confirmed or refused, or the session is lost.
 
-    lease: under which windows go out.   refused: whether the broker `name` takes no messages, over all sessions.
-    limit: bytes published and not confirmed; a window is admitted whole while there are less.
+    name: the broker, for events.   lease: the lease under which windows go out.
+    refused: holds while the broker refuses messages. It outlives the session.
+    limit: bytes that are published and not confirmed. While there are fewer, a window of any size is admitted.
     """
 
     def __init__(
@@ -93,14 +96,14 @@ class Publisher:
         return self._in_flight < self._limit
 
     def check(self) -> None:
-        """Raise SessionLost if the session is gone, Forbidden if nothing more may be published on it."""
+        """Raise SessionLost if the session is lost, or the error that ended publishing, such as Forbidden."""
         if self._trouble is not None:
             raise self._trouble
         if self._lost.done():
             raise SessionLost(self._lost.result())
 
     def publish(self, source: WindowSource, parts: Sequence[Part], counted_as: str) -> None:
-        """Send a window; the next one of the same source is to be the one that follows it."""
+        """Publish the parts of a window. The windows of one source have to come in order and without gaps."""
         name = parts[0].source
         lane = self._lanes.setdefault(name, _Lane(name, source))
         sent = _PendingWindow(counted_as, sum(part.count for part in parts), sum(len(part.body) for part in parts))
@@ -119,12 +122,12 @@ class Publisher:
         task.add_done_callback(self._answers.discard)
 
     async def finish(self, seconds: float) -> None:
-        """Wait until all windows are answered, at most so long."""
+        """Wait until all windows are confirmed or refused, for `seconds` at most."""
         if self._answers:
             await asyncio.wait(self._answers, timeout=seconds)
 
     def abandon(self) -> None:
-        """The session is over: what is not confirmed is to be read again."""
+        """Give up on the session and rewind all sources to what is confirmed."""
         for task in (self._lost, *self._answers):
             task.cancel()
         for lane in self._lanes.values():
@@ -137,7 +140,7 @@ class Publisher:
         self._changed.set()
         failure = next((outcome for outcome in outcomes if outcome is not None), None)
         if sent not in lane.sent:
-            return  # the source went back meanwhile, and hands it out again
+            return  # the source was rewound meanwhile and hands it out again
         if failure is None:
             sent.confirmed = True
             self._confirm(lane)

@@ -1,6 +1,6 @@
-"""Whether a router has been on the broker: until then a message may go to listeners alone, and be lost to the archive.
+"""Finds out whether a router has been on the broker, by one probe (logrouter/wire/probe.py).
 
-In comes a session, out goes the answer to one probe (logrouter/wire/probe.py).
+Until a router has been there, a message may reach only listeners and be lost to the archive.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from logrouter.wire.routing_key import marker
 from logrouter.wire.statement import EXCHANGE as REPORTS
 
 
-async def has_been_here(session: Session, instance: str, stop: asyncio.Event) -> bool:
-    """Whether a router of this instance has been here; false as well if `stop` is set before the broker answers.
+async def router_has_been_present(session: Session, instance: str, stop: asyncio.Event) -> bool:
+    """Report whether a router of this instance has been on the broker; false if `stop` is set before the answer comes.
 
-    Raises BrokerError: Forbidden where this user may neither publish a probe nor ask.
+    Raises BrokerError: Forbidden, with a remedy, if this user may neither publish a probe nor look for the marker.
     """
     answer = asyncio.ensure_future(session.publish(REPORTS, probe.message(instance), apart=True))
     stopping = asyncio.create_task(stop.wait())
@@ -38,12 +38,15 @@ async def has_been_here(session: Session, instance: str, stop: asyncio.Event) ->
             raise Forbidden(str(refused), remedy) from refused
         return marked
     except PublishRefused:
-        return True  # a queue is bound, though it is full or without its quorum
+        return True  # a queue is bound, but it is full or has lost its quorum
     return True
 
 
 async def _has_marker(session: Session, instance: str) -> bool | None:
-    """Whether there is what routers leave besides, None if nobody says: from RabbitMQ 4.2.6 on that takes a right."""
+    """Report whether the exchange that marks a router exists; None if this user may not ask.
+
+    From RabbitMQ 4.2.6 on, asking takes a permission on the exchange.
+    """
     try:
         return await session.exchange_exists(marker(instance))
     except Forbidden:

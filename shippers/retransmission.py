@@ -1,7 +1,7 @@
-"""What routers ask for again: requests from the broker, ranges of sources read once more and published.
+"""Answers the requests of routers: reads ranges of sources again and publishes them.
 
-It stands beside the usual way of lines: it moves no position, and what fails here is asked for again. What cannot be
-read any more is stated as gone.
+This happens alongside the usual reading and moves no position. If it fails, the router asks again. What cannot be read
+any more is stated as gone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from logrouter.broker.contract import EXCHANGE as LOG
 from logrouter.broker.contract import Consumer, Queue, QueueKind, Session
 from logrouter.errors import BrokerError, Forbidden, SessionLost
 from logrouter.observability.conditions import Condition
-from logrouter.observability.events import RESENDING, RESENDING_REFUSED
+from logrouter.observability.events import REQUEST_FAILED, RESENDING
 from logrouter.wire.batch import Part, to_message
 from logrouter.wire.message import Message
 from logrouter.wire.request import EVERYBODY, EXCHANGE, Request, from_message
@@ -31,14 +31,17 @@ from shippers.lease import Lease
 from shippers.statements import Statements
 
 _SPREAD_SECONDS = 1.0
-"""Within which the shippers of a site answer a router that asks how far they are."""
+"""The shippers of a site spread their answers over this time when a router asks all of them how far they are."""
 
 _AGAIN_SECONDS = 60.0
-"""Until another try to listen where there is no such exchange: no router has been here that asks."""
+"""Seconds until the next attempt to listen if the exchange is missing: no router that makes requests has been here."""
 
 
 class Retransmission:
-    """On one session. statements: where what is gone is said."""
+    """Answers requests on one session.
+
+    statements: states what is gone.   forbidden: holds while this user may not listen to requests.
+    """
 
     def __init__(
         self, session: Session, files: Files, lease: Lease, statements: Statements, forbidden: Condition
@@ -72,8 +75,8 @@ class Retransmission:
                 await self._answer(from_message(delivery.message))
             except BrokerError:
                 raise
-            except Exception as error:  # noqa: BLE001  # whatever a request comes to, the next one is answered
-                RESENDING_REFUSED.happened(reason=f"{type(error).__name__}: {error}")
+            except Exception as error:  # noqa: BLE001  # a request that fails does not stop the next one
+                REQUEST_FAILED.happened(reason=f"{type(error).__name__}: {error}")
 
     async def _consume(self) -> Consumer:
         await self._session.declare_queue(self._queue)
@@ -83,20 +86,20 @@ class Retransmission:
 
     async def _answer(self, request: Request) -> None:
         if not request.wanted:
-            await asyncio.sleep(random.uniform(0, _SPREAD_SECONDS))  # noqa: S311  # not all hosts at once
+            await asyncio.sleep(random.uniform(0, _SPREAD_SECONDS))  # noqa: S311  # it only spreads the load
             self._statements.repeat()
         is_meant = request.reporter == self._statements.reporter.identity
         for wanted in request.wanted:
             sought = self._files.sought(wanted.source)
             source = await asyncio.to_thread(find, sought) if sought is not None else None
             if source is None and not is_meant:
-                continue  # some other shipper's
+                continue  # the source is another shipper's
             gone = await self._resend(source, wanted.ranges) if source else wanted.ranges
             if gone:
                 self._statements.lost(Gone(wanted.source, list(gone)))
 
     async def _resend(self, source: Reread, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Publish ranges of a source once more; those that cannot be read."""
+        """Publish ranges of a source again. Return the ranges, or the rest of them, that cannot be read."""
         gone = []
         with contextlib.closing(source):
             for start, end in ranges:

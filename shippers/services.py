@@ -1,4 +1,4 @@
-"""Programs -> the service that a line belongs to, where its input names none. Pure."""
+"""Finds the service that a line belongs to from its program, where its input names none. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ UNKNOWN = "system"
 
 @dataclass(frozen=True, eq=False)
 class Services:
-    """`programs`: the service of each program that is known."""
+    """A map of programs to services. programs: the service of each known program."""
 
     programs: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, app: str | None, facility: str | None = None) -> str:
-        """The service: by the program, whole or up to its first `/` or `(`; by facility; else the program itself."""
+        """Return the service of a line.
+
+        It is that of its program, looked up whole and up to the first `/` or `(`; else that of its facility; else the
+        name of the program itself.
+        """
         if app:
             known = self.programs.get(app) or self.programs.get(_PART.split(app, 1)[0])
             if known:
@@ -28,4 +32,4 @@ class Services:
         return _FACILITIES.get(facility or "") or app or UNKNOWN
 
 
-NONE_KNOWN = Services()
+NO_SERVICES = Services()

@@ -1,4 +1,4 @@
-"""A host's configuration -> the inputs of its agent."""
+"""Makes the inputs of an agent from the configuration of its host."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from shippers.parse.multiline import Joining
 from shippers.parse.trace_id import Conversation
 from shippers.redact.redaction import Own, Redaction
 from shippers.services import Services
-from shippers.sources.journal import is_wanted
+from shippers.sources.journal import is_enabled
 
 _SERVICES, _PRESETS = (Path(__file__).with_name(name) for name in ("20-services.yaml", "presets.yaml"))
-"""The map of programs and the presets that came with the program."""
+"""The map of programs and the presets that logrouter brings along."""
 
 
 def load(path: Path | None) -> Shippers:
-    """What a file or directory says, or nothing; with the services and presets that came with the program."""
+    """Load a file or directory, with the services and presets that logrouter brings along. None loads nothing."""
     return load_inputs([path], _SERVICES, _PRESETS) if path else Shippers()
 
 
 def from_models(models: Shippers) -> list[Input]:
-    """The inputs of shippers/*.yaml, but for journals that stand in for files which this machine has."""
+    """Return the inputs of shippers/*.yaml, without journals whose `unless` names a file that this machine has."""
     services = Services(models.services)
     inputs = []
     for model in models.inputs:
@@ -44,15 +44,15 @@ def from_models(models: Shippers) -> list[Input]:
             inputs.append(_files(model, services))
         elif isinstance(model, SyslogModel):
             inputs.append(_syslog(model, services))
-        elif is_wanted(model.journal.unless):
+        elif is_enabled(model.journal.unless):
             inputs.append(_journal(model, services))
     return inputs
 
 
-def argument_models(files: Sequence[tuple[str, str]], redact: Sequence[RedactModel] = ()) -> list[FilesModel]:
-    """What a configuration would say in place of `--file SERVICE=GLOB`; `arguments.from_files` makes inputs of them."""
+def models_from_arguments(files: Sequence[tuple[str, str]], redact: Sequence[RedactModel] = ()) -> list[FilesModel]:
+    """Return the configuration that `--file SERVICE=GLOB` stands for. `arguments.from_files` makes the inputs."""
     return [
-        FilesModel(service=service, files=[os.path.abspath(pattern)], redact=list(redact))  # noqa: PTH100  # a pattern is no path
+        FilesModel(service=service, files=[os.path.abspath(pattern)], redact=list(redact))  # noqa: PTH100  # no path
         for service, pattern in files
     ]
 
@@ -82,67 +82,67 @@ def _joining(model: FilesModel) -> Joining | None:
 
 
 def _syslog(model: SyslogModel, services: Services) -> Input:
-    at = model.syslog
+    addresses = model.syslog
     feed = Syslog(
-        udp=tuple(at.udp),
-        tcp=tuple(at.tcp),
-        unix=tuple(map(_socket_path, at.unix)),
-        unix_stream=tuple(map(_socket_path, at.unix_stream)),
+        udp=tuple(addresses.udp),
+        tcp=tuple(addresses.tcp),
+        unix=tuple(map(_socket_path, addresses.unix)),
+        unix_stream=tuple(map(_socket_path, addresses.unix_stream)),
         host=model.host,
         max_line=model.max_line,
         max_spool=model.max_spool,
-        tls=tuple(at.tls),
-        certificate=at.certificate,
-        key=at.key,
-        client_ca=at.client_ca,
+        tls=tuple(addresses.tls),
+        certificate=addresses.certificate,
+        key=addresses.key,
+        client_ca=addresses.client_ca,
         max_clients=model.max_clients,
         idle_timeout=model.idle_timeout,
     )
-    return _fed(model, feed, services)
+    return _spooled(model, feed, services)
 
 
 def _journal(model: JournalModel, services: Services) -> Input:
-    what = model.journal
+    journal = model.journal
     feed = Journal(
-        units=tuple(what.units),
-        directory=what.directory,
-        first_read=what.first_read,
+        units=tuple(journal.units),
+        directory=journal.directory,
+        first_read=journal.first_read,
         host=model.host,
         max_line=model.max_line,
         max_spool=model.max_spool,
     )
-    return _fed(model, feed, services)
+    return _spooled(model, feed, services)
 
 
-def _fed(model: SyslogModel | JournalModel, feed: Syslog | Journal, services: Services) -> Input:
-    """An input that comes by way of a spool."""
+def _spooled(model: SyslogModel | JournalModel, feed: Syslog | Journal, services: Services) -> Input:
+    """Return an input that fills a spool."""
     return Input(
         service=model.service, severity=model.severity, feed=feed, services=services, refining=_refining(model)
     )
 
 
 def _socket_path(path: str) -> str:
-    """Of the places where `logrouter.handler` looks the first that this user may listen at."""
+    """Resolve `default` to the first path that `logrouter.handler` tries and that this user may create."""
     if path != DEFAULT_SOCKET:
         return path
     paths = socket_paths()
-    return next(filter(_may_be_made, paths), paths[0])
+    return next(filter(_can_be_created, paths), paths[0])
 
 
-def _may_be_made(path: str) -> bool:
-    there = next(parent for parent in Path(path).absolute().parents if os.access(parent, os.F_OK))
-    return os.access(there, os.W_OK | os.X_OK)
+def _can_be_created(path: str) -> bool:
+    existing = next(parent for parent in Path(path).absolute().parents if os.access(parent, os.F_OK))
+    return os.access(existing, os.W_OK | os.X_OK)
 
 
 def _refining(model: InputModel) -> Refining:
-    said = model.conversation
+    setting = model.conversation
     return Refining(
         redaction=redaction(model.redact),
         fields=model.fields,
-        conversation=Conversation(tuple(said)) if isinstance(said, list) else Conversation((), said),
+        conversation=Conversation(tuple(setting)) if isinstance(setting, list) else Conversation((), setting),
     )
 
 
 def redaction(models: Sequence[RedactModel]) -> Redaction | None:
-    """What is to be redacted; None for nothing."""
+    """Return the redaction that the models describe; None if there are none."""
     return Redaction(tuple(each.preset or Own(each.pattern, each.with_) for each in models)) if models else None

@@ -1,7 +1,7 @@
-"""What a shipper says of itself: how far each source is, and what it had to give up.
+"""Publishes the statements of a shipper: how far each source is, and what the shipper had to give up.
 
-In comes the state of its files, out go statements on the exchange of reports: all sources when a session begins, then
-each minute those that have changed, and a last one at the end. One that is refused hinders nothing else.
+A statement names all sources when a session begins, and then, each minute and at the end, those that have changed. It
+goes to the exchange of reports. A statement that is refused hinders nothing else.
 """
 
 from __future__ import annotations
@@ -29,15 +29,18 @@ _EVERY = 60.0
 """Seconds between two statements."""
 
 _AT_ONCE = 1000
-"""Sources in a statement at most: some 250 KB, and never more than the broker or a router takes."""
+"""The most sources in one statement. They take some 250 KB, which is below the limits of the broker and the router."""
 
 _LAST_SECONDS = 5.0
-"""For the last one to be confirmed."""
+"""Seconds to wait for the confirm of the last statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShipperReporter:
-    """Who makes statements. identity: of the state directory.   started: Unix time of the process."""
+    """The shipper as its statements name it.
+
+    identity: the id of the state directory.   config: a hash of the inputs.   started: Unix time of the process.
+    """
 
     identity: str
     host: str
@@ -46,12 +49,12 @@ class ShipperReporter:
 
 
 def config_hash(inputs: Sequence[Input]) -> str:
-    """Differs where shippers were told to follow different things."""
+    """Return a short hash of the inputs. Shippers with different inputs have different hashes."""
     return hashlib.sha256(repr(inputs).encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 def _amounts() -> dict[str, float]:
-    """What is counted by more than how often it happened."""
+    """Return the counters of amounts (bytes, datagrams, messages, redactions); `events.counts` has only occurrences."""
     found = {"unread bytes": metrics.UNREAD, "kernel drops": metrics.KERNEL_DROPS, "shed": metrics.SHED}
     found["cut messages"] = metrics.CUT
     redacted = {f"redacted {kind}": float(count) for kind, count in metrics.by_label(metrics.REDACTED).items()}
@@ -59,50 +62,53 @@ def _amounts() -> dict[str, float]:
 
 
 class Statements:
-    """The statements of one session. reporter: who makes them."""
+    """The statements of one session. refused: holds while statements are refused. It outlives the session."""
 
     def __init__(
         self, session: Session, files: Files, reporter: ShipperReporter, lease: Lease, refused: Condition
     ) -> None:
         self._lease = lease
         self._gone: list[Gone] = []
-        self._said = asyncio.Event()
+        self._due = asyncio.Event()
         self._session = session
         self._files = files
         self.reporter = reporter
         self._refused = refused
         self._stated: dict[str, SourceStatement] = {}
-        self._one = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def keep(self, stop: asyncio.Event) -> None:
-        """Make statements until `stop` is set, or the session is lost."""
+        """Publish statements until `stop` is set or the session is lost."""
         while not stop.is_set() and await self._publish(final=False):
-            self._said.clear()
+            self._due.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY):
-                    await wait_for_any(stop, self._said)
+                    await wait_for_any(stop, self._due)
 
     def repeat(self) -> None:
-        """Say how far all sources are with the next statement, made at once: somebody may have missed the last ones."""
+        """Publish a statement of all sources at once, because a router may have missed earlier ones."""
         self._stated = {}
-        self._said.set()
+        self._due.set()
 
     def lost(self, gone: Gone) -> None:
-        """Say with the next statement, made at once, that this cannot be read any more."""
+        """Publish a statement at once that says that `gone` cannot be read any more."""
         self._gone.append(gone)
-        self._said.set()
+        self._due.set()
 
     async def last(self) -> None:
-        """Make the last one."""
+        """Publish the final statement. Give up after 5 seconds."""
         try:
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._publish(final=True)
         except TimeoutError:
-            return  # the next process says the same
+            return  # the next process states the same
 
     async def _publish(self, *, final: bool) -> bool:
-        """Whether there may be another. One at a time, so that the last one is the last, and says what was not said."""
-        async with self._one:
+        """Publish a statement. Report whether another may follow, that is, whether the session lives.
+
+        The lock makes the final statement the last one, with all that was not stated before.
+        """
+        async with self._lock:
             return await self._publish_next(final=final)
 
     async def _publish_next(self, *, final: bool) -> bool:
@@ -115,11 +121,11 @@ class Statements:
                 del changed[:_AT_ONCE]
             await self._send(changed, gone, final=final)
         except (Unroutable, PublishRefused):
-            return True  # nobody listens now: the next one says all of it again
+            return True  # nobody listens now; the next statement repeats all of it
         except SessionLost:
             return False
         except BrokerError as error:
-            self._refused.begin(reason=error, remedy=error.remedy or "look at that exchange")
+            self._refused.begin(reason=error, remedy=error.remedy or "check that exchange")
             return True
         self._refused.end()
         self._stated = standings

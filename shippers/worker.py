@@ -1,6 +1,6 @@
-"""One of the processes that `workers` starts: windows on standard input -> their parts on standard output, as frames.
+"""A process that `workers` starts: reads windows from standard input and writes their parts to standard output.
 
-It imports nothing of an event loop or a broker: what it loads is its start, and is there once for each of them.
+It imports neither an event loop nor a broker, because each worker pays for its imports in start-up time and memory.
 """
 
 from __future__ import annotations
@@ -18,54 +18,54 @@ from shippers.encode.windows import all_parts
 from shippers.input import Input
 
 Made = tuple[Part, ...] | None
-"""The parts of a window; None for one that is to be made by whoever asked."""
+"""The parts of a window; None if the shipper has to encode it itself."""
 
 LENGTH = struct.Struct(">I")
-"""Stands before each frame."""
+"""The length in bytes before each frame."""
 
 Job = tuple[Window, int, float]
-"""A window, which of the inputs it is of, and when it was read (Unix time)."""
+"""A window, the index of its input, and the time when it was read (Unix time)."""
 
 
 def frame(content: object) -> bytes:
-    """What `content` is on the way to another process."""
-    packed = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
-    return LENGTH.pack(len(packed)) + packed
+    """Return `content` as a frame: its pickle, with the length in front."""
+    pickled = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
+    return LENGTH.pack(len(pickled)) + pickled
 
 
 def _read_frame(file: BinaryIO) -> object | None:
-    """What the next frame holds; None at the end, and for a frame that the end of the shipper cut off."""
+    """Return the content of the next frame; None at the end, and for a frame that the end of the shipper cut off."""
     head = file.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
     (length,) = LENGTH.unpack(head)
-    packed = file.read(length)
-    return pickle.loads(packed) if len(packed) == length else None  # noqa: S301  # written by `workers`
+    pickled = file.read(length)
+    return pickle.loads(pickled) if len(pickled) == length else None  # noqa: S301  # written by `workers`
 
 
 def main() -> None:
-    """The process: parts for windows, until there are no more, or nobody who wants them."""
+    """Encode windows until standard input ends or the shipper is gone."""
     collect_seldom()
     try:
         _serve()
     except BrokenPipeError:
-        os._exit(0)  # the shipper was killed; an exit in order would try to write to it once more
+        os._exit(0)  # the shipper was killed; a normal exit would try to flush standard output to it
 
 
 def _serve() -> None:
     inputs = _read_frame(sys.stdin.buffer)
     if not isinstance(inputs, list):
-        return  # the shipper was killed before it had told them
+        return  # the shipper was killed before it had sent them
     while isinstance(job := _read_frame(sys.stdin.buffer), tuple):
-        window, place, now = job
-        sys.stdout.buffer.write(frame(_made(window, inputs[place], now)))
+        window, index, now = job
+        sys.stdout.buffer.write(frame(_made(window, inputs[index], now)))
         sys.stdout.buffer.flush()
 
 
 def _made(window: Window, settings: Input, now: float) -> Made:
     try:
         return all_parts(window, settings, now)
-    except Exception:  # noqa: BLE001  # it is tried once more where what goes wrong is said and counted
+    except Exception:  # noqa: BLE001  # the shipper tries again, and logs and counts the failure
         return None
 
 

@@ -1,8 +1,7 @@
-"""Windows -> parts in processes beside this one, for hosts that write more than one core can read.
+"""Encodes windows in processes beside this one, for hosts that write more logs than one core can read.
 
-In come windows, out go their parts, made by `windows.parts` there as they would be here. The processes hold no state
-and no files: they read frames from their standard input until it ends, so they end with this process however it ends.
-What one that dies had in hand is made here.
+The processes hold no state and no files. They read frames from their standard input until it ends, so they end when
+this process ends, in whatever way. If one dies, the windows that it had are encoded here.
 """
 
 from __future__ import annotations
@@ -24,35 +23,35 @@ from shippers.worker import LENGTH, Job, Made, frame
 
 
 class Workers:
-    """So many processes for these inputs, as a context."""
+    """`count` processes that encode windows of `inputs`. An async context manager."""
 
     def __init__(self, count: int, inputs: Sequence[Input]) -> None:
         self.count = count
         self._inputs = list(inputs)
-        self._places = {settings: place for place, settings in enumerate(self._inputs)}
+        self._indexes = {settings: index for index, settings in enumerate(self._inputs)}
         self._workers: list[_Worker] = []
 
     async def __aenter__(self) -> Self:
-        """Start them. Raises OSError."""
+        """Start the processes. Raises OSError."""
         for _ in range(self.count):
             self._workers.append(await _Worker.started(self._inputs))
         return self
 
     async def parts(self, window: Window, settings: Input) -> tuple[Part, ...]:
-        """The parts of a window, whichever process makes them."""
-        job = (window, self._places[settings], time.time())
+        """Return the parts of a window, from the worker with the fewest jobs. Falls back to this process."""
+        job = (window, self._indexes[settings], time.time())
         able = [worker for worker in self._workers if not worker.is_lost]
         made = await min(able, key=_load).make(job) if able else None
         return made or safe_parts(window, settings, job[2])
 
     async def __aexit__(self, *error: object) -> None:
-        """End them."""
+        """End the processes, after the jobs that they have."""
         for worker in self._workers:
             await worker.end()
 
 
 class _Worker:
-    """One of them. is_lost: it ended without being told to."""
+    """One process. is_lost: whether it ended by itself.   jobs: the futures of its jobs, oldest first."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None  # by `started`
@@ -65,9 +64,9 @@ class _Worker:
 
     @classmethod
     async def started(cls, inputs: Sequence[Input]) -> _Worker:
-        """A process that knows the inputs."""
+        """Start a process and send it the inputs."""
         pipe = asyncio.subprocess.PIPE
-        # In a session of its own: the Ctrl-C of a terminal is for the shipper, which then ends it.
+        # In a session of its own, because Ctrl-C in a terminal is for the shipper, which then ends the worker.
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "shippers.worker", stdin=pipe, stdout=pipe, start_new_session=True
         )
@@ -76,14 +75,14 @@ class _Worker:
         return worker
 
     async def make(self, job: Job) -> Made:
-        """The parts; None if the process ends before it has made them."""
+        """Return the parts; None if the process could not encode them or ends before."""
         made: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
         self.jobs.append(made)
         self._input.write(frame(job))
         return await made
 
     async def end(self) -> None:
-        """Let it finish what it has in hand."""
+        """Close the input of the process and wait until it has ended."""
         self._reading.cancel()
         self._input.close()
         await self._process.wait()

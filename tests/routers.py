@@ -10,8 +10,8 @@ from pathlib import Path
 from logrouter.broker.contract import Broker, Session
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.ledger.ledger import Ledger
-from logrouter.router.commit import Commits
-from logrouter.router.ingress import RouterSettings, Routing
+from logrouter.router.commit import Committer
+from logrouter.router.ingress import RouterContext, RouterSettings
 from logrouter.router.router import route
 from logrouter.rules.decision import Decide, Decision, Target
 from logrouter.wire.slices import Slice
@@ -29,16 +29,16 @@ def archiving(
     *,
     severity: tuple[str, str] = ("info", "default"),
     path: str = "{service}/{host}/{date}.jsonl.gz",
-) -> Routing:
+) -> RouterContext:
     """A router with one archive and the ledger `state` in a directory. path: of the archive's files."""
     ledger = Ledger(directory / "state", settings.instance)
     archive = Archive("archive", ArchiveSettings(directory / "archive", path), ledger)
-    commits = Commits(ledger, {"archive": archive}, settings.instance)
-    return Routing(settings, ledger, commits, decide, lambda text: severity)
+    commits = Committer(ledger, {"archive": archive}, settings.instance)
+    return RouterContext(settings, ledger, commits, decide, lambda text: severity)
 
 
 @asynccontextmanager
-async def running(broker: Broker, routing: Routing, *, drained: bool = True) -> AsyncIterator[Session]:
+async def running(broker: Broker, routing: RouterContext, *, drained: bool = True) -> AsyncIterator[Session]:
     """A session to publish on; leaving drains the router, or just stops it, and closes its ledger."""
     stop, drain = asyncio.Event(), asyncio.Event()
     work = asyncio.create_task(route(broker, routing, stop, drain))

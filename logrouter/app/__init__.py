@@ -1,1 +1,1 @@
-"""What each process is made of, without its command line: a shipper, a router, or both in one."""
+"""The parts of each process, without its command line: a shipper, a router, or both in one."""

@@ -1,4 +1,4 @@
-"""Shipper, broker and router in one process, run to their end or drained."""
+"""Runs shipper, broker and router in one process, until they are stopped or drained."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from shippers.input import Input
 from shippers.publisher import IN_FLIGHT
 
 _AT_COMMIT = 32 << 20
-"""Bytes in flight where a confirm means that the archive has them: two groups of the router, one being written."""
+"""Bytes in flight with the embedded broker, whose confirm means that the archive has them: two groups of the router,
+one of which is being written."""
 
 Companion = Callable[[Agent, asyncio.Event, asyncio.Event], Awaitable[None]]
-"""What runs beside an agent until the second event is set. It may set the first one, which ends everything."""
+"""Runs beside an agent until the second event is set. It may set the first one, which stops everything."""
 
 _Route = Callable[[asyncio.Event, asyncio.Event], Coroutine[None, None, None]]
-"""Routes until the first event is set, or all is routed once the second is."""
+"""Routes until the first event is set or, once the second is set, until everything is routed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to run. state: its own directory.   drain: seconds, None to run for ever."""
+    """What to run. state: its state directory.   drain: timeout in seconds, or None to run until stopped."""
 
     broker: str
     state: Path
@@ -45,21 +46,21 @@ class Plan:
 
     @property
     def archives(self) -> Path:
-        """Where archives go that name no directory of their own."""
+        """The directory of archives that name none."""
         return archive_directory(self.state)
 
     @property
     def place(self) -> RouterPlan:
-        """What the router works on."""
+        """The plan of the router."""
         return RouterPlan(self.rules, self.state, self.archives, self.instance, self.memory)
 
 
 async def run(
     plan: Plan, router: Router, reload: asyncio.Event, stop: asyncio.Event, companions: Sequence[Companion] = ()
 ) -> None:
-    """Ship and route until `stop` is set, or all is drained. reload: set whenever the rules are to be read again.
+    """Ship and route until `stop` is set, or everything is drained. Set `reload` to reload the rules.
 
-    Raises what its parts raise, and LogrouterError if it is not drained in time.
+    Raises what the shipper, the router and the companions raise, and LogrouterError if draining takes too long.
     """
     broker, over = connect(plan.broker, plan.state), asyncio.Event()
     is_embedded = plan.broker == "embedded"
@@ -101,4 +102,4 @@ async def _ship_and_route(agent: Agent, route: _Route, drain: float | None, stop
     for task in (routing, shipping):
         task.result()
     if not drained_in_time:
-        raise LogrouterError(f"not drained after {drain:g} s: the router has not settled everything")
+        raise LogrouterError(f"draining did not finish in {drain:g} s: the router has not settled everything")

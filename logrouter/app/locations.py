@@ -1,4 +1,4 @@
-"""Where rules, inputs, state and archives are when nobody says."""
+"""The default locations of rules, inputs, state and archives."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def rules_path(chosen: Path | None) -> Path:
-    """Where rules are: what was chosen, ./rules, /etc/logrouter/rules, else the copy that came with the program.
+    """Return the path of the rules: `chosen`, ./rules, /etc/logrouter/rules, else the bundled rules.
 
-    Raises UserError if what was chosen does not exist.
+    Raises UserError if `chosen` does not exist.
     """
     if chosen is not None:
         if not chosen.exists():
-            raise UserError(f"there is no {chosen}", "--rules with a file or directory of *.yaml")
+            raise UserError(
+                f"{chosen} does not exist", "--rules PATH, the path of a rules file or a directory of *.yaml files"
+            )
         return chosen
     for directory in (Path("rules"), Path("/etc/logrouter/rules")):
         if any(directory.glob("*.y*ml")):
@@ -26,27 +28,29 @@ def rules_path(chosen: Path | None) -> Path:
 
 
 def shipped_rules() -> Path:
-    """The rules that came with the program."""
+    """Return the directory of the bundled rules."""
     shipped = _PACKAGE / "shipped" / "rules"
     return shipped if shipped.is_dir() else _PACKAGE.parent / "rules"
 
 
 def inputs_path(chosen: Path | None) -> Path:
-    """Where inputs are: what was chosen, ./shippers, /etc/logrouter/shippers, else what came with the program.
+    """Return the path of the inputs: `chosen`, ./shippers, /etc/logrouter/shippers, else the bundled inputs.
 
-    Raises UserError if what was chosen has no YAML file.
+    Raises UserError if `chosen` has no YAML file.
     """
     candidates = (chosen,) if chosen is not None else (Path("shippers"), Path("/etc/logrouter/shippers"))
     for path in candidates:
         if any(path.glob("*.y*ml")) if path.is_dir() else path.exists():
             return path
     if chosen is not None:
-        raise UserError(f"there are no *.yaml files in {chosen}", "--config with a file or directory of inputs")
+        raise UserError(
+            f"{chosen} has no *.yaml files", "--config PATH, the path of an inputs file or a directory of *.yaml files"
+        )
     return _PACKAGE.parent / "shippers"
 
 
 def state_directory(chosen: Path | None) -> Path:
-    """Where state is: what was chosen, systemd's StateDirectory, root's /var/lib, else the XDG state directory."""
+    """Return `chosen`, systemd's StateDirectory, /var/lib/logrouter for root, else a directory in XDG_STATE_HOME."""
     if chosen is not None:
         return chosen
     if managed := os.environ.get("STATE_DIRECTORY"):
@@ -57,20 +61,20 @@ def state_directory(chosen: Path | None) -> Path:
 
 
 def archive_directory(state: Path) -> Path:
-    """Where archives go that name no directory of their own."""
+    """Return the directory of archives that name none."""
     return Path("/var/log/central") if os.geteuid() == 0 and state == Path("/var/lib/logrouter") else state / "archive"
 
 
 def mail_directory(state: Path) -> Path:
-    """Where mail is written to that names no server."""
+    """Return the directory to which mail is written if its destination names no server."""
     return state / "mail"
 
 
 def shipper_state(state: Path) -> Path:
-    """The shipper's own directory below the state directory."""
+    """Return the directory of the shipper below the state directory."""
     return state / "shipper"
 
 
 def socket_path(state: Path) -> Path:
-    """Where a running `up` lets other processes of its user in."""
+    """Return the socket on which a running `up` accepts other processes of its user."""
     return state / "logrouter.sock"

@@ -1,7 +1,4 @@
-"""A router put together for a command: ledger, destinations and rules, opened, reloaded and closed.
-
-In come a place and rules, out go records where the rules say, for as long as the command runs.
-"""
+"""Builds a router for a command: opens its ledger, destinations and rules, reloads the rules, and closes everything."""
 
 from __future__ import annotations
 
@@ -20,9 +17,9 @@ from logrouter.errors import UserError
 from logrouter.ledger.ledger import Ledger
 from logrouter.observability import events
 from logrouter.observability.conditions import Condition
-from logrouter.router.commit import Commits
+from logrouter.router.commit import Committer
 from logrouter.router.handoff import Handoff
-from logrouter.router.ingress import RouterSettings, Routing
+from logrouter.router.ingress import RouterContext, RouterSettings
 from logrouter.router.outlet import Outlet
 from logrouter.router.router import route
 from logrouter.rules.ruleset import RuleSet
@@ -30,15 +27,15 @@ from logrouter.support.aio import wait_for_any
 from shippers.parse.severity.severity import severity
 
 _IN_HAND = 6
-"""The part of a router's memory that messages in hand may take, as they come: unpacked and decoded they take more."""
+"""Messages in flight use up to a sixth of the memory, counted as received: decompressed and decoded they take more."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouterPlan:
-    """What a router works on.
+    """What a router works with.
 
-    rules: where its rules are.   archives: directory of archives that name none.
-    memory: bytes that it aims to stay within.
+    rules: path of its rules.   archives: directory of archives that name none.
+    memory: bytes that it tries to stay within.
     """
 
     rules: Path
@@ -49,9 +46,9 @@ class RouterPlan:
 
 
 class Router:
-    """A router, open with its ledger locked; other rules open it anew. To be closed.
+    """An open router, which holds the lock of its ledger. A reload of the rules reopens it. Call `close` at the end.
 
-    Raises StateError, UserError for a directory that cannot be made.
+    Raises StateError if the ledger cannot be used, UserError if the directory of an archive cannot be created.
     """
 
     def __init__(self, place: RouterPlan, rules: RuleSet) -> None:
@@ -61,13 +58,13 @@ class Router:
         self._routing = self._opened.enter_context(_open(place, rules))
 
     def close(self) -> None:
-        """Release the ledger."""
+        """Close the ledger, and release its lock."""
         self._opened.close()
 
     async def run(self, broker: Broker, stop: asyncio.Event, drain: asyncio.Event, reload: asyncio.Event) -> None:
-        """Route until `stop` is set, or all is routed once `drain` is; after each `reload` by what the rules are then.
+        """Route until `stop` is set or, once `drain` is set, until everything is routed. `reload` reloads the rules.
 
-        Each record is decided once, by the rules before or after: what is in hand is settled in between.
+        Each record is decided once, by either the old or the new rules: messages in flight are settled in between.
         """
         while True:
             leave = asyncio.Event()
@@ -83,7 +80,10 @@ class Router:
             self._reopen(rules)
 
     async def _settled(self, stop: asyncio.Event) -> bool:
-        """Wait for what a stuck disk has in hand, since no two may write to one archive; false if it is to stop."""
+        """Wait until all commits are settled, and report whether to go on: false if `stop` is set first.
+
+        A stuck disk may delay a commit, and the reopened router must not write to the same archive at the same time.
+        """
         settling = asyncio.create_task(self._routing.commits.settled())
         await wait_for_any(stop, _done(settling))
         settling.cancel()
@@ -92,7 +92,7 @@ class Router:
     async def _other_rules(
         self, work: asyncio.Task[None], stop: asyncio.Event, reload: asyncio.Event
     ) -> RuleSet | None:
-        """The rules of the next reload that are without a mistake; None if it ends before that."""
+        """Wait for a reload whose rules have no mistakes, and return them; return None if routing ends first."""
         over = _done(work)
         while True:
             await wait_for_any(over, stop, reload)
@@ -121,14 +121,14 @@ class Router:
 
 
 def _done(task: asyncio.Task[None]) -> asyncio.Event:
-    """Set when a task is."""
+    """Return an event that is set when the task is done."""
     done = asyncio.Event()
     task.add_done_callback(lambda _: done.set())
     return done
 
 
 @contextmanager
-def _open(place: RouterPlan, rules: RuleSet) -> Iterator[Routing]:
+def _open(place: RouterPlan, rules: RuleSet) -> Iterator[RouterContext]:
     state, instance = place.state, place.instance
     ledger = Ledger(state, instance)
     try:
@@ -136,8 +136,8 @@ def _open(place: RouterPlan, rules: RuleSet) -> Iterator[Routing]:
             inline = build_inline(rules.config, ledger, place.archives)
         except OSError as error:
             raise UserError(
-                f"cannot make the archive's directory {error.filename}: {error.strerror}",
-                "give the archive a `dir` that this user may write to",
+                f"cannot create the archive directory {error.filename}: {error.strerror}",
+                "give the archive a `dir` that this user can write to",
             ) from error
         outlets = tuple(
             Outlet(
@@ -148,7 +148,7 @@ def _open(place: RouterPlan, rules: RuleSet) -> Iterator[Routing]:
             for destination in build_notifying(rules.config, instance, mail_directory(state))
         )
         settings = RouterSettings(instance, budget=place.memory // _IN_HAND)
-        commits = Commits(ledger, inline, instance)
-        yield Routing(settings, ledger, commits, rules, severity, outlets, rules.config.hash)
+        commits = Committer(ledger, inline, instance)
+        yield RouterContext(settings, ledger, commits, rules, severity, outlets, rules.config.hash)
     finally:
         ledger.close()

@@ -1,4 +1,4 @@
-"""Rules as the commands need them: loaded, proven by their examples, and with what is odd about them said."""
+"""Loads rules for the commands, tests them with their examples, and reports what is odd about them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from logrouter.rules import checks
 from logrouter.rules.ruleset import RuleSet
 
 
-def checked_rules(paths: Sequence[Path]) -> RuleSet:
-    """The rules at `paths`. Raises ConfigError for whatever keeps a router from starting."""
+def load_checked(paths: Sequence[Path]) -> RuleSet:
+    """Return the rules at `paths`. Raises ConfigError with every mistake that keeps a router from starting."""
     rules = RuleSet(load_rules(paths))
     if found := [*checks.mistakes(rules), *building.mistakes(rules.config)]:
         raise ConfigError(found)
@@ -22,8 +22,8 @@ def checked_rules(paths: Sequence[Path]) -> RuleSet:
 
 
 def rule_set(path: Path) -> RuleSet:
-    """The same for a router: what is odd about them is an event each."""
-    rules = checked_rules([path])
+    """Return the rules at `path` for a router, and log an event for each warning. Raises ConfigError."""
+    rules = load_checked([path])
     for warning in checks.warnings(rules.config):
         events.RULES_ODD.happened(warning=warning.sentence)
     return rules

@@ -1,4 +1,4 @@
-"""A shipper put together from options: its inputs and its agent; run to its end or drained."""
+"""Builds the inputs and the agent of a shipper from options, and runs it until it is stopped or drained."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from shippers.redact.redaction import Redaction
 
 
 def configuration(config: Path | None, files: Files, *, stdin: bool = False) -> Path | None:
-    """Where inputs are configured: what the option names; without --file and --stdin what the host has."""
+    """Return the path of the inputs: `config` or, without --file and --stdin, the default of this host, else None."""
     return inputs_path(config) if config or not (files or stdin) else None
 
 
 def inputs_of(configured: Path | None, files: Files, redaction: Redaction | None = None) -> list[Input]:
-    """What a configuration says, and what `--file` names. redaction: of the latter."""
+    """Return the configured inputs and those of `--file`. redaction: applies to the files of `--file` only."""
     return [*(_configured(configured) if configured else ()), *from_files(files, redaction)]
 
 
 def _configured(path: Path) -> list[Input]:
-    from shippers.settings import from_models, load  # a third of a start, on hosts that have a configuration
+    from shippers.settings import from_models, load  # here because the import takes a third of the startup
 
     return from_models(load(path))
 
 
 async def ship(agent: Agent, stop: asyncio.Event, drain: float | None) -> None:
-    """Run an agent until `stop` is set; with `drain`, until all is confirmed or so many seconds are over (inf: never).
+    """Run an agent until `stop` is set or, with `drain`, until everything is confirmed.
 
-    Raises LogrouterError naming what remains when the seconds are over.
+    drain: timeout in seconds (inf for none), or None not to drain. If the timeout expires, raises LogrouterError with
+    the number of bytes that are not confirmed.
     """
     running = asyncio.create_task(agent.run(stop))
     if drain is None:
@@ -56,7 +57,7 @@ async def ship(agent: Agent, stop: asyncio.Event, drain: float | None) -> None:
     for remainder in left:
         events.DRAIN_LEFT.happened(what=remainder)
     if not drained and not math.isinf(drain):
-        raise LogrouterError(f"not drained after {drain:g} s: {behind} bytes are not confirmed")
+        raise LogrouterError(f"draining did not finish in {drain:g} s: {behind} bytes are not confirmed")
 
 
 def build_agent(
@@ -70,7 +71,7 @@ def build_agent(
     excluded: Sequence[Path] = (),
     in_flight: int = IN_FLIGHT,
 ) -> Agent:
-    """An agent that never follows what we write ourselves."""
+    """Return an agent that does not follow files in `state` and `excluded`, because logrouter itself writes there."""
     return Agent(
         broker,
         inputs,

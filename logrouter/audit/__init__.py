@@ -1,1 +1,1 @@
-"""Is every line accounted for? What was read, decided and archived, held against each other."""
+"""The audit: it compares what was read, decided and archived, and reports whether every line is accounted for."""

@@ -1,7 +1,7 @@
-"""What the files of an archive really hold, read through from the first byte to the last commit.
+"""The contents of archive files, read from the first byte to the last commit.
 
-In come the ledger's file states and the archive's directory; out go runs of records, how many records there are on
-which day, and which files are not what the ledger says.
+Reading makes runs of the records that it finds, counts records by day, and reports each file that differs from what the
+ledger says.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from logrouter.wire.statement import Position
 
 _CHUNK = 4 << 20
 
-_MOST = 1 << 20
-"""Records of runs that go on, which are in memory; a run takes as much as _EACH of them."""
+_MOST_RECORDS = 1 << 20
+"""Records in open runs, which are kept in memory. An open run takes as much memory as _RUN_RECORDS records."""
 
-_EACH = 16
+_RUN_RECORDS = 16
 
 _MOST_DAYS = 100_000
-"""That are counted: whoever publishes can write anything in place of a day."""
+"""Days that are counted. The limit is needed because a publisher can write anything in place of a day."""
 
 
 class _Located(msgspec.Struct):
-    """What is needed of each record."""
+    """The fields that are read of each record."""
 
     ts: str
     service: str
@@ -55,13 +55,15 @@ _names = attrgetter("source", "service", "host")
 
 
 @dataclass(slots=True)
-class Contents:
-    """An archive.
+class ArchiveContents:
+    """The contents of an archive.
 
-    records: those that are meant, and by the day that they are filed under.   foreign: of these, those of no source.
-    removed: records in files that were removed meanwhile.   unread: records in files of plain text, known by the ledger
-    alone.   odd: records that say nothing of themselves: whoever published them as ours did not keep to the wire
-    format, and they were archived as they came.   wrong: files that are not what was committed.
+    records: selected records.   days: the same by the day under which they are filed.
+    foreign: those of them that belong to no source.   removed: records in files that were removed since the snapshot.
+    unread: records in files of plain text, whose number is known from the ledger alone.
+    odd: records without the fields of the wire format. Their publisher marked them as ours, and they were archived as
+    they came.
+    wrong: files that differ from what was committed.
     """
 
     destination: str
@@ -75,11 +77,11 @@ class Contents:
     days: Counter[str] = field(default_factory=Counter)
 
 
-class Reading:
-    """Reads all files of a destination that the ledger knew.
+class ArchiveReader:
+    """Reads the files of a destination that are in a snapshot of the ledger.
 
-    now: what became of a file since.   keep: takes each run with its source.
-    previous: the source before another in its log, '' for none.
+    now: returns the present state of a file, None if the ledger no longer has it.   keep: receives each run with its
+    source.   previous: returns the source before another in its log, '' if none.
     """
 
     def __init__(
@@ -102,9 +104,9 @@ class Reading:
         self._in_hand = 0
         self._path = self._begun = 0
 
-    def read(self, destination: str, files: Iterable[FileState], *, is_text: bool) -> Contents:
-        """What these hold; segments of a path are to come one after the other."""
-        contents = Contents(destination)
+    def read(self, destination: str, files: Iterable[FileState], *, is_text: bool) -> ArchiveContents:
+        """Return the contents of `files`. The segments of a path must stand together. is_text: files are plain text."""
+        contents = ArchiveContents(destination)
         for _, segments in groupby(files, key=attrgetter("path")):
             self._path += 1
             for state in segments:
@@ -112,13 +114,13 @@ class Reading:
             self._let_go()
         return contents
 
-    def _read_file(self, contents: Contents, state: FileState, *, is_text: bool) -> None:
+    def _read_file(self, contents: ArchiveContents, state: FileState, *, is_text: bool) -> None:
         records, reason = 0, ""
         try:
             bodies = _committed(self._directory, state)
-            records = _passed(bodies, state) if is_text else self._take_all(contents, bodies)
+            records = _read_text(bodies, state) if is_text else self._take_all(contents, bodies)
             if records != state.records:
-                reason = f"it holds {records} records, {state.records} were committed"
+                reason = f"it holds {records} records, but {state.records} were committed"
         except FileNotFoundError as error:
             if self._is_removed(state):
                 contents.removed += state.records
@@ -129,18 +131,18 @@ class Reading:
         contents.files += 1
         contents.unread += records if is_text else 0
         if state.state == "damaged":
-            reason = reason or "it was found damaged before"
+            reason = reason or "the router found it damaged"
         if reason:
             contents.wrong += 1
             self._findings.add(Finding(ALTERED, 1, f"{contents.destination}: {_name(state)}: {reason}"))
 
     def _is_removed(self, state: FileState) -> bool:
-        """Whether it is kept no longer since the ledger was looked at."""
+        """Report whether the file was removed since the snapshot."""
         now = self._now(state)
         return now is None or now.state in ("expiring", "removed")
 
-    def _take_all(self, contents: Contents, bodies: Iterable[bytes]) -> int:
-        """Take in the records of a file, and say how many there are."""
+    def _take_all(self, contents: ArchiveContents, bodies: Iterable[bytes]) -> int:
+        """Add the records of a file to `contents` and to the runs, and return how many there are."""
         records = 0
         for body in bodies:
             found = _located(body)
@@ -153,11 +155,11 @@ class Reading:
                         self._take(contents, source, day, list(those))
         return records
 
-    def _take(self, contents: Contents, source: str, day: str, located: Sequence[_Located]) -> None:
+    def _take(self, contents: ArchiveContents, source: str, day: str, located: Sequence[_Located]) -> None:
         contents.records += len(located)
         if day in contents.days or len(contents.days) < _MOST_DAYS:
             contents.days[day] += len(located)
-        if source == FOREIGN:  # in no window: its place says nothing
+        if source == FOREIGN:  # its position says nothing, because it came in no window
             contents.foreign += len(located)
             return
         starts, stops = [each.pos for each in located], [each.end for each in located]
@@ -173,13 +175,13 @@ class Reading:
             self._end(source)
             running = None
         if running is None:
-            self._end(self._previous(source))  # what of it stands behind this is told apart
+            self._end(self._previous(source))  # so that records of it behind this one are a run of their own
             running = self._running[source] = Running(self._path, self._begun, starts[0])
             self._begun += 1
-            self._in_hand += _EACH
+            self._in_hand += _RUN_RECORDS
         running.extend(starts, stops, day)
         self._in_hand += len(starts)
-        if self._in_hand > _MOST:
+        if self._in_hand > _MOST_RECORDS:
             self._let_go()
 
     def _end(self, source: str) -> None:
@@ -198,15 +200,18 @@ def _day(located: _Located) -> str:
     return (located.received or located.ts)[:10]
 
 
-def _passed(bodies: Iterable[bytes], state: FileState) -> int:
-    """The records of a file of plain text: its lines have no positions, so only size and CRC can be held against it."""
+def _read_text(bodies: Iterable[bytes], state: FileState) -> int:
+    """Read a file of plain text, and return how many records were committed.
+
+    Its lines have no positions, so `_committed` can only compare its size and CRC.
+    """
     for _ in bodies:
         pass
     return state.records
 
 
 def _located(body: bytes) -> Sequence[_Located | None]:
-    """Each record, None for those that are odd. Raises msgspec.DecodeError for what is no JSON."""
+    """Return the records of `body`, None for each odd one. Raises msgspec.DecodeError if it is not JSON."""
     try:
         return _records.decode_lines(body)
     except (msgspec.ValidationError, RecursionError):
@@ -221,7 +226,7 @@ def _located_line(line: bytes) -> _Located | None:
 
 
 def _committed(directory: Path, state: FileState) -> Iterator[bytes]:
-    """Whole lines of what is committed. Raises OSError, EOFError where the file holds less, or something else."""
+    """Yield the committed content in whole lines. Raises OSError, or EOFError if the file holds anything else."""
     with _opened(directory, state) as file:
         content = codec_for(state.path).reader(file)
         crc = size = 0
@@ -229,7 +234,7 @@ def _committed(directory: Path, state: FileState) -> Iterator[bytes]:
         while size < state.size:
             chunk = content.read(min(_CHUNK, state.size - size))
             if not chunk:
-                raise EOFError(f"it ends after {size} bytes uncompressed, {state.size} were committed")
+                raise EOFError(f"it ends after {size} uncompressed bytes, but {state.size} were committed")
             size += len(chunk)
             crc = isal_zlib.crc32(chunk, crc)
             whole, newline, rest = (rest + chunk).rpartition(b"\n")
@@ -239,7 +244,7 @@ def _committed(directory: Path, state: FileState) -> Iterator[bytes]:
         if state.state == "finished" and content.read(1):
             raise EOFError(f"it holds more than the {state.size} bytes that were committed")
     if state.crc not in (crc, -1):
-        raise EOFError(f"its content is altered: CRC {crc:08x}, {state.crc:08x} was committed")
+        raise EOFError(f"its content is altered: its CRC is {crc:08x}, but {state.crc:08x} was committed")
 
 
 def _opened(directory: Path, state: FileState) -> BinaryIO:
@@ -248,7 +253,7 @@ def _opened(directory: Path, state: FileState) -> BinaryIO:
     except FileNotFoundError:
         if state.state != "open":
             raise
-        return (directory / final_name(state.path, state.segment)).open("rb")  # it was finished this moment
+        return (directory / final_name(state.path, state.segment)).open("rb")  # it was finished since the snapshot
 
 
 def _name(state: FileState) -> str:

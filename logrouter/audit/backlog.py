@@ -1,7 +1,4 @@
-"""What still waits on the broker for an instance: while there is any, nobody can say that all is whole.
-
-In comes a session, out go the depths of the instance's queues, and those that it may not be asked for.
-"""
+"""What still waits on the broker for an instance. While messages wait, an audit is unresolved."""
 
 from __future__ import annotations
 
@@ -17,15 +14,15 @@ from logrouter.wire.routing_key import dead, ingress
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """Messages that wait, by queue; those that hold none are left out.   unknown: queues not told of, and why."""
+class Backlog:
+    """The backlog. waiting: messages by queue, without empty queues.   unknown: why a queue's depth is not known."""
 
     waiting: Mapping[str, int]
     unknown: Mapping[str, BrokerError]
 
 
-async def look_into(session: Session, queues: Iterable[str]) -> Queued:
-    """What waits in these. A queue that is not there holds nothing. Raises SessionLost."""
+async def look_into(session: Session, queues: Iterable[str]) -> Backlog:
+    """Return what waits in these queues. A queue that does not exist is empty. Raises SessionLost."""
     waiting: dict[str, int] = {}
     unknown: dict[str, BrokerError] = {}
     for name in queues:
@@ -40,14 +37,15 @@ async def look_into(session: Session, queues: Iterable[str]) -> Queued:
         else:
             if messages:
                 waiting[name] = messages
-    return Queued(waiting, unknown)
+    return Backlog(waiting, unknown)
 
 
 def queues_of(instance: str, destinations: Iterable[str], inline: Collection[str], note: str) -> list[str]:
-    """The names of all queues that an instance has or had, and of few others: to ask for one is an error in a log.
+    """Return the names of all queues that an instance has or had.
 
-    destinations: all that it has or had.   inline: those of them that have no queues now.
-    note: of the router, of the queues that it has declared; '' if it has made none.
+    Few others are among them, because RabbitMQ logs an error when it is asked for a queue that does not exist.
+    destinations: all that the instance has or had.   inline: those of them that have no queues now.
+    note: the router's note of the queues that it has declared, '' if there is none.
     """
     handoffs = (Handoff(instance, name) for name in destinations if not note or name not in inline)
     own = [ingress(instance), dead(instance), RouterReporter(instance).queue.name]

@@ -1,4 +1,4 @@
-"""What an audit finds wrong: counted by kind, the first few at hand, and all of them on disk."""
+"""The findings of an audit: counted by kind, the first few in memory, and all of them on disk."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 MISSING, TWICE, ALTERED, DISORDERED, UNRESOLVED = "missing", "twice", "altered", "out of order", "unresolved"
 
-_AT_HAND = 20
+_IN_MEMORY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be. amount: records, or bytes where only positions are known."""
+    """Something that is wrong or unresolved. amount: records, or bytes if only positions are known."""
 
     kind: str
     amount: int
@@ -22,7 +22,7 @@ class Finding:
 
 
 class Findings:
-    """All findings, in a table of the audit's own database. first: a few of them."""
+    """All findings, in a table of the audit's own database. first: the first few of them."""
 
     def __init__(self, scratch: sqlite3.Connection) -> None:
         self._scratch = scratch
@@ -32,10 +32,10 @@ class Findings:
         scratch.execute("CREATE TABLE findings (kind TEXT, amount TEXT, text TEXT)")
 
     def add(self, finding: Finding) -> None:
-        """Note one."""
+        """Add a finding."""
         self._amounts[finding.kind] += finding.amount
         self._count += 1
-        if len(self.first) < _AT_HAND:
+        if len(self.first) < _IN_MEMORY:
             self.first.append(finding)
         values = (finding.kind, str(finding.amount), finding.text)
         self._scratch.execute("INSERT INTO findings VALUES (?, ?, ?)", values)
@@ -48,10 +48,10 @@ class Findings:
             yield Finding(kind, int(amount), text)
 
     def amount(self, kind: str) -> int:
-        """How much of a kind there is."""
+        """Return the sum of the amounts of a kind."""
         return self._amounts[kind]
 
     @property
     def status(self) -> int:
-        """The exit status: 0 whole, 1 something is wrong, 3 it cannot be said yet."""
+        """The exit status: 0 if all is accounted for, 1 if something is wrong, 3 if that cannot be known yet."""
         return 1 if self._amounts.keys() - {UNRESOLVED} else 3 if self._amounts else 0

@@ -1,7 +1,7 @@
-"""Runs of records: those of one source in one archive path, each behind the one before. Pure.
+"""Runs of records: records of one source in one archive path, each behind the one before. Pure.
 
-In come positions as they stand in a file, out go runs, packed to a byte or two for each record; and of all runs of a
-source what stands there twice, out of order, or was never decided.
+A run is compressed to a byte or two for each record. The runs of a source show which of its records an archive holds
+twice, out of order, or without a decision.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _LEVEL = 1
 class Run(NamedTuple):
     """Records of a source, each behind the one before.
 
-    path: the number of the path that they stand in.   begun: how many runs of the archive had begun before it.
-    first, last: where the first and the last begin.   stop: where the last ends.   day: the latest under which one is
-    filed.   packed: the gap before each, and its length.
+    path: the number of their path.   begun: how many runs of the archive began before this one.
+    first, last: where the first and the last record begin.   stop: where the last one ends.
+    day: the latest day under which one is filed.   packed: the gap before each and its length, compressed.
     """
 
     path: int
@@ -39,7 +39,7 @@ class Run(NamedTuple):
     packed: bytes
 
     def places(self) -> Iterator[tuple[int, int]]:
-        """Where each record begins and ends."""
+        """Return where each record begins and ends."""
         steps = array(_CODE)
         steps.frombytes(zlib.decompress(self.packed))
         edges = islice(accumulate(steps, initial=self.first), 1, None)
@@ -47,7 +47,7 @@ class Run(NamedTuple):
 
 
 class Running:
-    """A run that goes on. day: the latest."""
+    """A run to which records are still added. day: the latest under which one is filed."""
 
     __slots__ = ("_steps", "begun", "day", "first", "last", "path", "stop")
 
@@ -62,27 +62,28 @@ class Running:
         return len(self._steps) // 2
 
     def extend(self, starts: Sequence[int], stops: Sequence[int], day: str) -> None:
-        """Add records, each behind the one before."""
+        """Add records, each of which begins behind the end of the one before."""
         gaps = map(sub, starts, chain((self.stop,), stops))
         self._steps.extend(chain.from_iterable(zip(gaps, map(sub, stops, starts), strict=False)))
         self.last, self.stop, self.day = starts[-1], stops[-1], max(day, self.day)
 
     def run(self) -> Run:
-        """As it is now."""
+        """Return the run as it is now."""
         packed = zlib.compress(self._steps.tobytes(), _LEVEL)
         return Run(self.path, self.begun, len(self), self.first, self.last, self.stop, self.day, packed)
 
 
 def are_behind(starts: Sequence[int], stops: Sequence[int]) -> bool:
-    """Whether each record stands behind the one before."""
+    """Report whether each record begins behind the end of the one before."""
     return all(map(le, stops, islice(starts, 1, None)))
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedRecords:
-    """What an archive has of a source.
+    """What an archive holds of a source.
 
-    twice: records that stand there again.   disordered: behind later ones.   unknown: never decided.
+    twice: records that are there again.   disordered: records that follow later ones.   unknown: records never decided.
+    first_twice, first_unknown: the position of the first of each.
     """
 
     records: int = 0
@@ -94,7 +95,7 @@ class ArchivedRecords:
 
 
 def held(runs: Sequence[Run], decided: Ranges) -> ArchivedRecords:
-    """What these runs of a source, in the order in which they were read, come to."""
+    """Compare the runs of a source, in the order in which they were read, with what is decided of it."""
     twice = unknown = first_twice = first_unknown = 0
     for together in _overlapping(runs):
         begin, end = together[0].first, max(run.stop for run in together)
@@ -121,7 +122,10 @@ def held(runs: Sequence[Run], decided: Ranges) -> ArchivedRecords:
 
 
 def overtaken(runs: Iterable[Run], before: Iterable[Run], reached: int) -> int:
-    """How many records of the generation before, up to where that had been read, stand behind these in their path."""
+    """Return how many records of the generation before follow these in their path.
+
+    reached: up to where that generation had been read. Only its records before that are counted.
+    """
     begun: dict[int, int] = {}
     for run in runs:
         begun[run.path] = min(begun.get(run.path, run.begun), run.begun)
@@ -130,7 +134,7 @@ def overtaken(runs: Iterable[Run], before: Iterable[Run], reached: int) -> int:
 
 
 def _overlapping(runs: Iterable[Run]) -> Iterator[list[Run]]:
-    """Runs that reach into one another; most stand alone."""
+    """Yield the runs in groups that overlap; most groups are one run."""
     together: list[Run] = []
     reached = -1
     for run in sorted(runs, key=lambda run: run.first):
@@ -144,7 +148,7 @@ def _overlapping(runs: Iterable[Run]) -> Iterator[list[Run]]:
 
 
 def _disordered(runs: Iterable[Run]) -> int:
-    """How many records stand behind a later one in their path."""
+    """Return how many records follow a later one in their path."""
     found = 0
     before: dict[int, int] = {}
     for run in runs:

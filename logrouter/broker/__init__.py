@@ -1,7 +1,7 @@
-"""The exchange, on either engine: AMQP (RabbitMQ) or embedded in this process; `contract` says what both do.
+"""Access to the message broker: RabbitMQ over AMQP, or an embedded one. `contract` defines what every engine does.
 
-In comes the address from a configuration, out goes the Broker it names. The engine is imported when it is asked for,
-so that an embedded set-up loads no AMQP library and a shipper no SQLite.
+`connect` imports only the engine that an address names, so that an embedded setup does not load the AMQP library and a
+shipper does not load SQLite.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from logrouter.broker.contract import Broker
 from logrouter.errors import UserError
 
-_PLACE = re.compile(r"(\[[^\]]*\]|[^:/?#]*)(:\d+(?=[/?#]|$))?(/[^?#]*)?")
+_LOCATION = re.compile(r"(\[[^\]]*\]|[^:/?#]*)(:\d+(?=[/?#]|$))?(/[^?#]*)?")
 _REMEDY = (
     "write embedded, or amqp://user:password@host:5672/vhost (amqps:// for TLS); further hosts follow after commas; "
     "percent-encode : @ / , in a password"
@@ -21,36 +21,38 @@ _REMEDY = (
 
 
 def connect(url: str, state: Path) -> Broker:
-    """The broker at `url`; nothing is opened yet.
+    """Return the broker at `url`. This opens no connection.
 
-    `embedded` keeps its queues under the directory `state`; unix:PATH is the socket of a process that has one open.
-    Otherwise amqp:// or amqps:// addresses, with commas between them and tried in turn; one after the first that is
-    only `host` or `host:port` takes scheme, user, vhost and options from the first. Raises UserError for anything else.
+    `embedded` keeps its queues in the directory `state`. `unix:PATH` is the socket of a process that serves its
+    embedded broker. Anything else is a list of amqp:// or amqps:// addresses, separated by commas and tried in turn.
+    An address after the first may be only `host` or `host:port`: it takes the scheme, user, vhost and options of the
+    first. Raises UserError if `url` is none of these.
     """
     if url == "embedded":
-        from logrouter.broker.embedded import EmbeddedBroker  # noqa: PLC0415  # see above: only the engine asked for
+        from logrouter.broker.embedded import EmbeddedBroker  # noqa: PLC0415  # only the engine that is used
 
         return EmbeddedBroker(state)
     if url.startswith("unix:"):
-        from logrouter.broker.socket.client import SocketBroker  # noqa: PLC0415  # likewise
+        from logrouter.broker.socket.client import SocketBroker  # noqa: PLC0415  # only the engine that is used
 
         return SocketBroker(Path(url.removeprefix("unix:")))
     addresses = _addresses(url)
-    from logrouter.broker.amqp import AmqpBroker  # noqa: PLC0415  # likewise
+    from logrouter.broker.amqp import AmqpBroker  # noqa: PLC0415  # only the engine that is used
 
     return AmqpBroker(addresses)
 
 
 def redacted(url: str) -> str:
-    """An address, or several, as people and logs may see it: user, host, port and vhost."""
+    """Return one or more addresses in a form fit for logs: user, host, port and vhost, without password and options."""
     return ",".join(_redacted(part) for part in url.split(","))
 
 
 def _redacted(address: str) -> str:
     scheme, mark, rest = address.rpartition("://")
-    credentials, at, place = rest.rpartition("@")
-    user = credentials.partition(":")[0] if mark else ""  # without a scheme it may be the rest of a cut password
-    found = _PLACE.match(place)
+    credentials, at, location = rest.rpartition("@")
+    # Without a scheme, the text before "@" may be the rest of a password that contains a comma.
+    user = credentials.partition(":")[0] if mark else ""
+    found = _LOCATION.match(location)
     return f"{scheme}{mark}{user}{at}{found.group() if found else ''}"
 
 
@@ -72,5 +74,5 @@ def _parsed(address: str, url: str) -> SplitResult:
         if parts.scheme in ("amqp", "amqps") and parts.hostname and parts.port != 0:
             return parts
     except ValueError:
-        pass  # a port that is no number, a bracket that does not close: the error below says what to write
-    raise UserError(f"no broker can be reached at {redacted(url)!r}", _REMEDY)
+        pass  # an invalid port or an unclosed bracket: the error below explains what to write
+    raise UserError(f"{redacted(url)!r} is not the address of a broker", _REMEDY)

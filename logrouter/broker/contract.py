@@ -1,9 +1,9 @@
-"""What every broker does, whichever engine is behind it: AMQP or embedded. One contract, one contract test.
+"""The contract of every broker, AMQP or embedded. One contract test covers all engines.
 
-A *session* is one connection: everything on it lives and dies together. When it is lost, all its unconfirmed
-publishes and unacknowledged deliveries are undecided, every pending call raises SessionLost, and the caller opens a
-new session and starts again from what it knows to be safe. Nothing reconnects behind the caller's back, since a
-reconnect that hides itself is where other clients lose or repeat messages.
+A *session* is one connection, and everything on it ends with it. When a session is lost, the outcome of its unconfirmed
+publishes and unacknowledged deliveries is unknown, and every pending call raises SessionLost. The caller then opens a
+new session and starts again from the last position that it knows to be safe. Nothing reconnects automatically, because
+hidden reconnects are where other clients lose or repeat messages.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from typing import Protocol
 from logrouter.wire.message import Message
 
 EXCHANGE = "log"
-"""The durable topic exchange that everything is published to."""
+"""The durable topic exchange that records are published to."""
 
 TAIL_BYTES, TAIL_MESSAGES = 8 << 20, 10_000
-"""What a TAIL queue holds at most: bytes of bodies, and messages; beyond either it drops its oldest."""
+"""The limits of a TAIL queue: bytes of bodies, and messages. Beyond either, the queue drops its oldest message."""
 
 
 class QueueKind(Enum):
-    """How a queue behaves; the engine turns it into arguments."""
+    """How a queue behaves. Each engine translates this into its own settings."""
 
-    INGRESS = "ingress"  # durable, replicated, one active consumer at a time: order counts
-    HANDOFF = "handoff"  # durable, replicated, competing consumers share the work
-    DELAY = "delay"  # durable: a message waits `delay` seconds, then goes to the queue `target`, never lost between
-    DEAD = "dead"  # durable: kept until a person decides
-    TAIL = "tail"  # exclusive to the session and gone with it; bounded, drops its oldest
+    INGRESS = "ingress"  # durable, replicated, one active consumer at a time, to keep the order
+    HANDOFF = "handoff"  # durable, replicated, shared by competing consumers
+    DELAY = "delay"  # durable: after `delay` seconds a message moves to the queue `target`, without loss
+    DEAD = "dead"  # durable: messages stay until a person deals with them
+    TAIL = "tail"  # exclusive to its session and deleted with it; bounded, drops its oldest
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue to declare. `delay` (seconds) and `target` (the name of a HANDOFF or DEAD queue) are for DELAY alone.
+    """A queue to declare. `delay` (seconds) and `target` (the name of a HANDOFF or DEAD queue) apply only to DELAY.
 
-    A message arrives at the target under the target's name as its key.
+    A message that moves to the target gets the target's name as its key.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
-    """A message handed to a consumer; eq is identity.
+    """A message that a consumer received. Deliveries are compared by identity.
 
-    `tag` rises by one with each delivery of one consumer: a gap in the tags of a TAIL consumer is what was dropped.
-    `redelivered`: it may have been handed to a consumer before.
+    `tag` rises by one with each delivery of a consumer. A gap in the tags of a TAIL consumer shows how many messages
+    were dropped. `redelivered` is true if a consumer may have received the message before.
     """
 
     message: Message
@@ -60,109 +60,114 @@ class Delivery:
 
 
 class Consumer(Protocol):
-    """Deliveries of one queue, in the queue's order, at most `prefetch` of them unacknowledged."""
+    """The deliveries of one queue, in the queue's order, at most `prefetch` of them unacknowledged."""
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
-        """Each delivery once. Ends when the consumer is closed; raises SessionLost when the session is."""
+        """Yield each delivery once. Ends when the consumer is closed. Raises SessionLost when the session ends."""
 
     def drain(self) -> list[Delivery]:
-        """The deliveries that have arrived and were not iterated over yet, without waiting."""
+        """Return the deliveries that have arrived and were not iterated over yet, without waiting."""
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Settle these for good. On a TAIL queue, whose deliveries count as settled when sent, it does nothing.
+        """Acknowledge these. Does nothing on a TAIL queue, whose deliveries count as acknowledged when they are sent.
 
-        Raises SessionLost where the session or this consumer has ended: they go to a consumer again.
+        Raises SessionLost if the session or this consumer has ended. The broker then delivers them again.
         """
 
     async def close(self) -> None:
-        """Stop; whatever is unacknowledged goes back to its place in the queue, marked redelivered."""
+        """Stop. Unacknowledged deliveries go back to their positions in the queue, marked as redelivered."""
 
 
 class Session(Protocol):
     """One connection to the broker.
 
-    Every call raises SessionLost where the session is gone, or goes meanwhile. The calls that name a queue or an
-    exchange raise BrokerError, and leave the session as it was, where the broker refuses: what they name is not
-    there (Missing), is there with other settings, or is not for this user (Forbidden).
+    Every call raises SessionLost if the session has ended or ends during the call. Calls that name a queue or an
+    exchange raise BrokerError if the broker refuses them: NotFound if it does not exist, Forbidden if the user lacks a
+    permission, and BrokerError if it exists with other settings. The session stays usable after such an error.
     """
 
     async def declare_exchange(self, name: str) -> None:
-        """A durable topic exchange; no effect where it is there already."""
+        """Create a durable topic exchange, unless it exists."""
 
     async def exchange_exists(self, name: str) -> bool:
-        """Whether an exchange is there. RabbitMQ 4.2.6 and newer want a right on it, or raise Forbidden.
+        """Report whether an exchange exists. RabbitMQ 4.2.6 and later require a permission on it, or raise Forbidden.
 
-        Where it is not, the broker logs an error; so in normal running nothing is asked this way.
+        If it does not exist, RabbitMQ logs an error, so do not call this in normal operation.
         """
 
     async def declare_queue(self, queue: Queue) -> None:
-        """A queue of that kind; no effect where it is there already with the same settings.
+        """Create a queue, unless it exists with the same settings.
 
-        Raises Taken for a TAIL queue of another session.
+        Raises QueueTaken for a TAIL queue of another session.
         """
 
     async def delete_queue(self, name: str) -> None:
-        """Remove a queue with what is in it; no effect where it is not there."""
+        """Delete a queue and its messages, if it exists."""
 
     async def bind(self, queue: str, exchange: str, pattern: str) -> None:
-        """Send what is published to `exchange` under keys that match `pattern` to `queue` as well."""
+        """Route messages that are published to `exchange` with a key that matches `pattern` to `queue` as well."""
 
     async def unbind(self, queue: str, exchange: str, pattern: str) -> None:
-        """Take such a binding back; no effect where there is none."""
+        """Remove a binding, if it exists."""
 
     def publish(
         self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False
     ) -> Awaitable[None]:
-        """Send a persistent message; the order of calls is the order in the queues.
+        """Publish a persistent message. Queues hold messages in the order of the calls.
 
-        The message is on its way when the call returns; the awaitable ends when the broker answers for it: each queue
-        it was routed to holds it safely (the embedded ingress queue: its consumer has acknowledged it). There is no
-        other bound on that wait than the life of the session. The exchange '' takes the key as a queue's name.
+        The message is queued for sending when the call returns. The awaitable completes when the broker confirms the
+        message: every queue it was routed to holds it safely (for an embedded ingress queue: its consumer has
+        acknowledged it). Only the end of the session limits that wait. With the exchange '', the key is the name of a
+        queue.
 
-        apart: for what is to hinder nothing else. It is in no order with others, and where the broker refuses it, it
-        raises BrokerError and leaves the session as it was, like a question.
+        apart: publish without affecting anything else. The message has no order relative to others. If the broker
+        refuses it, the awaitable raises BrokerError and the session stays usable.
 
-        Raises (when awaited): Unroutable if `mandatory` and no queue matched, PublishRefused for a nack or for what
-        the broker cannot carry (a body over MAX_BODY, a key over 255 bytes, a header of no AMQP type, too many
-        headers), Missing for an exchange that nobody declared, Forbidden where this user may not publish there (then,
-        unless apart, the session is of no more use), SessionLost. What was under way with a message that is refused so
-        may be refused as well, though a queue may have it.
+        Raises, when awaited: Unroutable if `mandatory` is true and no queue matches. PublishRefused for a nack, or for
+        a message that the broker cannot carry (a body over MAX_BODY, a key over 255 bytes, a header without an AMQP
+        type, headers that are too large). NotFound if the exchange does not exist. Forbidden if the user may not
+        publish there; unless `apart` is true, discard the session then. SessionLost if the session ends. When a message
+        is refused, others that are unconfirmed at that moment may be refused as well, although a queue may hold them.
         """
 
     async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> Consumer:
-        """Start to receive from a queue. An INGRESS queue delivers to its oldest live consumer alone.
+        """Start to consume a queue. An INGRESS queue delivers only to its oldest live consumer.
 
-        budget: bytes of messages that may be unacknowledged, beside the last one to arrive; 0 for no bound. With one,
-        what the consumer holds is bounded whatever the size of messages, so it must be able to acknowledge what it has.
-        Not for TAIL queues, which are bounded themselves.
+        budget: the bytes of messages that may be unacknowledged, not counting the last one to arrive; 0 for no limit.
+        Deliveries stop while the consumer holds more, so it must be able to acknowledge what it already has. Not for
+        TAIL queues, which have limits of their own.
         """
 
     async def depth(self, queue: str) -> int:
-        """Messages in the queue that are ready for delivery. RabbitMQ 4.2.6 and newer want a right on it."""
+        """Return the number of messages that are ready for delivery.
+
+        RabbitMQ 4.2.6 and later require a permission on the queue, or raise Forbidden.
+        """
 
     async def purge(self, queue: str) -> int:
-        """Drop the ready messages of a queue and say how many; those in a consumer's hands stay."""
+        """Discard the messages that are ready for delivery and return their number. Unacknowledged ones stay."""
 
     async def settle(self) -> None:
-        """Wait until queues that were declared just now would keep what they confirm over the broker's death.
+        """Wait until newly declared queues keep confirmed messages even if the broker is killed.
 
-        RabbitMQ, 4.3 too, loses a quorum queue's first messages when it is killed within a second of the queue's birth.
+        RabbitMQ, including 4.3, loses a quorum queue's first messages if it is killed within a second of the queue's
+        declaration.
         """
 
     async def lost(self) -> str:
-        """Wait until the session is gone, and say why."""
+        """Wait until the session ends, and return the reason."""
 
     @property
     def blocked(self) -> bool:
-        """Whether the broker has asked publishers to hold (memory or disk alarm)."""
+        """Whether the broker has asked publishers to pause (a memory or disk alarm)."""
 
 
 class Broker(Protocol):
-    """A way to reach an exchange."""
+    """A broker that sessions can be opened on."""
 
     @property
     def name(self) -> str:
-        """The address for people to read, without its password."""
+        """The address in a form for people, without its password."""
 
     def session(self) -> AbstractAsyncContextManager[Session]:
-        """Connect. Raises SessionLost when it cannot, with the reason; the caller retries with backoff."""
+        """Connect. Raises SessionLost, with the reason, if that fails; the caller retries with a backoff."""

@@ -1,4 +1,4 @@
-"""The life of a session: why it ended, and the promises that end with it. Both engines build on it."""
+"""The lifetime of a session: whether and why it ended, and the promises that fail with it. Every engine uses it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import asyncio
 from logrouter.errors import SessionLost
 
 Promise = asyncio.Future[None]
-"""What `publish` returns: ends when the broker has answered."""
+"""What `publish` returns. It completes when the broker has answered."""
 
 
 class Lifetime:
-    """Begins alive and ends once, with a reason; `gone` is done from then on and holds it."""
+    """The state of one session. It ends once; `gone` is then done, and its result is the reason."""
 
     def __init__(self) -> None:
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -19,16 +19,16 @@ class Lifetime:
 
     @property
     def ended(self) -> bool:
-        """Whether the session is gone."""
+        """Whether the session has ended."""
         return self.gone.done()
 
     def check(self) -> None:
-        """Raise SessionLost with the reason if the session is gone."""
+        """Raise SessionLost, with the reason, if the session has ended."""
         if self.gone.done():
             raise SessionLost(self.gone.result())
 
     def promise(self) -> Promise:
-        """A future that fails with SessionLost when the session ends before it is kept."""
+        """Return a future that fails with SessionLost if the session ends before it has a result."""
         promise: Promise = self.gone.get_loop().create_future()
         if self.gone.done():
             _lose(promise, self.gone.result())
@@ -38,7 +38,7 @@ class Lifetime:
         return promise
 
     def end(self, reason: str) -> bool:
-        """End it; every promise that is not kept fails. False if it had ended before, for another reason."""
+        """End the session and fail every open promise. Return False if the session had already ended."""
         if self.gone.done():
             return False
         self.gone.set_result(reason)
@@ -48,12 +48,12 @@ class Lifetime:
         return True
 
     async def over(self) -> str:
-        """Wait for the end and say why it came."""
+        """Wait until the session ends, and return the reason."""
         return await asyncio.shield(self.gone)
 
 
 def keep(promise: Promise, error: Exception | None = None) -> None:
-    """Answer a promise, unless it was answered, lost or given up before."""
+    """Complete a promise, with `error` if there is one. Does nothing if the promise is already done or cancelled."""
     if promise.done():
         return
     if error is None:
@@ -64,4 +64,4 @@ def keep(promise: Promise, error: Exception | None = None) -> None:
 
 def _lose(promise: Promise, reason: str) -> None:
     promise.set_exception(SessionLost(reason))
-    promise.exception()  # seen: the loss is told once, not once more for each publish that nobody waits for any longer
+    promise.exception()  # marks it as retrieved, so that asyncio logs no error for each abandoned publish

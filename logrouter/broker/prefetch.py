@@ -1,4 +1,4 @@
-"""Where deliveries wait between the engine that puts them and the consumer that takes them, in order."""
+"""The buffer between an engine that receives deliveries and the consumer that iterates over them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logrouter.errors import SessionLost
 
 
 class Inbox(AsyncIterator[Delivery]):
-    """A queue of deliveries that can end. A `bounded` one is for TAIL queues: it drops its oldest when it is full."""
+    """A queue of deliveries that can end. A `bounded` one, for TAIL queues, drops its oldest beyond the TAIL limits."""
 
     def __init__(self, *, bounded: bool) -> None:
         self._bounded = bounded
@@ -25,7 +25,7 @@ class Inbox(AsyncIterator[Delivery]):
         return len(self._waiting)
 
     def put(self, delivery: Delivery) -> None:
-        """Add a delivery; one that comes after the end is dropped, since it goes back to its queue."""
+        """Add a delivery. After the end it is discarded, because the broker returns it to its queue."""
         if self._ended:
             return
         self._waiting.append(delivery)
@@ -35,14 +35,14 @@ class Inbox(AsyncIterator[Delivery]):
         self._arrived.set()
 
     def drain(self) -> list[Delivery]:
-        """All that wait, without waiting."""
+        """Return everything that is buffered, without waiting."""
         drained = list(self._waiting)
         self._waiting.clear()
         self._bytes = 0
         return drained
 
     def end(self, reason: str | None = None) -> None:
-        """Drop what waits and end the iteration: with SessionLost if there is a reason, otherwise quietly."""
+        """Discard what is buffered and end the iteration, with SessionLost if there is a reason."""
         if not self._ended:
             self._ended = True
             self._reason = reason

@@ -1,6 +1,6 @@
-"""The commands: one file each, loaded when it is asked for, so that `--help` stays quick and `ship` stays light.
+"""The command line. Each command is one file, imported only when it is used, which keeps `ship` quick and light.
 
-In comes what the user typed; out goes an exit status: 0, 1 for a failure at run time, 2 for a mistake of the user's.
+The exit status is 0 for success, 1 for a failure at run time and 2 for a mistake of the user.
 """
 
 from __future__ import annotations
@@ -20,30 +20,28 @@ from logrouter.errors import LogrouterError, UserError
 from logrouter.support.terminal import printable
 
 COMMANDS = ("up", "tail", "cat", "publish", "ship", "run", "check", "explain", "audit")
-"""In the order in which a new user meets them."""
+"""In the order of `--help`: the commands that a new user needs first come first."""
 
-_LOADED_OBJECTS = 100_000
-"""More than a command loads, next to none of which is ever garbage: to look for it took a tenth of a start."""
+_GC_THRESHOLD = 100_000
+"""More objects than a command loads. Almost none of them is ever garbage: looking for it took 10 % of the startup."""
 
 
 class LazyGroup(click.Group):
     """A group that imports a command's file only when the command is named (or listed)."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in their order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command of that name."""
         if name not in COMMANDS:
             return None
         command = importlib.import_module(f"logrouter.cli.{name}").command
         assert isinstance(command, click.Command)
-        return _as_written(command)
+        return _keep_line_breaks(command)
 
 
-def _as_written(command: click.Command) -> click.Command:
-    r"""With paragraphs below a `\b` left as they are: click wants the character, which docstrings do not show."""
+def _keep_line_breaks(command: click.Command) -> click.Command:
+    r"""Turn each line `\b` into the character U+0008, which tells click not to wrap the paragraph that follows."""
     command.help = (command.help or "").replace("\\b\n", "\b\n")
     return command
 
@@ -51,22 +49,26 @@ def _as_written(command: click.Command) -> click.Command:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="logrouter")
 def group() -> None:
-    r"""Route logs by rules: ship them from each host, archive them exactly once, mail the errors, listen in.
+    r"""Route logs by rules: ship them from each host, archive them exactly once, mail the errors.
 
     \b
-    logrouter up --file web='/var/log/nginx/*.log'    everything in one process, no server needed
+    logrouter up --file web='/var/log/nginx/*.log'    follow and archive files, without a server
+    logrouter tail 'web.#'                            watch their records live
+
+    The environment variables LOGROUTER_BROKER, LOGROUTER_RULES, LOGROUTER_STATE, LOGROUTER_CONFIG and
+    LOGROUTER_INSTANCE replace the defaults of --broker, --rules, --state, --config and --instance.
     """
 
 
-_as_written(group)
+_keep_line_breaks(group)
 
 
 def main() -> None:
     """Run the command line."""
-    gc.set_threshold(_LOADED_OBJECTS)
+    gc.set_threshold(_GC_THRESHOLD)
     sys.excepthook = _report_unexpected
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # where it is not UTF-8, as standard error does by itself
+        sys.stdout.reconfigure(errors="backslashreplace")  # if it is not UTF-8; stderr does this by default
     try:
         status = group.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -80,7 +82,7 @@ def main() -> None:
     except LogrouterError as error:
         _report(error)
         status = 1
-    gc.freeze()  # or else the exit looks through all that is loaded once more, for garbage that goes with the process
+    gc.freeze()  # because the exit would otherwise search all loaded objects for garbage once more
     sys.exit(status)
 
 
@@ -90,7 +92,7 @@ def _report(error: LogrouterError) -> None:
 
 
 def _report_usage(error: click.ClickException) -> None:
-    """As click does it, which would print what was typed as it is."""
+    """Print the error as click does, but escape what the user typed: click prints it unchanged."""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         path, help_option = error.ctx.command_path, error.ctx.help_option_names[0]
         click.echo(f"{error.ctx.get_usage()}\nTry '{path} {help_option}' for help.\n", err=True)
@@ -98,5 +100,5 @@ def _report_usage(error: click.ClickException) -> None:
 
 
 def _report_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A traceback, whose last line quotes whatever has not been foreseen."""
+    """Print a traceback, escaped because its last line may quote any text."""
     click.echo(printable("".join(traceback.format_exception(kind, error, trace)), newlines=True), err=True, nl=False)

@@ -1,7 +1,7 @@
-"""Archives read back: the records of all files under the archives of a configuration, in the order of their time.
+"""Reads archives back: yields the records of all archive files of a configuration, in the order of their time.
 
-Rules (for where archives are) and a selection arrive, records leave. Each file's own order is kept; files are merged by
-time. A file that is damaged gives what is readable before the damage, and is named.
+The rules tell where the archives are. Files are merged by time, and each keeps its own order. Of a damaged file, the
+part before the damage is read, and an event names the file.
 """
 
 from __future__ import annotations
@@ -25,19 +25,23 @@ from logrouter.destinations.archive.reader import Outcome, first_time, read_segm
 from logrouter.wire.record import Record
 from logrouter.wire.record_filter import RecordFilter
 
-_NOT_OURS = "lost+found"
-"""At the root of many file systems, and closed. A `+` of a name of ours is written `%2B`."""
+_SKIPPED = "lost+found"
+"""A directory at the root of many file systems that only root may read. Archives never use this name: a `+` in a name
+is written `%2B`."""
 
 
 @dataclass(slots=True)
 class ArchiveDirectory:
-    """A directory with archives: the path templates of those with records, and of those with plain text."""
+    """A directory with archives. records, texts: the path templates of its archives of records and of plain text."""
 
     records: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
     def holds_records(self, path: str) -> bool:
-        """Whether a file there, by its path without segment, is of records: all are that could not be of text."""
+        """Report whether the file at `path` (without its segment) holds records.
+
+        It does unless the path fits a template of `texts` and none of `records`.
+        """
         return not self._is_any(self.texts, path) or self._is_any(self.records, path)
 
     @staticmethod
@@ -46,7 +50,7 @@ class ArchiveDirectory:
 
 
 class Archives:
-    """The archives of a configuration.   outcome: how the reading of them goes."""
+    """The selected records of all archives of a configuration. outcome: whether all files could be read."""
 
     def __init__(self, places: dict[Path, ArchiveDirectory], selection: RecordFilter) -> None:
         self.outcome = Outcome()
@@ -54,7 +58,6 @@ class Archives:
         self._selection = selection
 
     def __iter__(self) -> Iterator[Record]:
-        """The records that are selected."""
         sources = [
             SortedSource(first_time(paths[0]), partial(read_segments, paths, self._selection, self.outcome))
             for base, place in self._places.items()
@@ -64,7 +67,7 @@ class Archives:
         return (each.decoded or record_of(each.line) for each in in_order(sources))
 
     def _files(self, base: Path, place: ArchiveDirectory) -> list[list[Path]]:
-        """The files of each path, the first segment first, without those last written before the selection begins."""
+        """Return the files of each path, in the order of their segments, except those last written before `since`."""
         since = datetime.fromisoformat(f"{self._selection.since}Z").timestamp() if self._selection.since else 0.0
         found: dict[str, list[tuple[int, Path]]] = {}
         for path in self._regular_files(base, since):
@@ -76,15 +79,15 @@ class Archives:
     def _regular_files(self, base: Path, since: float) -> Iterator[Path]:
         for directory, below, names in os.walk(base, onerror=self._closed):
             here = Path(directory)
-            below[:] = [name for name in below if name != _NOT_OURS and here / name not in self._places]
+            below[:] = [name for name in below if name != _SKIPPED and here / name not in self._places]
             known = set(names)
             for name in names:
                 if ".torn-" in name or name.endswith(".new") or twin_name(name) in known:
-                    continue  # of twins the open file has all of it: it is just being finished
+                    continue  # a file with an open twin is being finished, and the twin has all of its records
                 try:
                     status = (here / name).stat()
                 except OSError:
-                    yield here / name  # whoever opens it says what is wrong
+                    yield here / name  # because opening it will report the error
                     continue
                 if stat.S_ISREG(status.st_mode) and status.st_mtime >= since:
                     yield here / name
@@ -95,13 +98,15 @@ class Archives:
 
 
 def archive_records(rules: Path | None, state: Path | None, selection: RecordFilter) -> Archives:
-    """The records that are selected. Raises ConfigError for rules that do not load."""
+    """Return the selected records. Raises ConfigError for rules that do not load."""
     config = load_rules([locations.rules_path(rules)])
-    return Archives(archive_places(config, locations.archive_directory(locations.state_directory(state))), selection)
+    return Archives(
+        archive_directories(config, locations.archive_directory(locations.state_directory(state))), selection
+    )
 
 
-def archive_places(config: RuleConfig, default: Path) -> dict[Path, ArchiveDirectory]:
-    """Where archives are; those of plain text alone hold no records, and are there for their templates."""
+def archive_directories(config: RuleConfig, default: Path) -> dict[Path, ArchiveDirectory]:
+    """Return the archive directories by path. `default` is the directory of archives that name none."""
     places: dict[Path, ArchiveDirectory] = {}
     for model in config.destinations.values():
         if isinstance(model, ArchiveModel):

@@ -1,4 +1,4 @@
-"""`logrouter audit`: is every line accounted for? Status 0 whole, 1 something is wrong, 3 it cannot be said yet."""
+"""`logrouter audit`: verifies that every line is accounted for."""
 
 from __future__ import annotations
 
@@ -17,20 +17,30 @@ from logrouter.cli import options
 @options.state
 @options.instance
 @click.option(
-    "--since", default="", metavar="DAY", callback=options.check_day, help="Only records of that day on (UTC)."
+    "--since", default="", metavar="DAY", callback=options.check_day, help="Audit only records from this day on (UTC)."
 )
-@click.option("--until", default="", metavar="DAY", callback=options.check_day, help="Only records up to that day.")
-@click.option("--host", default="", help="Only records of that host.")
-@click.option("--service", default="", help="Only records of that service.")
-@click.option("--json", "as_objects", is_flag=True, help="The whole report as JSON, with every source.")
+@click.option(
+    "--until",
+    default="",
+    metavar="DAY",
+    callback=options.check_day,
+    help="Audit only records up to and including this day (UTC).",
+)
+@click.option("--host", default="", metavar="NAME", help="Audit only records of this host.")
+@click.option("--service", default="", metavar="NAME", help="Audit only records of this service.")
+@click.option("--json", "as_objects", is_flag=True, help="Print the full report as JSON, with every source.")
 @click.option(
     "--forget",
     multiple=True,
     metavar="SOURCE",
-    help="Instead: dismiss what this source lacks, so that it fails no audit; what comes late is still written.",
+    help="Instead of auditing, dismiss what is missing from this source, so that it no longer fails audits. "
+    "Records that arrive late are still archived. Can be repeated.",
 )
 @click.option(
-    "--forget-reporter", multiple=True, metavar="REPORTER", help="The same for every source that this reporter states."
+    "--forget-reporter",
+    multiple=True,
+    metavar="REPORTER",
+    help="Instead of auditing, dismiss what is missing from every source that this reporter states. Can be repeated.",
 )
 @click.pass_context
 def command(
@@ -48,7 +58,11 @@ def command(
     forget: tuple[str, ...],
     forget_reporter: tuple[str, ...],
 ) -> None:
-    r"""Prove that every line is accounted for: read what the archives hold, and hold it against what was read.
+    r"""Verify that every line is accounted for.
+
+    Read all archives, and compare them with what shippers read and what the router decided. The exit status is 0 if
+    every line is accounted for, 1 if something is missing or wrong, and 3 if there is no result yet, for example
+    because messages are still queued.
 
     \b
     logrouter audit --state /var/lib/logrouter
@@ -56,15 +70,15 @@ def command(
     directory = locations.state_directory(state)
     output = sys.stdout
     if forget or forget_reporter:
-        from logrouter.cli import forget as dismissing
+        from logrouter.cli.forget import dismiss
 
-        dismissing.dismiss(directory, instance, forget, forget_reporter, output.write)
+        dismiss(directory, instance, forget, forget_reporter, output.write)
         return
-    from logrouter.cli import audit_report as auditing
+    from logrouter.cli import audit_report
     from logrouter.ledger.selection import Selection
 
     selection = Selection(since, until, host, service)
-    place = auditing.AuditPlan(broker, locations.rules_path(rules), directory, instance)
+    plan = audit_report.AuditPlan(broker, locations.rules_path(rules), directory, instance)
     if as_objects:
-        context.exit(auditing.audit_as_json(place, selection, output.write))
-    context.exit(auditing.audit_in_words(place, selection, output.write))
+        context.exit(audit_report.audit_as_json(plan, selection, output.write))
+    context.exit(audit_report.audit_in_words(plan, selection, output.write))

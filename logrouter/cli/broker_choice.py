@@ -1,4 +1,4 @@
-"""Which broker a listening command means: what was asked for, or the `logrouter up` that runs on this machine."""
+"""Chooses the broker of a listening command: the one it names, or the `logrouter up` that runs on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logrouter.cli import options
 
 
 def find_broker(url: str | None, state: Path | None) -> Broker:
-    """The broker at `url`; without one a running `up`, else RabbitMQ on this machine. Raises UserError."""
+    """Return the broker at `url`. If None, return a running `up`, else RabbitMQ on this machine. Raises UserError."""
     directory = state_directory(state)
     if url == "embedded" or (url is None and socket_path(directory).is_socket()):
         return connect(f"unix:{socket_path(directory)}", directory)

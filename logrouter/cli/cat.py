@@ -1,4 +1,4 @@
-"""`logrouter cat`: read archives back as the original lines."""
+"""`logrouter cat`: prints archived records as the original lines."""
 
 from __future__ import annotations
 
@@ -16,12 +16,24 @@ from logrouter.wire.routing_key import SEVERITIES
 
 @click.command()
 @click.argument("patterns", nargs=-1)
-@click.option("--since", metavar="TIME", callback=parse_time, help="From then on: 2h (ago), 2026-11-22T10:00.")
-@click.option("--until", metavar="TIME", callback=parse_time, help="Before then.")
-@click.option("--severity", type=click.Choice(SEVERITIES), help="This severity and worse.")
-@click.option("--grep", metavar="RE", callback=parse_regex, help="Messages in which this RE2 pattern is found.")
-@click.option("--json", "as_objects", is_flag=True, help="One record a line, as JSON.")
-@click.option("--raw", is_flag=True, help="On a terminal too: the exact bytes, whatever they do to it.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=parse_time,
+    help="Show only records from this time on: 2h (ago) or 2026-11-22T10:00.",
+)
+@click.option("--until", metavar="TIME", callback=parse_time, help="Show only records before this time.")
+@click.option(
+    "--severity",
+    type=click.Choice(SEVERITIES),
+    metavar="SEVERITY",
+    help=f"Show only records of this severity or worse: {', '.join(SEVERITIES)}.",
+)
+@click.option(
+    "--grep", metavar="RE", callback=parse_regex, help="Show only records whose message matches this RE2 pattern."
+)
+@click.option("--json", "as_objects", is_flag=True, help="Print each record as one line of JSON.")
+@click.option("--raw", is_flag=True, help="Print the exact bytes, even to a terminal.")
 @options.rules
 @options.state
 @click.pass_context
@@ -38,17 +50,20 @@ def command(
     rules: Path | None,
     state: Path | None,
 ) -> None:
-    r"""Print what the archives hold of keys that match PATTERNS (default: all), byte for byte.
+    r"""Print archived records as the original lines.
 
-    On a terminal control characters are written out, as \x1b; --raw prints them as they are. Status 1 if anything is
-    left out; what and why is said.
+    PATTERNS select records by routing key, SERVICE.HOST.SEVERITY: `*` matches one word, `#` any number of words. By
+    default, all records are printed.
+
+    Lines are printed byte for byte, in the order of their time. Only on a terminal are control characters escaped, as
+    in \x1b. The exit status is 1 if anything could not be read; standard error names it, with the reason.
 
     \b
     logrouter cat 'mail.#' --since 2h --grep 'timed out'
     """
     from logrouter.cli.archives import archive_records
     from logrouter.cli.output import is_on_terminal
-    from logrouter.cli.record_format import as_json, as_written
+    from logrouter.cli.record_format import as_json, as_text
     from logrouter.errors import LogrouterError
     from logrouter.wire.record import encode_lines, original
 
@@ -60,11 +75,11 @@ def command(
             if is_exact:
                 line = encode_lines([record]) if as_objects else original(record)
             else:
-                line = (as_json(record) if as_objects else as_written(record)).encode()
+                line = (as_json(record) if as_objects else as_text(record)).encode()
             sys.stdout.buffer.write(line if line.endswith(b"\n") else line + b"\n")
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise  # whoever reads has seen enough
+        raise  # because click exits quietly when the reader, such as `head`, closes the pipe
     except OSError as error:
-        raise LogrouterError(f"standard output cannot be written: {error.strerror}") from error
+        raise LogrouterError(f"cannot write to standard output: {error.strerror}") from error
     context.exit(0 if archives.outcome.is_whole else 1)

@@ -1,7 +1,7 @@
-"""`logrouter ship --dry-run`: what would be published, line by line; nothing is, and nothing is kept.
+"""`logrouter ship --dry-run`: prints what would be published, without a broker and without state.
 
-In come inputs, out goes for each record its routing key and message, or the record as JSON. Files are read as the
-shipper reads those that it meets for the first time, to where they end now. No broker and no state are needed.
+Each record is printed as its routing key and message, or as JSON. Files are read as the shipper reads new files, up to
+their current end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from logrouter.errors import LogrouterError
 from logrouter.observability import events
 from logrouter.support.terminal import printable, printable_json
 from logrouter.wire.batch import Part
-from logrouter.wire.record import decode_lines, decode_places, split_lines
+from logrouter.wire.record import decode_lines, decode_positions, split_lines
 from shippers.encode.windows import all_parts
 from shippers.files.content import Plain, Rewritten
 from shippers.files.discovery import Origin, discover
@@ -29,16 +29,16 @@ from shippers.files.reader import WINDOW, Reader
 from shippers.input import Input, Stdin
 
 Parts = tuple[Part, ...]
-"""Those of one window."""
+"""The parts of one window."""
 
 Show = Callable[[Part], list[tuple[int, bytes]]]
-"""The lines for the records of a part, each with the record's position."""
+"""Returns a line for each record of a part, with the record's position."""
 
 
 def try_out(inputs: Sequence[Input], host: str, *, excluded: Sequence[Path], as_objects: bool) -> None:
-    """Print what the inputs hold now. Raises LogrouterError at the end if something could not be read.
+    """Print what the inputs hold now. Raises LogrouterError at the end if a file could not be read.
 
-    Whoever reads the output may close it at any time.
+    excluded: directories whose files are not read. Returns without an error if the reader closes standard output.
     """
     settings = [replace(each, host=each.host or host) for each in inputs]
     for each in settings:
@@ -50,14 +50,15 @@ def try_out(inputs: Sequence[Input], host: str, *, excluded: Sequence[Path], as_
                 _print(_standard_input(each), as_objects=as_objects)
         unread = _print_files([each for each in settings if each.feed is None], excluded, as_objects=as_objects)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or else Python complains at its exit
+        # Python flushes stdout at exit, and would print an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     if unread:
-        raise LogrouterError(f"{', '.join(unread)}: not read")
+        raise LogrouterError(f"cannot read {', '.join(unread)}")
 
 
 def _print_files(inputs: Sequence[Input], excluded: Sequence[Path], *, as_objects: bool) -> list[str]:
-    """Print what is in files; the paths that could not be read."""
+    """Print what is in files, and return the paths that could not be read."""
     notices = Notices(glob for each in inputs for glob in each.globs)
     found = discover(inputs, [str(directory) for directory in excluded])
     for file in found.files.values():
@@ -84,7 +85,7 @@ def _file(path: str, origin: Origin) -> Iterator[Parts]:
 
 
 def _standard_input(settings: Input) -> Iterator[Parts]:
-    """What comes, as it comes; by way of a file without a name, so that it is read as any other."""
+    """Yield the windows of standard input as they arrive. A temporary file lets them be read like those of any file."""
     with tempfile.TemporaryFile(buffering=0) as copy:
         generation = _generation(os.dup(copy.fileno()), "standard input", Origin(settings, ""))
         try:
@@ -104,7 +105,7 @@ def _generation(fd: int, path: str, origin: Origin) -> Generation:
 
 
 def _windows(generation: Generation, end: int | None, *, final: bool) -> Iterator[Parts]:
-    """What is in a file up to `end`, which may lie in the last window; None for all of it."""
+    """Yield the windows of a file up to `end`, or all if None. The last window may reach beyond `end`."""
     while end is None or generation.reader.position < end:
         window = generation.read(time.monotonic(), final=final)
         if window is not None:
@@ -126,7 +127,7 @@ def _print(windows: Iterator[Parts], *, as_objects: bool) -> None:
 
 
 def _objects(part: Part) -> list[tuple[int, bytes]]:
-    places = decode_places(part.body)
+    places = decode_positions(part.body)
     return [(place.pos, line) for place, line in zip(places, split_lines(part.body), strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""`logrouter explain`: which rules are tried for a line, which takes it, why, and where it goes."""
+"""`logrouter explain`: shows which rules a record is tried against, which of them match, why, and where it goes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from logrouter.cli import options
 
 @click.command()
 @click.argument("key")
-@click.option("--line", default="", metavar="TEXT", help="The message, for rules that look into it.")
+@click.option("--line", default="", metavar="TEXT", help="Message, for rules that test the message.")
 @options.rules
 def command(key: str, line: str, rules: Path | None) -> None:
-    r"""Explain what becomes of a record under KEY.
+    r"""Show which rules match a record, and where it goes.
+
+    KEY is the routing key of the record: SERVICE.HOST.SEVERITY.
 
     \b
     logrouter explain mail.mx1.error --line 'connection timed out'
@@ -33,5 +35,5 @@ def command(key: str, line: str, rules: Path | None) -> None:
         click.echo(f"{mark}  {styled(f'{verdict.rule.name}  ({verdict.rule.place}): {verdict.reason}')}")
     decided = any(verdict.matched and not verdict.rule.continues for verdict in verdicts)
     if not decided:
-        click.echo(f"{styled('yes', fg='green')}  default: no rule decided")
+        click.echo(f"{styled('yes', fg='green')}  default: no rule without `continue` matched")
     print_lines(f"{key} goes to {', '.join(loaded.destinations(record_key, record))}")

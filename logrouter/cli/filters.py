@@ -1,4 +1,4 @@
-"""Options that say which records a command shows."""
+"""Parses the options that select the records to show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logrouter.config.units import parse_duration
 
 
 def parse_regex(ctx: click.Context, param: click.Parameter, pattern: str | None) -> Any:
-    """A click callback: an RE2 pattern."""
+    """Click callback: compile an RE2 pattern."""
     if pattern is None:
         return None
     from logrouter.support.regex import compile_regex, regex_problem
@@ -23,7 +23,10 @@ def parse_regex(ctx: click.Context, param: click.Parameter, pattern: str | None)
 
 
 def parse_time(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
-    """A click callback: `10m` ago, a date, or a date and time (local unless it says otherwise), in UTC."""
+    """Click callback: return the time as ISO 8601 in UTC.
+
+    The text is a duration before now such as `10m`, a date, or a date and time, local unless it has an offset.
+    """
     if text is None:
         return None
     try:
@@ -32,11 +35,11 @@ def parse_time(ctx: click.Context, param: click.Parameter, text: str | None) -> 
         try:
             moment = datetime.fromisoformat(text).astimezone(UTC)
         except ValueError:
-            message = f"{text!r} is no time; write 10m, 2h, 3d (ago), 2026-11-22 or 2026-11-22T10:00"
+            message = f"{text!r} is not a time; use 10m, 2h or 3d (ago), 2026-11-22 or 2026-11-22T10:00"
             raise click.BadParameter(message, ctx, param) from None
     return moment.replace(tzinfo=None).isoformat()
 
 
 def patterns_or_all(patterns: Sequence[str]) -> tuple[str, ...]:
-    """The patterns to bind: `#` if none was given."""
+    """Return the patterns to bind: `#`, which matches every key, if there are none."""
     return tuple(patterns) or ("#",)

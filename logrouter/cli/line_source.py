@@ -1,6 +1,6 @@
-"""Lines that somebody typed or piped, as a source of their own: its windows are what was read at once.
+"""A source of lines that are typed or piped: the lines of one read are one window.
 
-Their severity is the one that was given, whatever the lines say; without one it is read from each, as a shipper does.
+The given severity applies to all lines. If it is None, the severity is parsed from each line, as a shipper does.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from shippers.input import Input
 
 
 @dataclass(slots=True)
-class Typed:
-    """A source for as long as a process lives."""
+class LineSource:
+    """A source that lasts as long as the process."""
 
     service: str
     host: str
@@ -33,7 +33,7 @@ class Typed:
     position: int = 0
 
     async def publish(self, session: Session, lines: Sequence[bytes]) -> None:
-        """Publish these lines as one window; returns when it is confirmed. Raises BrokerError."""
+        """Publish these lines as one window, and return when it is confirmed. Raises BrokerError."""
         begin, now = self.position, time.time()
         if self.severity is None:
             data = b"".join(lines)

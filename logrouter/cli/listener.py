@@ -1,7 +1,6 @@
-"""Listening in: a TAIL queue of one's own on the exchange, and what comes through it as records.
+"""Listens on the exchange through a TAIL queue of its own, and passes the records to a function.
 
-In come messages, out go records to a function that may be slow: what the queue had to drop meanwhile is counted and
-said, and the router never waits.
+The function may be slow. The queue drops messages meanwhile, which are counted and reported; the router never waits.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from itertools import islice
 from secrets import token_hex
 
 from logrouter.broker.contract import EXCHANGE, Broker, Consumer, Queue, QueueKind, Session
-from logrouter.destinations.archive.reader import Odd, decoded
+from logrouter.destinations.archive.reader import InvalidLines, decoded
 from logrouter.errors import NotFound, SessionLost
 from logrouter.observability import events
 from logrouter.observability.conditions import Condition
@@ -27,10 +26,10 @@ from logrouter.wire.slices import FOREIGN
 from shippers.parse.severity.severity import severity
 
 _PAUSE = 1.0
-"""Seconds between two tries to reach the broker."""
+"""Seconds between two attempts to reach the broker."""
 
 Take = Callable[[list[Record]], None]
-"""Shows records; may be as slow as a terminal that nobody reads, for it is called in a thread."""
+"""Shows records. It is called in a thread, so it may be as slow as a terminal that nobody reads."""
 
 _PAST_LINES = 1000
 
@@ -44,9 +43,10 @@ async def listen(
     *,
     past: Iterable[Record] = (),
 ) -> None:
-    """Give `take` the past records, then the live ones, until `stop`; across losses of the broker.
+    """Pass the past records to `take`, then the live ones, until `stop` is set. Reconnects when the broker is lost.
 
-    The queue is bound before the past is read, so nothing falls between the two; what is in both is given once.
+    The queue is bound before the past is read, so that no record is missed in between. A record that is in both is
+    passed once.
     """
     unreachable = Condition(events.LISTENING_LOST, events.BROKER_FOUND)
     reached: dict[str, int] = {}
@@ -71,7 +71,7 @@ async def _open(session: Session, patterns: Sequence[str]) -> Consumer:
     await session.declare_queue(queue)
     try:
         await _bind(session, queue, patterns)
-    except NotFound:  # no router has been here yet
+    except NotFound:  # because no router has declared the exchange yet
         await session.declare_exchange(EXCHANGE)
         await _bind(session, queue, patterns)
     return await session.consume(queue.name, prefetch=0)
@@ -116,7 +116,7 @@ def _show_past(past: Iterable[Record], reached: dict[str, int], take: Take, stop
 
 
 def batched(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    """The records in lists of at most `size`."""
+    """Yield the records in lists of at most `size`."""
     coming = iter(records)
     while chunk := list(islice(coming, size)):
         yield chunk
@@ -131,16 +131,16 @@ def _records(message: Message) -> list[Record]:
         if is_batch(message):
             return _of_batch(message)
         return from_foreign(message, severity, time.time()).records()
-    except Exception as error:  # noqa: BLE001  # anybody may have written it
+    except Exception as error:  # noqa: BLE001  # anyone may have written the message
         events.TAIL_UNREADABLE.happened(key=message.key, reason=error)
         return []
 
 
 def _of_batch(message: Message) -> list[Record]:
-    """Each record that decodes. Raises WireError."""
-    odd = Odd()
+    """Return the records that decode, and report the lines that do not. Raises WireError if the message is no batch."""
+    odd = InvalidLines()
     records = [record for _, record in decoded(split_lines(from_message(message).body), 1, odd)]
     if odd.count:
-        reason = f"{odd.count} lines are no records, the first is line {odd.first}: {odd.reason}"
+        reason = f"{odd.count} lines are not records; the first is line {odd.first}: {odd.reason}"
         events.TAIL_UNREADABLE.happened(key=message.key, reason=reason)
     return records

@@ -1,8 +1,8 @@
-"""Many sources, each in order -> all of them in order, with some dozens open at a time.
+"""Merges many sorted sources into one, with a bounded number of open files and bounded memory.
 
-A source is opened when the lines before its first one are through, and closed at its end. Where more of them overlap
-than may be open, some are merged into a temporary file, which takes their place. So memory and open files have a bound
-whatever the size of an archive, and most archives need no such file.
+A source is opened when all lines before its first one have been merged, and closed at its end. If more sources overlap
+than may be open, some of them are merged into a temporary file, which takes their place. Most archives need no such
+file.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from logrouter.destinations.archive.codec import Zstd
 from logrouter.destinations.archive.reader import StoredRecord
 from logrouter.errors import LogrouterError
 
-_MOST_OPEN, _IN_RESERVE = 64, 32
-"""Files open at once where the system allows so many and some for all else."""
+_MAX_OPEN, _RESERVED = 64, 32
+"""The most files open at once, and the file descriptors that are reserved for everything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class SortedSource:
-    """What is in order by its time.   first: a time that nothing in it is before."""
+    """A source in the order of its time. first: a time that no record in it precedes."""
 
     first: str
     open: Callable[[], Iterator[StoredRecord]]
 
 
-class _Begun(NamedTuple):
-    """A source that is open.   next: what is due of it.   rest: what follows that.
+class _OpenSource(NamedTuple):
+    """An open source. next: its first record that is not merged yet.   rest: the records after that.
 
-    number: its place among all, which decides between equal times.   rank: how often its lines have been merged.
+    number: its place among all sources, which decides between equal times.   rank: how often its lines were merged.
     """
 
     time: str
@@ -49,59 +49,63 @@ class _Begun(NamedTuple):
 
 
 def in_order(sources: Sequence[SortedSource], most: int = 0) -> Iterator[StoredRecord]:
-    """All of them by time; each source in its own order. Raises LogrouterError where there is no room to merge."""
-    most = most or max(4, min(_MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _IN_RESERVE))
+    """Yield all records by time, those of each source in its own order.
+
+    most: how many sources may be open; 0 for as many as the system allows. Raises LogrouterError if there is no space
+    for a temporary file.
+    """
+    most = most or max(4, min(_MAX_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED))
     waiting = deque(sorted(enumerate(sources), key=lambda each: each[1].first))
-    begun: list[_Begun] = []
-    while waiting or begun:
-        while waiting and (not begun or waiting[0][1].first <= begun[0].time):
-            if len(begun) >= most:
-                begun = _condensed(begun)
+    opened: list[_OpenSource] = []
+    while waiting or opened:
+        while waiting and (not opened or waiting[0][1].first <= opened[0].time):
+            if len(opened) >= most:
+                opened = _with_most_merged(opened)
             number, source = waiting.popleft()
-            _begin(begun, number, 0, source.open())
-        if begun:
-            yield begun[0].next
-            _advance(begun)
+            _open(opened, number, 0, source.open())
+        if opened:
+            yield opened[0].next
+            _advance(opened)
 
 
-def _begin(begun: list[_Begun], number: int, rank: int, items: Iterator[StoredRecord]) -> None:
+def _open(opened: list[_OpenSource], number: int, rank: int, items: Iterator[StoredRecord]) -> None:
     if (first := next(items, None)) is not None:
-        heapq.heappush(begun, _Begun(first.time, number, rank, first, items))
+        heapq.heappush(opened, _OpenSource(first.time, number, rank, first, items))
 
 
-def _advance(begun: list[_Begun]) -> None:
-    """The first one's next is through."""
-    _, number, rank, _, rest = begun[0]
+def _advance(opened: list[_OpenSource]) -> None:
+    """Move the first source on to its next record, or remove it at its end."""
+    _, number, rank, _, rest = opened[0]
     if (following := next(rest, None)) is not None:
-        heapq.heapreplace(begun, _Begun(following.time, number, rank, following, rest))
+        heapq.heapreplace(opened, _OpenSource(following.time, number, rank, following, rest))
     else:
-        heapq.heappop(begun)
+        heapq.heappop(opened)
 
 
-def _condensed(begun: Sequence[_Begun]) -> list[_Begun]:
-    """With most of them merged into one: those that have been merged least often."""
-    by_rank = sorted(begun, key=lambda each: each.rank)
-    size = 3 * len(begun) // 4
+def _with_most_merged(opened: Sequence[_OpenSource]) -> list[_OpenSource]:
+    """Return the sources after merging three quarters of them, those merged least often so far, into one."""
+    by_rank = sorted(opened, key=lambda each: each.rank)
+    size = 3 * len(opened) // 4
     chosen, others = by_rank[:size], by_rank[size:]
     heapq.heapify(others)
-    _begin(others, min(each.number for each in chosen), chosen[-1].rank + 1, _by_way_of_a_file(chosen))
+    _open(others, min(each.number for each in chosen), chosen[-1].rank + 1, _merged_in_file(chosen))
     return others
 
 
-def _by_way_of_a_file(chosen: Sequence[_Begun]) -> Iterator[StoredRecord]:
-    """All of these, from a file that has no name and goes with its descriptor."""
+def _merged_in_file(chosen: Sequence[_OpenSource]) -> Iterator[StoredRecord]:
+    """Merge these sources into a temporary file without a name, and return an iterator over it."""
     in_their_order = sorted(chosen, key=lambda each: each.number)
     merged = heapq.merge(*(itertools.chain([each.next], each.rest) for each in in_their_order), key=_time)
-    directory = _directory_for_large_files()
+    directory = _temporary_directory()
     try:
-        file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115  # closed by whoever reads it
-        with zstandard.ZstdCompressor(level=1).stream_writer(file, closefd=False) as packed:
+        file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115  # _read_back closes it
+        with zstandard.ZstdCompressor(level=1).stream_writer(file, closefd=False) as compressed:
             for each in merged:
-                packed.write(b"%s\t%s\n" % (each.time.encode(), each.line))
+                compressed.write(b"%s\t%s\n" % (each.time.encode(), each.line))
         file.seek(0)
     except OSError as error:
-        remedy = "set TMPDIR to a directory with room, or ask for less: --since, --until"
-        problem = f"so many files cannot be merged in {directory}: {error.strerror}"
+        remedy = "set TMPDIR to a directory with more space, or read less with --since and --until"
+        problem = f"cannot merge so many files in {directory}: {error.strerror}"
         raise LogrouterError(problem, remedy) from error
     return _read_back(file)
 
@@ -117,7 +121,7 @@ def _time(each: StoredRecord) -> str:
     return each.time
 
 
-def _directory_for_large_files() -> str:
-    """TMPDIR, else /var/tmp: /tmp may be in memory."""
-    is_chosen = "TMPDIR" in os.environ or not os.access("/var/tmp", os.W_OK | os.X_OK)  # noqa: S108  # no name is used there
+def _temporary_directory() -> str:
+    """Return TMPDIR, else /var/tmp, because /tmp may be in memory."""
+    is_chosen = "TMPDIR" in os.environ or not os.access("/var/tmp", os.W_OK | os.X_OK)  # noqa: S108  # the file has no name
     return tempfile.gettempdir() if is_chosen else "/var/tmp"  # noqa: S108

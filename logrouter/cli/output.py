@@ -1,4 +1,4 @@
-"""How commands print: no text, whoever wrote it, moves a cursor, sets a colour or begins a line of its own."""
+"""Safe printing for commands: no text, whoever wrote it, can move the cursor, set a colour or begin a new line."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from logrouter.support.terminal import printable
 
 
 def print_lines(*lines: str, err: bool = False) -> None:
-    """Print each of these as one line."""
+    """Print each text as one line, with characters that do not show escaped."""
     click.echo("\n".join(map(printable, lines)), err=err)
 
 
 def styled(text: str, **style: Any) -> str:
-    """A text in colours, for click to print where there are any."""
+    """Return the text, escaped and in the colours of `click.style`; `click.echo` strips them where output has none."""
     return click.style(printable(text), **style)
 
 
 def is_on_terminal() -> bool:
-    """Whether somebody looks on, and no program reads what is printed."""
+    """Report whether standard output is a terminal, so that a person reads it and not a program."""
     return sys.stdout is not None and sys.stdout.isatty()

@@ -1,7 +1,6 @@
-"""`logrouter ship --print-config`: what was understood of the configuration, as YAML that can be read back in.
+"""`logrouter ship --print-config`: the configuration as logrouter understands it, as YAML that it can read back.
 
-In come models, out goes text in which every default is filled in. It is taken from the models themselves, so that a new
-key of an input is shown without a line here.
+Every default is filled in. The keys are read from the models themselves, so that a new key needs no change here.
 """
 
 from __future__ import annotations
@@ -20,41 +19,41 @@ from logrouter.config.units import parse_duration, parse_size
 from logrouter.support.terminal import printable
 from shippers.arguments import Files
 from shippers.input import COMPRESSED
-from shippers.settings import argument_models, load
+from shippers.settings import load, models_from_arguments
 
-_UNSAID: Mapping[str, Any] = {"first_read": "all", "exclude": list(COMPRESSED)}
-"""What None stands for."""
+_NONE_VALUES: Mapping[str, Any] = {"first_read": "all", "exclude": list(COMPRESSED)}
+"""The settings that None stands for."""
 
 _SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
 def with_arguments(configured: Path | None, files: Files, redact: Sequence[RedactModel]) -> Shippers:
-    """What a configuration says, and what it would say of files that `--file` names. redact: of the latter."""
-    said = load(configured)
-    return Shippers([*said.inputs, *argument_models(files, redact)], said.services)
+    """Return the configured inputs and those of `--file`. redact: applies to the files of `--file` only."""
+    loaded = load(configured)
+    return Shippers([*loaded.inputs, *models_from_arguments(files, redact)], loaded.services)
 
 
 def as_yaml(chosen: Shippers, host: str) -> str:
-    """The inputs, and the services of programs if any input goes by them. host: of files that name none."""
+    """Return the inputs as YAML, and the services of programs if an input needs them. host: for files without one."""
     whole: dict[str, Any] = {"inputs": [_filled(each, host) for each in chosen.inputs]}
     if any(not each.service for each in chosen.inputs):
         by_service: dict[str, list[str]] = {}
         for program, service in chosen.services.items():
             by_service.setdefault(service, []).append(program)
         whole = {"services": by_service, **whole}
-    text = _dumped(whole, in_ascii=False)
-    return text if printable(text, newlines=True) == text else _dumped(whole, in_ascii=True)
+    text = _as_text(whole, in_ascii=False)
+    return text if printable(text, newlines=True) == text else _as_text(whole, in_ascii=True)
 
 
-def _dumped(whole: Mapping[str, Any], *, in_ascii: bool) -> str:
-    """As YAML; in ASCII every other character is written as its escape."""
+def _as_text(whole: Mapping[str, Any], *, in_ascii: bool) -> str:
+    """Return YAML. If `in_ascii`, every other character is escaped."""
     style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "width": 120}
     return str(yaml.dump(whole, Dumper=_Dumper, allow_unicode=not in_ascii, **style))
 
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
-        """Whoever reads it wants to see the value, however often it is there."""
+        """Write every value in full, because anchors and aliases are hard to read."""
         return True
 
 
@@ -72,29 +71,29 @@ def _plain(model: BaseModel) -> dict[str, Any]:
     for name, field in type(model).model_fields.items():
         key, value = field.alias or name, getattr(model, name)
         if value is None:
-            value = _UNSAID.get(key)
+            value = _NONE_VALUES.get(key)
         elif isinstance(value, BaseModel) and isinstance(dumped[key], dict):
             value = _plain(value)
         else:
-            value = _written(dumped[key], {_parser(each) for each in (*field.metadata, field.annotation)})
+            value = _as_setting(dumped[key], {_parser(each) for each in (*field.metadata, field.annotation)})
         found[key] = value
     return found
 
 
-def _written(value: Any, parsers: set[Any]) -> Any:
-    """A value as it is written in YAML."""
+def _as_setting(value: Any, parsers: set[Any]) -> Any:
+    """Return a value as it is written in YAML. parsers: the functions that parse the setting."""
     if isinstance(value, tuple):
         host, port = value
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if isinstance(value, list):
-        return [_written(each, parsers) for each in value]
+        return [_as_setting(each, parsers) for each in value]
     if parsers & {parse_size, parse_first_read}:
         return next((f"{value // size} {unit}" for unit, size in _SIZES if value and not value % size), value)
     return f"{value:g}s" if parse_duration in parsers else value
 
 
 def _parser(part: Any) -> Any:
-    """What reads such a value, where that is a size or a duration."""
+    """Return the function that parses values of this type, such as a size or a duration; None if there is none."""
     if isinstance(part, BeforeValidator):
         return part.func
     return next((found for each in typing.get_args(part) if (found := _parser(each))), None)

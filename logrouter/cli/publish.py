@@ -1,4 +1,4 @@
-"""`logrouter publish`: lines from standard input as records, like `logger`."""
+"""`logrouter publish`: publishes lines of standard input as records, as `logger` does for syslog."""
 
 from __future__ import annotations
 
@@ -13,25 +13,30 @@ from logrouter.wire.routing_key import SEVERITIES
 
 
 @click.command()
-@click.option("--service", required=True, help="The service that the lines belong to.")
+@click.option("--service", required=True, metavar="NAME", help="Service that the lines belong to.")
 @click.option(
-    "--severity", type=click.Choice(SEVERITIES), help="Of all lines. [default: what each line says, else info]"
+    "--severity",
+    type=click.Choice(SEVERITIES),
+    metavar="SEVERITY",
+    help=f"Severity of all lines: {', '.join(SEVERITIES)}. [default: the one that each line states, else info]",
 )
 @options.host
 @options.listening
 @options.state
 def command(service: str, severity: str | None, host: str, broker: str | None, state: Path | None) -> None:
-    r"""Publish each line of standard input under SERVICE.HOST.SEVERITY; ends when all are confirmed.
+    r"""Publish each line of standard input as a record.
+
+    The routing key is SERVICE.HOST.SEVERITY. The command exits when the broker has confirmed all lines.
 
     \b
     echo 'backup finished' | logrouter publish --service backup --severity notice
     """
     from logrouter.app import runtime
     from logrouter.cli.broker_choice import find_broker
-    from logrouter.cli.line_source import Typed
+    from logrouter.cli.line_source import LineSource
 
     reached = find_broker(broker, state)
-    typed = Typed(service, host, severity)
+    typed = LineSource(service, host, severity)
 
     async def main(stop: asyncio.Event) -> None:
         async with reached.session() as session:

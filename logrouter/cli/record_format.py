@@ -1,6 +1,6 @@
-"""Records for people: one line each, in columns, coloured by severity on a terminal. And for programs: JSON.
+"""Formats records: in columns for people, coloured by severity on a terminal, or as JSON for programs.
 
-In comes a record, out goes a line of text, in which nothing that the record says does anything to a terminal.
+The text is escaped, so that nothing in a record can control a terminal.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ Show = Callable[[Record], str]
 
 
 def as_json(record: Record) -> str:
-    """The record as it travels."""
+    """Return the record as JSON, in its wire format."""
     return printable_json(encode_lines([record]).decode().rstrip("\n"))
 
 
-def as_written(record: Record) -> str:
-    """The line as somebody may look at it: of several lines if the record is, with its tabs."""
+def as_text(record: Record) -> str:
+    """Return the original line, escaped except for tabs and newlines: a record of several lines stays several lines."""
     return printable(original(record).decode(errors="backslashreplace").replace("\r\n", "\n"), newlines=True)
 
 
-def in_columns(record: Record) -> str:
-    """Local time, severity, service and host in columns, then the message."""
+def as_columns(record: Record) -> str:
+    """Return local time, severity, service and host in columns, followed by the message."""
     name = printable(f"{record.service}@{record.host}")
     head = f"{_local(record.ts):<14} {printable(record.severity):<7} {name:<24} "
     return styled(head, dim=True) + styled(record.message, **_STYLES.get(record.severity, {}))
 
 
 def _local(time: str) -> str:
-    """A record's time here and now; one that is none, or out of reach, as far as there is room."""
+    """Return the time in the local zone; the beginning of the text if it is no time or out of range."""
     try:
         return f"{datetime.fromisoformat(time).astimezone():%m-%d %H:%M:%S}"
     except (ValueError, OverflowError, OSError):
@@ -51,5 +51,5 @@ def _local(time: str) -> str:
 
 
 def printer(*, as_objects: bool) -> Show:
-    """How records are to be shown."""
-    return as_json if as_objects else in_columns
+    """Return the format: JSON if `as_objects`, else columns."""
+    return as_json if as_objects else as_columns

@@ -1,4 +1,4 @@
-"""`logrouter run`: the router, on RabbitMQ."""
+"""`logrouter run`: runs the router on RabbitMQ."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ def command(
     drain: bool,
     drain_timeout: float,
 ) -> None:
-    r"""Run the router: take what shippers and others publish to the exchange `log` where the rules say.
+    r"""Run the router on RabbitMQ.
 
-    SIGHUP makes it read the rules again; those with a mistake are refused.
+    Deliver each record on the exchange `log` to the destinations that the rules name. SIGHUP reloads the rules; if they
+    contain a mistake, the current ones stay in use.
 
     \b
     logrouter run --broker amqp://rabbit.example.org --rules /etc/logrouter/rules
@@ -55,8 +56,10 @@ def command(
         stop.set()
         await work
         if not done:
-            raise LogrouterError(f"not drained after {drain_timeout:g} s: the queue of instance {instance} holds more")
+            raise LogrouterError(
+                f"draining did not finish in {drain_timeout:g} s: instance {instance} has not settled everything"
+            )
 
     place = RouterPlan(locations.rules_path(rules), directory, locations.archive_directory(directory), instance, memory)
     with closing(Router(place, rule_set(place.rules))) as router:
-        runtime.run(lambda stop: main(stop, connect(broker, directory), router), hung_up=reload.set)
+        runtime.run(lambda stop: main(stop, connect(broker, directory), router), on_hangup=reload.set)

@@ -1,4 +1,4 @@
-"""`logrouter ship`: the agent of a host, publishing to RabbitMQ."""
+"""`logrouter ship`: the shipper agent of a host, which publishes to RabbitMQ."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def _redactions(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> list[RedactModel]:
-    """A click callback: a plain word is the name of a preset, anything else a pattern."""
+    """Click callback: a plain word is the name of a preset, anything else is a pattern."""
     if not given:
-        return []  # and what checks them is not loaded
+        return []  # before pydantic is imported, because that is slow
     from pydantic import ValidationError
 
     from logrouter.config.text_settings import RedactModel
@@ -56,28 +56,29 @@ def _redaction(models: list[RedactModel]) -> Redaction | None:
     "--compress",
     envvar="LOGROUTER_COMPRESS",
     is_flag=True,
-    help="Send messages as zstd, a tenth as large; listeners other than ours must unpack them.",
+    help="Compress messages with zstd, to about a tenth of their size. Third-party consumers must decompress them.",
 )
 @options.drain
-@click.option("--stdin", is_flag=True, help="Ship standard input, to its end; needs --service.")
-@click.option("--service", metavar="NAME", help="The service of standard input.")
+@click.option("--stdin", is_flag=True, help="Ship standard input until it ends. Requires --service.")
+@click.option("--service", metavar="NAME", help="With --stdin: the service that the lines belong to.")
 @click.option(
     "--severity",
     type=click.Choice(SEVERITIES),
     default="info",
     show_default=True,
-    help="Of lines of standard input that state none.",
+    metavar="SEVERITY",
+    help=f"With --stdin: severity of lines that state none: {', '.join(SEVERITIES)}.",
 )
 @click.option(
     "--redact",
     multiple=True,
     metavar="KIND",
     callback=_redactions,
-    help="Of --file and --stdin: card, email, ip, bearer, url_password, or an RE2 pattern; may be given several times.",
+    help="With --file or --stdin: redact card, email, ip, bearer, url_password or an RE2 pattern. Can be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would be published; needs no broker, moves no position.")
-@click.option("--json", "as_objects", is_flag=True, help="With --dry-run: one record a line, as JSON.")
-@click.option("--print-config", is_flag=True, help="Print what was understood of the inputs, as YAML.")
+@click.option("--dry-run", is_flag=True, help="Print what would be published. Needs no broker and saves no checkpoint.")
+@click.option("--json", "as_objects", is_flag=True, help="With --dry-run: print each record as one line of JSON.")
+@click.option("--print-config", is_flag=True, help="Print the inputs with all defaults as YAML, then exit.")
 def command(
     *,
     broker: str,
@@ -98,10 +99,13 @@ def command(
     as_objects: bool,
     print_config: bool,
 ) -> None:
-    r"""Ship this host's logs: follow files, listen for syslog, and publish all lines to the exchange `log`.
+    r"""Ship this host's logs to RabbitMQ.
 
-    With --stdin it ends when all that came is confirmed; what a signal makes it leave, the next `ship` sends. Inputs
-    are read when it starts: SIGHUP changes nothing.
+    Follow files, read the journal, listen for syslog, and publish all lines to the exchange `log`. Inputs are read once
+    at startup; SIGHUP does not reload them.
+
+    With --stdin, the command exits when all input is confirmed. If a signal stops it earlier, the next `ship` sends
+    what was read and not confirmed.
 
     \b
     logrouter ship --broker amqp://rabbit.example.org --file web='/var/log/nginx/*.log'
@@ -109,9 +113,9 @@ def command(
     some-program | logrouter ship --stdin --service app
     """
     if stdin != bool(service):
-        raise UserError("--stdin and --service go together", "--stdin --service NAME")
+        raise UserError("--stdin and --service must be used together", "--stdin --service NAME")
     if as_objects and not dry_run:
-        raise UserError("--json goes with --dry-run", "--dry-run --json")
+        raise UserError("--json can only be used with --dry-run", "--dry-run --json")
     if not (dry_run or print_config):
         options.refuse_embedded(broker, "ship")
     from logrouter.app import shipper as shipping
@@ -137,11 +141,11 @@ def command(
         try_out(inputs, host, excluded=(directory,), as_objects=as_objects)
         return
     from logrouter.broker import connect
-    from logrouter.observability.events import INPUTS_KEPT
+    from logrouter.observability.events import RELOAD_IGNORED
 
     sent = [replace(each, compressed=compress) for each in inputs]
     agent = shipping.build_agent(
         connect(broker, directory), sent, directory, host=host, instance=instance, workers=workers
     )
     until = drain_timeout if drain else math.inf if stdin else None
-    runtime.run(lambda stop: shipping.ship(agent, stop, until), hung_up=INPUTS_KEPT.happened)
+    runtime.run(lambda stop: shipping.ship(agent, stop, until), on_hangup=RELOAD_IGNORED.happened)

@@ -1,4 +1,4 @@
-"""`logrouter tail`: listen in on the exchange, live."""
+"""`logrouter tail`: shows records live as they are published."""
 
 from __future__ import annotations
 
@@ -17,10 +17,22 @@ from logrouter.wire.routing_key import SEVERITIES
 
 @click.command()
 @click.argument("patterns", nargs=-1)
-@click.option("--severity", type=click.Choice(SEVERITIES), help="This severity and worse.")
-@click.option("--grep", metavar="RE", callback=parse_regex, help="Messages in which this RE2 pattern is found.")
-@click.option("--since", metavar="TIME", callback=parse_time, help="First what the archive has since then.")
-@click.option("--json", "as_objects", is_flag=True, help="One record a line, as JSON.")
+@click.option(
+    "--severity",
+    type=click.Choice(SEVERITIES),
+    metavar="SEVERITY",
+    help=f"Show only records of this severity or worse: {', '.join(SEVERITIES)}.",
+)
+@click.option(
+    "--grep", metavar="RE", callback=parse_regex, help="Show only records whose message matches this RE2 pattern."
+)
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=parse_time,
+    help="First show archived records from this time on: 2h (ago) or 2026-11-22T10:00.",
+)
+@click.option("--json", "as_objects", is_flag=True, help="Print each record as one line of JSON.")
 @options.listening
 @options.rules
 @options.state
@@ -37,9 +49,12 @@ def command(
     rules: Path | None,
     state: Path | None,
 ) -> None:
-    r"""Show what passes through the exchange `log` under keys that match PATTERNS (default: all).
+    r"""Show records live as they are published.
 
-    With --since, status 1 at the end if the archive could not be read in full.
+    PATTERNS select records by routing key, SERVICE.HOST.SEVERITY: `*` matches one word, `#` any number of words. By
+    default, all records that pass through the exchange `log` are shown.
+
+    With --since, the exit status is 1 if the archive could not be read in full.
 
     \b
     logrouter tail 'mail.*.error' 'web.#'

@@ -1,4 +1,4 @@
-"""`logrouter up`: shipper, broker and router in one process, for one machine without a server."""
+"""`logrouter up`: runs shipper, broker and router in one process, for one machine without a server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from logrouter.cli import options
 @options.workers
 @options.memory
 @options.drain
-@click.option("--demo", is_flag=True, help="Write lively logs of a few made-up services, and follow these alone.")
+@click.option("--demo", is_flag=True, help="Write sample logs of a few made-up services, and follow only these.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -39,9 +39,9 @@ def command(
     drain_timeout: float,
     demo: bool,
 ) -> None:
-    r"""Follow this machine's logs, route and archive them, all in one process; no server needed.
+    r"""Follow, route and archive this machine's logs in one process, without a server.
 
-    SIGHUP makes it read the rules again; those with a mistake are refused. Inputs are read when it starts.
+    SIGHUP reloads the rules; if they contain a mistake, the current ones stay in use. Inputs are read once at startup.
 
     \b
     logrouter up --file web='/var/log/nginx/*.log'
@@ -52,10 +52,10 @@ def command(
     from logrouter.app.rule_files import rule_set
     from logrouter.cli.demo.writer import demo_inputs, write_demo
     from logrouter.cli.tui.screen import Screen
-    from logrouter.observability.events import INPUTS_KEPT
+    from logrouter.observability.events import RELOAD_IGNORED
 
     directory, demo_logs = locations.state_directory(state), None
-    if demo:  # none of it goes to a broker or an archive that is in earnest, whatever the environment says
+    if demo:  # whatever the environment says, because sample logs must not reach a real broker or archive
         options.refuse_given(context, "--demo", "broker", "config", "files")
         directory, demo_logs = directory / "demo", directory / "demo-logs"
         broker, inputs, chosen = "embedded", demo_inputs(demo_logs), rules or locations.shipped_rules()
@@ -66,13 +66,13 @@ def command(
     plan = all_in_one.Plan(broker, directory, chosen, instance, inputs, host, workers, memory, drained)
     loaded, reload = rule_set(plan.rules), asyncio.Event()
 
-    def hung_up() -> None:
+    def on_hangup() -> None:
         reload.set()
-        INPUTS_KEPT.happened()
+        RELOAD_IGNORED.happened()
 
     with closing(Router(plan.place, loaded)) as router:
         screen = Screen(plan, loaded.config, demo_logs)
         screen.begin()
         demos = [write_demo(demo_logs, past=drain)] if demo_logs is not None else []
         companions = [screen.run, *demos]
-        runtime.run(lambda stop: all_in_one.run(plan, router, reload, stop, companions), screen.handler, hung_up)
+        runtime.run(lambda stop: all_in_one.run(plan, router, reload, stop, companions), screen.handler, on_hangup)

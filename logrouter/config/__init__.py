@@ -1,1 +1,1 @@
-"""YAML files -> frozen models; every mistake at once, each with file:line:column."""
+"""Load YAML files into frozen models. All mistakes are reported at once, each with file:line:column."""

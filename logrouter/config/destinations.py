@@ -1,4 +1,4 @@
-"""The destinations that a rules file can name, by their `type`."""
+"""Models of the destinations in a rules file, one for each `type`."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class ArchiveModel(Strict):
     @classmethod
     def _fits(cls, path: str | None) -> str | None:
         if path is not None and any(len(os.fsencode(part)) > _LONGEST for part in path.split("/")):
-            raise ValueError(f"a name in this path has more than {_LONGEST} bytes\nno file system takes one")
+            raise ValueError(f"a name in this path is longer than {_LONGEST} bytes\nshorten it: file systems reject it")
         return path
 
     @field_validator("keep")
     @classmethod
     def _days(cls, keep: float | None) -> float | None:
         if keep is not None and keep < 86400:
-            raise ValueError("files are kept for whole days\nwrite `keep: 1d` or more, or leave it out for ever")
+            raise ValueError("`keep` is less than one day\nwrite 1d or more, or leave it out to keep files forever")
         return keep
 
 
 class DiscardModel(Strict):
-    """Nothing is kept: `{type: discard}`. A destination named `discard` is always there."""
+    """A destination that keeps nothing: `{type: discard}`. One named `discard` always exists."""
 
     type: Literal["discard"]
 

@@ -1,7 +1,7 @@
-"""A YAML file as plain data that remembers where each value stood.
+"""Read a YAML file as plain data (dicts, lists and scalars), with the location of every key and value.
 
-A path arrives, a Document leaves: dicts, lists and scalars, and a place for every key and value. Duplicate keys, which
-the library lets pass, and everything that is not plain data are mistakes. Nothing is constructed: no tags, no code.
+Duplicate keys, which the library accepts, and everything that is not plain data are mistakes. No tag constructs an
+object, and no code runs.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from logrouter.config.files import read_small
 from logrouter.config.mistakes import Location, Mistake
 from logrouter.config.nodes import Node, Unreadable, compose
 
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What YAML refuses, naming no place."""
+"""Characters that YAML rejects without naming a place."""
 
 _YAML = "tag:yaml.org,2002:"
 _TEXTS = {f"{_YAML}{name}" for name in ("str", "timestamp", "merge", "value")}
@@ -41,88 +41,92 @@ _MAX_NUMBER = 1 << 63
 
 
 class Whole(int):
-    """A number that is written in another way than we would write it."""
+    """An integer that is not written as Python writes it, such as `007`. written: its text in the file."""
 
     written: str
 
 
 class Fraction(float):
-    """Likewise."""
+    """A float that is not written as Python writes it, such as `1.10`. written: its text in the file."""
 
     written: str
 
 
 @dataclass(slots=True)
 class Document:
-    """What a file holds, where it stands, and what is wrong with it as YAML."""
+    """The data of a file, the locations of its values and keys, and its mistakes. The path of the whole file is ()."""
 
     file: str
     data: Any = None
-    values: dict[Path_, Location] = field(default_factory=dict)
-    keys: dict[Path_, Location] = field(default_factory=dict)
+    values: dict[KeyPath, Location] = field(default_factory=dict)
+    keys: dict[KeyPath, Location] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def place(self, path: Path_) -> Location:
-        """Where the value at `path` stands; for one that is missing, where it ought to be."""
+    def place(self, path: KeyPath) -> Location:
+        """Return the location of the value at `path`; if it is missing, that of the closest value around it."""
         while path and path not in self.values:
             path = path[:-1]
         return self.values.get(path, Location(self.file, 1, 1))
 
-    def key_place(self, path: Path_) -> Location:
-        """Where the key that leads to `path` stands."""
+    def key_place(self, path: KeyPath) -> Location:
+        """Return the location of the key that leads to `path`."""
         return self.keys.get(path) or self.place(path)
 
 
 def read_document(path: Path) -> Document:
-    """The document in a file; a file that cannot be read or parsed is a document with a mistake."""
+    """Return the document in a file. If the file cannot be read or parsed, the document has a mistake."""
     document = Document(str(path))
     try:
         node = compose(_text(document, read_small(path)))
     except OSError as error:
-        document.mistakes.append(Mistake(Location(document.file), f"cannot be read: {error.strerror}"))
+        document.mistakes.append(Mistake(Location(document.file), f"cannot read the file: {error.strerror}"))
     except Unreadable as error:
         document.mistakes.append(Mistake(Location(document.file, error.line, error.column), str(error), error.remedy))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = Location(document.file, mark.line + 1, mark.column + 1) if mark else Location(document.file)
-        document.mistakes.append(Mistake(place, f"not YAML: {error.problem or error}", _yaml_remedy(error)))
+        document.mistakes.append(
+            Mistake(place, f"this is not valid YAML: {error.problem or error}", _yaml_remedy(error))
+        )
     except yaml.YAMLError as error:
-        document.mistakes.append(Mistake(Location(document.file), f"not YAML: {' '.join(str(error).split())}"))
+        reason = " ".join(str(error).split())
+        document.mistakes.append(Mistake(Location(document.file), f"the file is not valid YAML: {reason}"))
     else:
         document.data = _convert(document, node, ()) if node is not None else None
     return document
 
 
 def _text(document: Document, content: bytes) -> str:
-    """The text of a file; '' with a mistake added where it is none."""
+    """Return the text of a file; '', and add a mistake, if it is not text."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        document.mistakes.append(Mistake(Location(document.file), f"is not UTF-8: byte {error.start}"))
+        problem = f"the file is not UTF-8: byte {error.start} is invalid"
+        document.mistakes.append(Mistake(Location(document.file), problem, "save it as UTF-8"))
         return ""
     if found := _UNPRINTABLE.search(text):
         before = text[: found.start()]
         place = Location(document.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         document.mistakes.append(
-            Mistake(place, f"holds the character {found[0]!a}", "no YAML does: is it the right file?")
+            Mistake(place, f"YAML does not allow the character {found[0]!a}", "remove it; is this the right file?")
         )
         return ""
     return text
 
 
 def yaml_files(paths: Iterable[Path]) -> Iterable[Path]:
-    """The YAML files among these paths: a directory stands for those in it, by name."""
+    """Yield these paths, with each directory replaced by the YAML files in it, sorted by name."""
     for path in paths:
         yield from sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
 
 
 def _yaml_remedy(error: yaml.MarkedYAMLError) -> str:
     if any(word in (error.problem or "") for word in ("found character", "mapping values", "tab character")):
-        return "quote texts that hold `: `, `#`, `*`, `{` or a tab, and indent with spaces"
+        return "quote text that contains `: `, `#`, `*`, `{` or a tab, and indent with spaces"
     return str(error.context or "")
 
 
-def _convert(document: Document, node: Node, path: Path_) -> Any:
+def _convert(document: Document, node: Node, path: KeyPath) -> Any:
     document.values[path] = place = Location(document.file, node.line, node.column)
     if node.text is not None:
         return _scalar(document, node, node.text, place)
@@ -133,21 +137,23 @@ def _convert(document: Document, node: Node, path: Path_) -> Any:
     return [_convert(document, child, (*path, index)) for index, child in enumerate(node.children)]
 
 
-def _convert_mapping(document: Document, node: Node, path: Path_) -> dict[str, Any]:
+def _convert_mapping(document: Document, node: Node, path: KeyPath) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for key_node, value_node in zip(node.children[::2], node.children[1::2], strict=True):
         place = Location(document.file, key_node.line, key_node.column)
         if key_node.text is None:
-            document.mistakes.append(Mistake(place, "only plain words can be keys here"))
+            document.mistakes.append(Mistake(place, "a key must be plain text, not a list or a mapping"))
             continue
         if key_node.tag == f"{_YAML}merge":
-            problem = "only plain words can be keys here, and `<<` is none"
-            document.mistakes.append(Mistake(place, problem, "write out what it stands for"))
+            problem = "the merge key `<<` is not supported"
+            document.mistakes.append(Mistake(place, problem, "write out the keys that it merges"))
             continue
         key = _cleaned(document, key_node.text, place)
         if key in mapping:
             first = document.keys[*path, key]
-            document.mistakes.append(Mistake(place, f"`{key}` is here twice", f"the first is at {first}"))
+            document.mistakes.append(
+                Mistake(place, f"the key `{key}` appears twice", f"remove one of them; the first is at {first}")
+            )
             continue
         document.keys[*path, key] = place
         mapping[key] = _convert(document, value_node, (*path, key))
@@ -165,7 +171,9 @@ def _scalar(document: Document, node: Node, text: str, place: Location) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if len(text) > _LONGEST_NUMBER or not -_MAX_NUMBER <= value < _MAX_NUMBER:
-        document.mistakes.append(Mistake(place, f"`{_short(text)}` is out of reach", "if it is a text, quote it"))
+        document.mistakes.append(
+            Mistake(place, f"the number `{_short(text)}` is out of range", "quote it if it is text")
+        )
         return None
     if str(value) != text:
         value = Whole(value) if isinstance(value, int) else Fraction(value)
@@ -174,19 +182,20 @@ def _scalar(document: Document, node: Node, text: str, place: Location) -> Any:
 
 
 def _cleaned(document: Document, text: str, place: Location) -> str:
-    """A text without what no name, path or pattern can hold; that is a mistake."""
+    """Return the text without NULs and lone surrogates, which are a mistake."""
     if text.isprintable():
         return text
     cleaned = text.replace("\0", "").encode(errors="ignore").decode()
     if cleaned != text:
-        document.mistakes.append(Mistake(place, "holds a NUL or half a character", "no name, path or pattern does"))
+        problem = "this text contains a NUL or half of a surrogate pair"
+        document.mistakes.append(Mistake(place, problem, "remove it: no name, path or pattern can contain it"))
     return cleaned
 
 
 def _no_value(node: Node, place: Location) -> Mistake:
     tag = node.tag.replace(_YAML, "!!")
-    what = f"{tag} {_short(node.text)}" if node.text else tag
-    return Mistake(place, f"not a plain value: `{what}`", "leave the tag out, or quote the text")
+    written = f"{tag} {_short(node.text)}" if node.text else tag
+    return Mistake(place, f"`{written}` is not a plain value", "remove the tag, or quote the text")
 
 
 def _short(text: str) -> str:

@@ -1,6 +1,6 @@
-"""What a rules file says of an email destination: who gets mail, from whom, through which server, and how much of it.
+"""The model of an email destination: recipients, sender, server and limits.
 
-In comes YAML as plain values, out come frozen models; a mistake is a ValueError with its remedy behind a newline.
+A mistake is a ValueError with its remedy after a newline.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from logrouter.config.validation import Strict
 class Security(Enum):
     """When TLS begins on a connection to a mail server."""
 
-    OFFERED = "smtp"  # STARTTLS where the server offers it, unless `require_tls` says more
-    STARTTLS = "smtp+starttls"  # always, else no mail
-    TLS = "smtps"  # from the first byte
-    FILE = "file"  # no server at all: .eml files in a directory
+    OFFERED = "smtp"  # STARTTLS if the server offers it; `require_tls` makes it mandatory
+    STARTTLS = "smtp+starttls"  # STARTTLS is mandatory
+    TLS = "smtps"  # TLS from the first byte
+    FILE = "file"  # no server: .eml files in a directory
 
 
 _PORTS = {Security.OFFERED: 25, Security.STARTTLS: 587, Security.TLS: 465, Security.FILE: 0}
 _HOST = re.compile(r"[\w.:-]+")
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _ADDRESS_LENGTH = 254
-"""RFC 5321, 4.5.3.1.3, without the brackets."""
+"""RFC 5321 section 4.5.3.1.3, without the angle brackets."""
 _FORMS = "write smtp://HOST:25, smtp+starttls://HOST:587, smtps://HOST:465, file: or file:///DIRECTORY"
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where mail is handed in. directory: of FILE, '' for the one below the state directory."""
+    """The server or directory that receives mail. directory: for FILE; '' is the one below the state directory."""
 
     security: Security
     host: str = ""
@@ -56,23 +56,23 @@ class MailServer:
 
 
 def parse_server(text: object) -> MailServer:
-    """The server that an address names. Raises ValueError with a remedy behind a newline."""
+    """Return the server that an address names. Raises ValueError, and never shows a password."""
     shown = _without_password(str(text))
     try:
         url = urlsplit(str(text))
         security, port = Security(url.scheme), url.port
     except ValueError:
-        raise ValueError(f"{shown!r} is no mail server\n{_FORMS}") from None
+        raise ValueError(f"{shown!r} is not the address of a mail server\n{_FORMS}") from None
     if url.query or url.fragment:
-        raise ValueError(f"{shown!r} is followed by more than an address of a mail server has\n{_FORMS}")
+        raise ValueError(f"the address {shown!r} has a `?` or `#` part, which a mail server cannot have\n{_FORMS}")
     if url.password:
-        raise ValueError("a password does not belong into this file\nset `password_env: NAME` or `password_file: PATH`")
+        raise ValueError("the address contains a password\nuse `password_env: NAME` or `password_file: PATH` instead")
     if security is Security.FILE:
         if url.netloc or (url.path and not url.path.startswith("/")):
-            raise ValueError(f"{shown!r} is no absolute directory\n{_FORMS}")
+            raise ValueError(f"{shown!r} does not name an absolute directory\n{_FORMS}")
         return MailServer(security, directory=unquote(url.path))
     if not _HOST.fullmatch(url.hostname or "") or url.path.strip("/"):
-        raise ValueError(f"{shown!r} names no host, or more than one\n{_FORMS}")
+        raise ValueError(f"{shown!r} must name exactly one host, and no path\n{_FORMS}")
     return MailServer(security, url.hostname or "", port or _PORTS[security], unquote(url.username or ""))
 
 
@@ -83,19 +83,19 @@ def _without_password(text: str) -> str:
 
 
 def _check_address(address: str) -> str:
-    # `=?` begins an encoded word, for which some programs take it even in an address.
+    # `=?` begins an encoded word, and some programs decode one even in an address
     is_plain = address.isascii() and address.isprintable() and "=?" not in address and len(address) <= _ADDRESS_LENGTH
     try:
         known = Address(addr_spec=address).addr_spec if is_plain else ""
     except (ValueError, IndexError, MessageError):
         known = ""
     if "@" not in known or known != address:
-        raise ValueError(f"{address!r} is no mail address\nwrite one such as ops@example.org")
+        raise ValueError(f"{address!r} is not a mail address\nwrite one such as ops@example.org")
     return address
 
 
 def is_domain(name: str) -> bool:
-    """Whether a machine's name can stand in an address, and in a greeting: it can be set to any bytes."""
+    """Report whether a host name can be used in an address and in a greeting: it can be set to any bytes."""
     return _DOMAIN.fullmatch(name) is not None
 
 
@@ -110,7 +110,7 @@ Server = Annotated[MailServer, BeforeValidator(parse_server)]
 class EmailModel(Strict):
     """Mail: `{type: email, to: [ops@example.org], server: "smtp://localhost:25"}`.
 
-    group_wait: seconds for which records are gathered into one mail.   max_per_hour: mails, all others are counted.
+    group_wait: seconds for which records are collected into one mail.   max_per_hour: mails; further ones are counted.
     templates: a directory with any of subject.txt, text.txt and mail.html.   timeout: seconds for each SMTP command.
     """
 
@@ -144,26 +144,26 @@ class EmailModel(Strict):
     @classmethod
     def _absolute(cls, path: str) -> str:
         if path and not Path(path).is_absolute():
-            raise ValueError(f"{path!r} is not an absolute path\nbegin it with /, such as /etc/logrouter/{path}")
+            raise ValueError(f"{path!r} is not an absolute path\nstart it with /, such as /etc/logrouter/{path}")
         return path
 
     @model_validator(mode="after")
     def _one_password(self) -> EmailModel:
         if self.password_env and self.password_file:
-            raise ValueError("both `password_env` and `password_file`\nkeep one of them")
+            raise ValueError("`password_env` and `password_file` are both set\nremove one of them")
         if (self.password_env or self.password_file) and not self.login:
-            raise ValueError("a password without `username`\nadd `username: NAME`")
+            raise ValueError("a password is set, but no user name\nadd `username: NAME`")
         if self.login and not (self.password_env or self.password_file):
-            raise ValueError("a user name without a password\nadd `password_env: NAME` or `password_file: PATH`")
+            raise ValueError("a user name is set, but no password\nadd `password_env: NAME` or `password_file: PATH`")
         return self
 
     @property
     def sender(self) -> str:
-        """The envelope's sender, and the one that readers see."""
+        """The sender in the envelope and in the `From` header."""
         host = socket.gethostname()
         return self.from_ or f"logrouter@{host if is_domain(host) else 'localhost'}"
 
     @property
     def login(self) -> str:
-        """The user name for the server, '' for none."""
+        """The user name for the server; '' for none."""
         return self.username or self.server.username

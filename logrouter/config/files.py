@@ -1,4 +1,4 @@
-"""Files of a configuration: read whole, if they are files at all and no larger than one can be."""
+"""Read the files of a configuration whole, if they are regular files of a plausible size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 MOST = 4 << 20
-"""Bytes; far above any configuration or certificate."""
+"""Bytes; far more than any configuration or certificate has."""
 
 _OTHERS = {
     stat.S_IFIFO: "a pipe",
@@ -19,14 +19,14 @@ _OTHERS = {
 
 
 def read_small(path: Path) -> bytes:
-    """What a regular file holds. Raises OSError, for anything else and for a file of more than `MOST` bytes as well."""
-    _check(os.stat(path))  # noqa: PTH116  # before it is opened: a device may be set off by that
+    """Return the content of a regular file. Raises OSError for any other kind of file, and for more than MOST bytes."""
+    _check(os.stat(path))  # noqa: PTH116  # before opening, because opening a device may trigger it
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
         _check(os.fstat(fd))
         content = file.read(MOST + 1)
     if len(content) > MOST:
-        raise OSError(errno.EFBIG, f"it holds more than {MOST >> 20} MiB")
+        raise OSError(errno.EFBIG, f"it is larger than {MOST >> 20} MiB")
     return content
 
 

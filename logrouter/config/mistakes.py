@@ -1,4 +1,4 @@
-"""Mistakes in configuration files: each with its place and a remedy, all of them reported at once."""
+"""Mistakes in configuration files: each has a place and a remedy, and all are reported at once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from logrouter.errors import UserError
 
-_TOLD, _SHOWN = 200, 250
-"""Mistakes that are told at once, and characters at either end of one."""
+_MOST, _SHOWN = 200, 250
+"""Mistakes that are shown at once, and characters that are shown at either end of a long one."""
+
+RE2_REMEDY = "use the syntax of RE2, which has no look-around and no back-references"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """Where something stands in a file; line and column count from 1, 0 where the file as a whole is meant."""
+    """A place in a file. line, column: from 1; 0 means the file as a whole."""
 
     file: str
     line: int = 0
@@ -26,7 +28,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
-    """What is wrong, where, and what to do about it."""
+    """A problem, its place, and what to write instead."""
 
     place: Location
     problem: str
@@ -37,23 +39,23 @@ class Mistake:
 
     @property
     def lines(self) -> list[str]:
-        """For people: what is wrong, and below it the remedy."""
-        told = f"{self.place}: {_short(self.problem)}"
-        return [told, *([f"    {_short(self.remedy)}"] if self.remedy else [])]
+        """The problem, and below it the remedy if there is one."""
+        problem = f"{self.place}: {_short(self.problem)}"
+        return [problem, *([f"    {_short(self.remedy)}"] if self.remedy else [])]
 
     @property
     def sentence(self) -> str:
-        """The same on one line."""
+        """The problem and the remedy on one line."""
         return "; ".join(map(str.strip, self.lines))
 
 
 def _short(text: str) -> str:
-    """Whoever writes a value of a megabyte need not read it."""
+    """Leave out the middle: a message may quote a value of a megabyte."""
     return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}...{text[-_SHOWN:]}"
 
 
 class ConfigError(UserError):
-    """Every mistake that was found, in the order of the files."""
+    """All mistakes that were found, sorted by file, line and column."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes))
@@ -61,20 +63,20 @@ class ConfigError(UserError):
 
     @property
     def lines(self) -> list[str]:
-        """All of them, below a line that says how many."""
-        told = [line for mistake in self.mistakes[:_TOLD] for line in mistake.lines]
-        more = [f"and {len(self.mistakes) - _TOLD} more"] if len(self.mistakes) > _TOLD else []
-        return [f"{self.count}; nothing was started", *told, *more]
+        """The number of mistakes, and then the mistakes."""
+        shown = [line for mistake in self.mistakes[:_MOST] for line in mistake.lines]
+        more = [f"and {len(self.mistakes) - _MOST} more"] if len(self.mistakes) > _MOST else []
+        return [f"{self.count}; nothing was started", *shown, *more]
 
     @property
     def count(self) -> str:
-        """How many there are."""
+        """The number of mistakes, as a phrase."""
         count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
         return f"{count} in the configuration"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A remedy that names the closest of the known words, or all of them if none is close."""
+    """Return a remedy that names the closest of the known words, or all of them if none is close."""
     names = sorted(known)
     close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(f'`{name}`' for name in names)}"
+    return f"did you mean `{close[0]}`?" if close else f"write one of {', '.join(f'`{name}`' for name in names)}"

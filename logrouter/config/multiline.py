@@ -1,6 +1,6 @@
-"""`multiline` of an input: which lines belong together.
+"""The model of `multiline` of an input: which lines belong together.
 
-In comes a name, a list of names or a mapping; out comes a model, or ValueError with a remedy behind a newline.
+It is written as a name, a list of names or a mapping. A mistake is a ValueError with its remedy after a newline.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from logrouter.config.mistakes import did_you_mean
+from logrouter.config.mistakes import RE2_REMEDY, did_you_mean
 from logrouter.config.units import Duration
 from logrouter.config.validation import Strict
 from logrouter.support.regex import regex_problem
 
 TRACES = ("python", "java", "go", "node")
 INDENTED = "indented"
-"""What every other one does too: an indented line goes on with what is before it."""
+"""An indented line continues the record before it. All other names imply this."""
 
 _LONGEST_FLUSH = 60.0
 
 
 class MultilineModel(Strict):
-    """How lines make records: traces by the language that writes them, or one pattern of one's own."""
+    """The way lines form records: by traces of these languages, or by one pattern of the user.
+
+    flush: seconds for which a last record waits for more lines.
+    """
 
     traces: list[str] = Field(default=[])
     begins: str = ""
@@ -34,27 +37,29 @@ class MultilineModel(Strict):
     def _known(cls, traces: list[str]) -> list[str]:
         for name in traces:
             if name not in (*TRACES, INDENTED):
-                raise ValueError(f"{name!r} is no kind of trace\n{did_you_mean(name, (*TRACES, INDENTED))}")
+                raise ValueError(f"{name!r} is not a kind of trace\n{did_you_mean(name, (*TRACES, INDENTED))}")
         return traces
 
     @field_validator("begins", "continues")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
         if problem := regex_problem(pattern):
-            raise ValueError(f"bad regex: {problem}\npatterns are RE2's: no look-around, no back-references")
+            raise ValueError(f"the pattern is invalid: {problem}\n{RE2_REMEDY}")
         return pattern
 
     @field_validator("flush")
     @classmethod
     def _in_reach(cls, seconds: float) -> float:
         if not 0 < seconds <= _LONGEST_FLUSH:
-            raise ValueError("`flush` is out of reach\nwrite up to 60s: so long a last record waits for more lines")
+            raise ValueError("`flush` must be above 0s and at most 60s\nwrite how long a last record waits, such as 1s")
         return seconds
 
     @model_validator(mode="after")
     def _one_way(self) -> MultilineModel:
         if bool(self.traces) + bool(self.begins) + bool(self.continues) != 1:
-            raise ValueError("`multiline` needs one way\nwrite a name such as python, or `begins`, or `continues`")
+            raise ValueError(
+                "`multiline` needs one way to join lines\nwrite a name such as python, or `begins`, or `continues`"
+            )
         return self
 
 

@@ -1,7 +1,7 @@
-"""YAML text -> a tree of nodes, each with its place; how deep and how large it can be has a bound.
+"""Build a tree of nodes from YAML text. Each node has its place, and depth and size of the tree are bounded.
 
-A loader of the library's own builds a tree by recursion, and of an alias within what it stands for makes a ring: either
-ends the program. So the tree is built here, from the library's events.
+The loaders of the library build a tree by recursion, and turn an alias within its own anchor into a ring. Either can
+end the program. So the tree is built here, from the events of the library.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 import yaml
 
 MAX_DEPTH = 64
-"""Far above any configuration; conditions within conditions may be a dozen."""
+"""Far more than any configuration has; nested conditions may have a dozen levels."""
 
 MAX_VALUES = 100_000
-"""Likewise; a few aliases within aliases can stand for billions of values."""
+"""Far more than any configuration has; a few nested aliases can expand to billions of values."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER: Any = yaml.resolver.Resolver()
 
 
 class Unreadable(Exception):
-    """The text cannot be taken in. line, column: where, from 1."""
+    """The text cannot be read. line, column: from 1.   remedy: what to write instead."""
 
     def __init__(self, mark: Any, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -32,10 +32,11 @@ class Unreadable(Exception):
 
 @dataclass(slots=True)
 class Node:
-    """A value. line, column: where it begins, from 1.   text: of a scalar, None for any other.
+    """A value.
 
-    children: of a list; of a mapping keys and values in turn.
-    depth, size: levels and values from here downwards, aliases counted as what they stand for.
+    line, column: where it begins, from 1.   text: of a scalar; None for a list or mapping.
+    children: items of a list; keys and values of a mapping, alternating.
+    depth, size: levels and values of the tree below, including this node, with aliases expanded.
     """
 
     line: int
@@ -49,7 +50,7 @@ class Node:
 
 
 def compose(text: str) -> Node | None:
-    """The one document in a text; None where there is none. Raises Unreadable, yaml.YAMLError."""
+    """Return the only document in a text; None if the text is empty. Raises Unreadable or yaml.YAMLError."""
     tree = _NodeTree()
     for event in yaml.parse(text, Loader=_LOADER):
         tree.take(event)
@@ -57,7 +58,7 @@ def compose(text: str) -> Node | None:
 
 
 class _NodeTree:
-    """What has come so far.   root: the document, once it is there."""
+    """The tree as built so far. root: the document, once it is complete."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
@@ -66,7 +67,7 @@ class _NodeTree:
         self._size = 0
 
     def take(self, event: Any) -> None:
-        """The next event."""
+        """Add the next event to the tree. Raises Unreadable."""
         match event:
             case yaml.AliasEvent():
                 self._add(self._alias(event), event.start_mark)
@@ -84,7 +85,9 @@ class _NodeTree:
                 node.size += sum(child.size for child in node.children)
                 self._put(node)
             case yaml.DocumentStartEvent() if self.root is not None:
-                raise Unreadable(event.start_mark, "a second document begins here", "leave the `---` out")
+                raise Unreadable(
+                    event.start_mark, "a second YAML document begins here", "remove the `---`, or write two files"
+                )
 
     def _node(self, event: Any, tag: str, *, text: str | None = None, is_mapping: bool = False) -> Node:
         mark = event.start_mark
@@ -96,24 +99,26 @@ class _NodeTree:
     def _alias(self, event: Any) -> Node:
         node = self._anchored.get(event.anchor)
         if node is None:
-            problem = f"`*{event.anchor}` stands for nothing"
-            raise Unreadable(event.start_mark, problem, f"there is no `&{event.anchor}` above")
+            problem = f"the alias `*{event.anchor}` has no anchor"
+            raise Unreadable(event.start_mark, problem, f"define `&{event.anchor}` above it")
         if any(node is each for each in self._open):
-            problem = f"`*{event.anchor}` is within what it stands for"
-            raise Unreadable(event.start_mark, problem, f"`&{event.anchor}` would have no end")
+            problem = f"the alias `*{event.anchor}` refers to a value that contains it"
+            raise Unreadable(event.start_mark, problem, f"move it out of `&{event.anchor}`, which would have no end")
         return node
 
     def _add(self, node: Node, mark: Any) -> None:
         self._check_depth(node, mark)
         self._size += node.size
         if self._size + len(self._open) > MAX_VALUES:
-            problem = f"the file holds more than {MAX_VALUES} values, aliases counted as what they stand for"
-            raise Unreadable(mark, problem, "make several files of it")
+            problem = f"the file has more than {MAX_VALUES} values, with aliases expanded"
+            raise Unreadable(mark, problem, "split it into several files")
         self._put(node)
 
     def _check_depth(self, node: Node, mark: Any) -> None:
         if len(self._open) + node.depth > MAX_DEPTH:
-            raise Unreadable(mark, f"this is nested more than {MAX_DEPTH} levels deep", "no setting is")
+            raise Unreadable(
+                mark, f"this is nested more than {MAX_DEPTH} levels deep", "remove levels: no setting needs so many"
+            )
 
     def _put(self, node: Node) -> None:
         if self._open:
@@ -123,7 +128,7 @@ class _NodeTree:
 
 
 def _tag_of(scalar: Any) -> str:
-    """What a scalar is: as it is tagged, or else by how it looks."""
+    """Return the tag of a scalar; if it has none, the tag that its form implies."""
     if scalar.tag in (None, "!"):
         return str(_RESOLVER.resolve(yaml.ScalarNode, scalar.value, scalar.implicit))
     return str(scalar.tag)

@@ -1,6 +1,6 @@
-"""rules/*.yaml -> one RuleConfig: all files in the order of their names, every mistake in all of them at once.
+"""Load rules/*.yaml into one RuleConfig: frozen data, with the place of each rule and destination.
 
-In come paths, out goes what the files say as frozen data, each piece with its place; or ConfigError.
+The files are read in the order of their names. ConfigError reports every mistake in all of them at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field
 
 from logrouter.config.destinations import MODELS, NOTHING, DestinationModel
-from logrouter.config.document import Document, Path_, read_document, yaml_files
+from logrouter.config.document import Document, KeyPath, read_document, yaml_files
 from logrouter.config.mistakes import ConfigError, Location, Mistake, did_you_mean
 from logrouter.config.severities import severity_problem
 from logrouter.config.validation import Strict, validate
@@ -25,22 +25,22 @@ from logrouter.wire.routing_key import split_words
 
 DISCARD = "discard"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_TAKEN = {"dead", "ready", "reports", "retry"}
-"""Words that stand in queues' names for something else."""
+_TAKEN = {"dead", "lease", "ready", "reports", "retry"}
+"""Words that have another meaning in the names of queues."""
 
 MAX_HASHES = 2
-"""`#` in one pattern: RabbitMQ 3.10 needs 2.3 s for a single match of eight."""
+"""`#` in one pattern: RabbitMQ 3.10 takes 2.3 s for a single match with eight."""
 
 
 class ExamplesModel(Strict):
-    """Lines as `KEY TEXT` that a rule must take, and lines that it must leave."""
+    """Lines of `KEY TEXT`. match: lines that the rule must take.   miss: lines that it must not take."""
 
     match: list[str] = Field(default_factory=list)
     miss: list[str] = Field(default_factory=list)
 
 
 class RuleModel(Strict):
-    """One rule as it stands in a file."""
+    """One rule as written in a file."""
 
     name: str
     match: str | list[str] = "#"
@@ -52,7 +52,7 @@ class RuleModel(Strict):
 
 
 class FileModel(Strict):
-    """A rules file; the entries of `destinations` and `rules` are validated one by one."""
+    """A rules file. The entries of `destinations` and `rules` are validated one by one."""
 
     destinations: dict[str, Any] | None = None
     rules: list[Any] | None = None
@@ -62,7 +62,10 @@ class FileModel(Strict):
 
 @dataclass(frozen=True, slots=True)
 class RuleEntry:
-    """A rule, checked, with its place. severity: the mildest that it takes, None for all."""
+    """A valid rule.
+
+    severity: the mildest that it takes; None for all.   matching, missing: its examples.
+    """
 
     name: str
     place: Location
@@ -77,7 +80,10 @@ class RuleEntry:
 
 @dataclass(frozen=True, slots=True)
 class RuleConfig:
-    """What all files say together. Destinations hold `discard` whether a file names it or not."""
+    """The content of all files together.
+
+    destinations: always include `discard`.   places: the place of each destination that a file defines.
+    """
 
     destinations: dict[str, DestinationModel]
     rules: tuple[RuleEntry, ...]
@@ -87,24 +93,27 @@ class RuleConfig:
 
     @property
     def hash(self) -> str:
-        """Differs where rules or destinations do."""
-        said = repr((self.destinations, self.rules, self.default, self.timezone))
-        return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()[:12]
+        """A hash of everything but the places of destinations."""
+        content = repr((self.destinations, self.rules, self.default, self.timezone))
+        return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def load_rules(paths: Sequence[Path]) -> RuleConfig:
-    """The configuration in these files and directories. Raises ConfigError with every mistake in them."""
+    """Return the configuration in these files and directories. Raises ConfigError with every mistake in them."""
     loading = _Loading()
     files = list(yaml_files(paths))
     for path in files:
         loading.read(read_document(path))
     if not files:
-        loading.mistakes.append(Mistake(Location(", ".join(map(str, paths))), "no rules here", "expected *.yaml files"))
+        place = Location(", ".join(map(str, paths)))
+        loading.mistakes.append(
+            Mistake(place, "there are no rules here", "add a *.yaml file, or name another directory")
+        )
     return loading.finish()
 
 
 class _Loading:
-    """What has been read so far."""
+    """The files that have been read so far."""
 
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
@@ -117,7 +126,7 @@ class _Loading:
         self._timezone: tuple[ZoneInfo, Location] | None = None
 
     def read(self, document: Document) -> None:
-        """Take in one file."""
+        """Add one file."""
         model = validate(document, FileModel) if not document.mistakes or document.data is not None else None
         if model is not None:
             for name, data in (model.destinations or {}).items():
@@ -129,7 +138,7 @@ class _Loading:
         self.mistakes += document.mistakes
 
     def finish(self) -> RuleConfig:
-        """Check what concerns all files together."""
+        """Check what concerns all files together, and return the result. Raises ConfigError."""
         names = {*self._destinations, DISCARD}
         for name, place in self._uses:
             if name not in names:
@@ -146,7 +155,7 @@ class _Loading:
         )
 
     def _add_destination(self, document: Document, name: str, data: Any) -> None:
-        at: Path_ = ("destinations", name)
+        at: KeyPath = ("destinations", name)
         place = document.key_place(at)
         if name in self._places:
             self._twice(document, place, f"destination `{name}`", self._places[name])
@@ -154,19 +163,19 @@ class _Loading:
         self._places[name] = place
         if problem := name_problem(name):
             document.mistakes.append(Mistake(place, *problem))
-        self._destinations[name] = NOTHING  # stands in while the entry is wrong
+        self._destinations[name] = NOTHING  # a substitute while the entry is wrong
         kind = data.get("type") if isinstance(data, dict) else None
         if not isinstance(kind, str):
             document.mistakes.append(
-                Mistake(document.place(at), "a destination needs a `type`", did_you_mean("", MODELS))
+                Mistake(document.place(at), "the destination has no `type`", did_you_mean("", MODELS))
             )
         elif kind not in MODELS:
-            mistake = Mistake(document.place((*at, "type")), f"`{kind}` is no type", did_you_mean(kind, MODELS))
-            document.mistakes.append(mistake)
+            unknown = f"`{kind}` is not a type of destination"
+            document.mistakes.append(Mistake(document.place((*at, "type")), unknown, did_you_mean(kind, MODELS)))
         elif (model := validate(document, MODELS[kind], data, at)) is not None:
             self._destinations[name] = model
 
-    def _add_rule(self, document: Document, at: Path_, data: Any) -> None:
+    def _add_rule(self, document: Document, at: KeyPath, data: Any) -> None:
         model = validate(document, RuleModel, data, at)
         name = data.get("name") if isinstance(data, dict) else None
         if isinstance(name, str):
@@ -177,7 +186,7 @@ class _Loading:
         if model is None:
             return
 
-        def report(path: Path_, problem: str, remedy: str) -> None:
+        def report(path: KeyPath, problem: str, remedy: str) -> None:
             document.mistakes.append(Mistake(document.place((*at, *path)), problem, remedy))
 
         self._rules.append(
@@ -188,7 +197,7 @@ class _Loading:
                 severity=_severity(model.severity, report),
                 condition=None
                 if model.when is None
-                else parse_condition(model.when, lambda path, *said: report(("when", *path), *said)),
+                else parse_condition(model.when, lambda path, *message: report(("when", *path), *message)),
                 to=self._targets(document, (*at, "to"), model.to),
                 continues=model.continue_,
                 matching=tuple(model.examples.match),
@@ -196,11 +205,11 @@ class _Loading:
             )
         )
 
-    def _targets(self, document: Document, at: Path_, to: str | list[str]) -> tuple[str, ...]:
+    def _targets(self, document: Document, at: KeyPath, to: str | list[str]) -> tuple[str, ...]:
         names = (to,) if isinstance(to, str) else tuple(to)
         if not names:
             document.mistakes.append(
-                Mistake(document.place(at), "no destination", "write `to: discard` to keep nothing")
+                Mistake(document.place(at), "the list names no destination", "write `discard` to keep nothing")
             )
         places = (document.place(at if isinstance(to, str) else (*at, index)) for index in range(len(names)))
         self._uses += zip(names, places, strict=True)
@@ -223,37 +232,46 @@ class _Loading:
         try:
             self._timezone = (ZoneInfo(model.timezone), place)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            problem = f"`{model.timezone}` is no time zone"
+            problem = f"`{model.timezone}` is not a time zone"
             document.mistakes.append(Mistake(place, problem, "write a name such as UTC or Europe/Berlin"))
 
     def _twice(self, document: Document, place: Location, what: str, first: Location) -> None:
-        document.mistakes.append(Mistake(place, f"{what} is here twice", f"the first is at {first}"))
+        problem = f"{what} is defined twice"
+        document.mistakes.append(Mistake(place, problem, f"change or remove one of them; the first is at {first}"))
 
 
 def _patterns(match: str | list[str], report: Any) -> tuple[str, ...]:
     patterns = (match,) if isinstance(match, str) else tuple(match)
     for index, pattern in enumerate(patterns):
-        at: Path_ = ("match",) if isinstance(match, str) else ("match", index)
+        at: KeyPath = ("match",) if isinstance(match, str) else ("match", index)
         if problem := pattern_problem(pattern):
             report(at, *problem)
     return patterns
 
 
 def name_problem(name: object) -> tuple[str, str] | None:
-    """What is wrong with a destination's name, which becomes a word in names of queues, and the remedy."""
+    """Return what is wrong with the name of a destination, and the remedy; None if it is valid.
+
+    The name becomes a word in the names of queues.
+    """
     if isinstance(name, str) and _NAME.fullmatch(name) and name not in _TAKEN:
         return None
-    return f"`{name}` cannot be a destination's name", "letters, digits, - and _, beginning with a letter"
+    reserved = ", ".join(sorted(_TAKEN))
+    remedy = f"use up to 64 letters, digits, - and _, beginning with a letter; {reserved} are reserved"
+    return f"`{name}` cannot be the name of a destination", remedy
 
 
 def pattern_problem(pattern: str) -> tuple[str, str] | None:
-    """What is wrong with a topic pattern, and the remedy."""
+    """Return what is wrong with a topic pattern, and the remedy; None if it is valid."""
     words = split_words(pattern)
     if words.count("#") > MAX_HASHES:
-        return f"more than {MAX_HASHES} `#` in a pattern", "the broker needs seconds to match such a pattern"
+        return f"the pattern has more than {MAX_HASHES} `#`", "use fewer: the broker takes seconds to match it"
     for word in words:
         if word not in ("*", "#") and ("*" in word or "#" in word):
-            return f"`{word}` mixes a wildcard with text", "`*` stands for one whole word, `#` for any number of them"
+            return (
+                f"`{word}` mixes a wildcard with text",
+                "write `*` for one whole word, or `#` for any number of words",
+            )
     return None
 
 

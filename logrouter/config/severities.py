@@ -1,4 +1,4 @@
-"""Severities as people misspell them."""
+"""Check the names of severities, and recognize common misspellings."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ SPELLINGS = {"err": "error", "warn": "warning", "critical": "crit", "fatal": "cr
 
 
 def severity_problem(severity: str) -> tuple[str, str] | None:
-    """What is wrong with a severity, and the remedy."""
+    """Return what is wrong with a severity, and the remedy; None if it is valid."""
     if severity in RANK:
         return None
     close = SPELLINGS.get(severity.lower())
-    return f"`{severity}` is no severity", f"did you mean `{close}`?" if close else did_you_mean(severity, SEVERITIES)
+    remedy = f"did you mean `{close}`?" if close else did_you_mean(severity, SEVERITIES)
+    return f"`{severity}` is not a severity", remedy

@@ -1,8 +1,8 @@
-"""shippers/*.yaml -> the inputs of a host: all files in the order of their names, every mistake at once.
+"""Load shippers/*.yaml, the inputs of a host, as frozen data.
 
-In come paths, out goes what the files say as frozen data; or ConfigError. A file is one input (`files`, `syslog` or
-`journal`), or a list of them under `inputs`; with or without inputs it may say which programs belong to which
-`services`, and what `presets` there are.
+The files are read in the order of their names. ConfigError reports every mistake in all of them at once. A file is one
+input (`files`, `syslog` or `journal`), or a list of them under `inputs`. It may also define which programs belong to
+which `services`, and `presets`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from logrouter.config.certificates import server_context
-from logrouter.config.document import Document, Path_, read_document, yaml_files
+from logrouter.config.document import Document, KeyPath, read_document, yaml_files
 from logrouter.config.mistakes import ConfigError, Location, Mistake
 from logrouter.config.multiline import Multiline
 from logrouter.config.presets import UNKNOWN, Presets, expanded, presets_in
 from logrouter.config.severities import severity_problem
 from logrouter.config.text_settings import RefinedModel
-from logrouter.config.units import Duration, Size, parse_size
+from logrouter.config.units import Duration, Size, at_most, parse_size
 from logrouter.config.validation import Strict, validate
 
 Address = tuple[str, int]
 """Host and port."""
 
 DEFAULT_SOCKET = "default"
-"""In place of a path: where `logrouter.handler` looks for a shipper."""
+"""In place of a path: the socket at which `logrouter.handler` looks for a shipper."""
+
+_LONGEST_MESSAGE = 1 << 20
+"""Bytes of a message of syslog or the journal. In the spool it may take six times as many, and a line there 8 MiB."""
 
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]\s/]*)):(\d{1,5})")
 
@@ -41,19 +44,19 @@ def _checked_severity(severity: str) -> str:
 
 
 def _addresses(given: Any) -> list[Address]:
-    """One address or several. Raises ValueError with a remedy behind a newline."""
+    """Return one address or several as a list. Raises ValueError with a remedy after a newline."""
     return [_address(each) for each in (given if isinstance(given, list) else [given])]
 
 
 def _address(text: Any) -> Address:
     found = _ADDRESS.fullmatch(text) if isinstance(text, str) else None
     if found is None or not 0 < int(found[3]) < 65_536 or not _is_host(found[1] or found[2]):
-        raise ValueError(f"{text!r} is no address\nwrite host:port, such as 127.0.0.1:5514, or [::1]:5514")
+        raise ValueError(f"{text!r} is not an address\nwrite host:port, such as 127.0.0.1:5514, or [::1]:5514")
     return found[1] or found[2], int(found[3])
 
 
 def _is_host(name: str) -> bool:
-    """Whether a name can be asked for at all."""
+    """Report whether a name can be looked up."""
     try:
         name.encode("idna")
     except UnicodeError:
@@ -65,7 +68,7 @@ def _paths(given: Any) -> list[str]:
     paths = given if isinstance(given, list) else [given]
     for path in paths:
         if path != DEFAULT_SOCKET and (not isinstance(path, str) or not path.startswith("/")):
-            remedy = f"begin it with /, such as /run/logrouter.sock, or write `{DEFAULT_SOCKET}`"
+            remedy = f"start it with /, such as /run/logrouter.sock, or write `{DEFAULT_SOCKET}`"
             raise ValueError(f"{path!r} is not an absolute path\n{remedy}")
     return paths
 
@@ -75,7 +78,7 @@ def _directory(given: Any) -> Any:
 
 
 def parse_first_read(given: Any) -> int | None:
-    """Bytes, or None for `all`. Raises ValueError as `parse_size` does."""
+    """Return bytes, or None for `all`. Raises ValueError like `parse_size`."""
     return None if given is None or given == "all" else parse_size(given)
 
 
@@ -89,7 +92,7 @@ class FilesModel(RefinedModel):
     host: str = ""
     severity: str = "info"
     first_read: Annotated[int | None, BeforeValidator(parse_first_read)] = None
-    max_line: Size = 1 << 20
+    max_line: Annotated[Size, at_most(8 << 20)] = 1 << 20
     multiline: Multiline | None = None
     format: Literal["lines", "docker", "cri"] = "lines"
 
@@ -102,14 +105,14 @@ class FilesModel(RefinedModel):
             raise ValueError("`files` is empty\nname at least one file or pattern")
         for pattern in files:
             if not pattern.startswith("/"):
-                raise ValueError(f"{pattern!r} is not an absolute path\nbegin it with /, such as /var/log/app/*.log")
+                raise ValueError(f"{pattern!r} is not an absolute path\nstart it with /, such as /var/log/app/*.log")
         return files
 
 
 class ListenModel(Strict):
-    """Where syslog is listened for: one place or a list of each kind.
+    """The addresses at which to listen for syslog, one or a list of each kind.
 
-    certificate, key, client_ca: paths of PEM files for `tls`; without `key` it is in the certificate's file.
+    certificate, key, client_ca: paths of PEM files for `tls`; without `key`, the certificate's file contains it.
     """
 
     udp: Annotated[list[Address], BeforeValidator(_addresses)] = Field(default=[])
@@ -129,11 +132,11 @@ class ListenModel(Strict):
     @model_validator(mode="after")
     def _somewhere(self) -> ListenModel:
         if not (self.udp or self.tcp or self.tls or self.unix or self.unix_stream):
-            raise ValueError("`syslog` names no address\nwrite udp, tcp, tls, unix or unix_stream")
+            raise ValueError("`syslog` has no address\nadd udp, tcp, tls, unix or unix_stream")
         if self.tls and not self.certificate:
-            raise ValueError("`tls` without a certificate\nadd `certificate: /PATH` and `key: /PATH`")
+            raise ValueError("`tls` needs a certificate\nadd `certificate: /PATH` and `key: /PATH`")
         if not self.tls and (self.certificate or self.key or self.client_ca):
-            raise ValueError('a certificate without `tls`\nadd an address, such as tls: "0.0.0.0:6514"')
+            raise ValueError('a certificate is set, but no `tls` address\nadd one, such as tls: "0.0.0.0:6514"')
         if self.tls:
             server_context(self.certificate, self.key, self.client_ca)
         return self
@@ -142,14 +145,14 @@ class ListenModel(Strict):
 class SyslogModel(RefinedModel):
     """A syslog server: `{syslog: {udp: "127.0.0.1:5514"}}`.
 
-    idle_timeout: seconds without a byte after which a connection is ended.   max_clients: connections at a time.
+    idle_timeout: seconds without a byte after which a connection is closed.   max_clients: connections at a time.
     """
 
     syslog: ListenModel
     service: str = ""
     host: str = ""
     severity: str = "notice"
-    max_line: Annotated[Size, Field(ge=1)] = 1 << 20
+    max_line: Annotated[Size, Field(ge=1), at_most(_LONGEST_MESSAGE)] = 1 << 20
     max_spool: Size = 1 << 30
     max_clients: int = Field(default=1000, ge=1)
     idle_timeout: Annotated[Duration, Field(gt=0)] = 86_400.0
@@ -158,30 +161,32 @@ class SyslogModel(RefinedModel):
 
 
 def _entries(given: Any) -> int | None:
-    """A number of entries, None for all. Raises ValueError with a remedy behind a newline."""
+    """Return a number of entries, or None for `all`. Raises ValueError with a remedy after a newline."""
     if given == "all":
         return None
     if type(given) is not int or given < 1:
-        raise ValueError(f"{given!r} is no number of entries\nwrite one, such as 1000, or all")
+        raise ValueError(f"{given!r} is not a number of entries\nwrite one such as 1000, or all")
     return given
 
 
 def _texts(given: Any) -> Any:
-    """One text or several."""
     return [given] if isinstance(given, str) else given
 
 
 def _options(given: Any) -> Any:
-    """`true` is an input without options. Raises ValueError with a remedy behind a newline."""
+    """Return the options; none for `true`. Raises ValueError with a remedy after a newline."""
     if given is not True and not isinstance(given, dict):
         raise ValueError(
-            f"{given!r} says nothing of a journal\nwrite true, or options such as {{units: [sshd.service]}}"
+            f"{given!r} is not a setting of `journal`\nwrite true, or options such as {{units: [sshd.service]}}"
         )
     return {} if given is True else given
 
 
-class WhatJournalModel(Strict):
-    """Which entries of which journal. unless: files in whose place it is followed, where this machine has none."""
+class JournalSelection(Strict):
+    """The entries of a journal to follow.
+
+    unless: files that replace the journal; it is followed only if this host has none of them.
+    """
 
     units: Annotated[list[str], BeforeValidator(_texts)] = Field(default=[])
     directory: Annotated[str, BeforeValidator(_directory)] = ""
@@ -192,24 +197,24 @@ class WhatJournalModel(Strict):
 class JournalModel(RefinedModel):
     """The systemd journal: `{journal: true}`, `{journal: {units: [sshd.service]}, service: auth}`."""
 
-    journal: Annotated[WhatJournalModel, BeforeValidator(_options)]
+    journal: Annotated[JournalSelection, BeforeValidator(_options)]
     service: str = ""
     host: str = ""
     severity: str = "info"
-    max_line: Size = 1 << 20
+    max_line: Annotated[Size, at_most(_LONGEST_MESSAGE)] = 1 << 20
     max_spool: Size = 1 << 30
 
     _severity = field_validator("severity")(_checked_severity)
 
 
 class ListModel(Strict):
-    """A file of several inputs; each is validated by itself."""
+    """A file of several inputs. Each is validated separately."""
 
     inputs: list[Any]
 
 
 class ServicesModel(Strict):
-    """Programs by the service that they belong to."""
+    """Programs, by the service that they belong to."""
 
     services: dict[str, list[str]]
 
@@ -217,12 +222,12 @@ class ServicesModel(Strict):
 InputModel = FilesModel | SyslogModel | JournalModel
 
 _KINDS: dict[str, type[InputModel]] = {"files": FilesModel, "syslog": SyslogModel, "journal": JournalModel}
-"""By the key that makes an input one."""
+"""By the key that makes an input this kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shippers:
-    """What the files say. services: of each program the service."""
+    """The content of the files. services: the service of each program."""
 
     inputs: list[InputModel] = field(default_factory=list)
     services: dict[str, str] = field(default_factory=dict)
@@ -231,10 +236,10 @@ class Shippers:
 def load_inputs(
     paths: Sequence[Path], default_services: Path | None = None, default_presets: Path | None = None
 ) -> Shippers:
-    """The inputs in these files and directories, in order. Raises ConfigError with every mistake in them.
+    """Return the inputs in these files and directories, in order. Raises ConfigError with every mistake in them.
 
-    default_services: a file of services, read where these have none.   default_presets: a file of presets, to which
-    theirs are added.
+    default_services: a file of services, read only if none of these files has any.   default_presets: a file of
+    presets, to which these files add theirs.
     """
     files = list(yaml_files(paths))
     documents = [read_document(path) for path in files]
@@ -248,7 +253,8 @@ def load_inputs(
     services = _services(documents)
     mistakes = [mistake for document in [*shipped, *documents] for mistake in document.mistakes]
     if not files:
-        mistakes.append(Mistake(Location(", ".join(map(str, paths))), "no inputs here", "expected *.yaml files"))
+        place = Location(", ".join(map(str, paths)))
+        mistakes.append(Mistake(place, "there are no inputs here", "add a *.yaml file, or name another directory"))
     if mistakes:
         raise ConfigError(mistakes)
     return Shippers(inputs, services)
@@ -264,7 +270,7 @@ def _inputs(document: Document, presets: Presets) -> list[InputModel]:
         data = {key: value for key, value in data.items() if key not in ("services", "presets")} or None
     if data is None:
         return []
-    entries: list[tuple[Path_, Any]] = [((), data)]
+    entries: list[tuple[KeyPath, Any]] = [((), data)]
     if isinstance(data, dict) and "inputs" in data:
         whole = validate(document, ListModel, data)
         entries = [(("inputs", index), entry) for index, entry in enumerate(whole.inputs)] if whole else []
@@ -273,30 +279,30 @@ def _inputs(document: Document, presets: Presets) -> list[InputModel]:
     return [model for model in found if model is not None]
 
 
-def _input(document: Document, entry: Any, at: Path_) -> InputModel | None:
+def _input(document: Document, entry: Any, at: KeyPath) -> InputModel | None:
     kinds = [kind for kind in _KINDS if kind in entry] if isinstance(entry, dict) else []
     if len(kinds) > 1:
-        remedy = "make two inputs of them, in a list under `inputs`"
-        problem = f"both `{kinds[0]}` and `{kinds[1]}`"
+        remedy = "write two inputs, in a list under `inputs`"
+        problem = f"an input cannot have both `{kinds[0]}` and `{kinds[1]}`"
         document.mistakes.append(Mistake(document.key_place((*at, kinds[0])), problem, remedy))
         return None
     return validate(document, _KINDS[kinds[0]] if kinds else FilesModel, entry, at)
 
 
 def _journals_twice(document: Document, inputs: Iterable[InputModel]) -> None:
-    """An input that follows a journal goes on where it was, and is known by what it follows: no two can be the same."""
+    """Report inputs that follow the same thing: this is what identifies the position at which an input resumes."""
     known = set()
     for model in inputs:
         if isinstance(model, JournalModel):
             identity = (model.service, model.journal.directory, frozenset(model.journal.units))
             if identity in known:
                 problem = "two inputs follow the same units of a journal for the same service"
-                document.mistakes.append(Mistake(Location(document.file), problem, "leave one of them out"))
+                document.mistakes.append(Mistake(Location(document.file), problem, "remove one of them"))
             known.add(identity)
 
 
 def _services(documents: Iterable[Document]) -> dict[str, str]:
-    """The service of each program, of all files together."""
+    """Return the service of each program in all files."""
     services: dict[str, str] = {}
     places: dict[str, Location] = {}
     for document in documents:
@@ -307,8 +313,9 @@ def _services(documents: Iterable[Document]) -> dict[str, str]:
             for index, program in enumerate(programs):
                 place = document.place(("services", service, index))
                 if program in places:
-                    problem = f"program `{program}` is here twice"
-                    document.mistakes.append(Mistake(place, problem, f"the first is at {places[program]}"))
+                    problem = f"program `{program}` is listed twice"
+                    remedy = f"remove one of them; the first is at {places[program]}"
+                    document.mistakes.append(Mistake(place, problem, remedy))
                 else:
                     services[program], places[program] = service, place
     return services

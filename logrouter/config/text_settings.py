@@ -1,6 +1,6 @@
-"""What an input may say of its texts before they leave the host: `redact`, `fields`, `conversation`.
+"""Settings for what happens to the text of an input before it leaves the host: `redact`, `fields`, `conversation`.
 
-In come plain values, out come models, or ValueError with a remedy behind a newline.
+A mistake is a ValueError with its remedy after a newline.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_serializer, model_validator
 
-from logrouter.config.mistakes import did_you_mean
+from logrouter.config.mistakes import RE2_REMEDY, did_you_mean
 from logrouter.config.validation import Strict
 from logrouter.support.regex import compile_regex, regex_problem
 from logrouter.wire.record import CONVERSATION
 
 PRESETS = ("card", "email", "ip", "bearer", "url_password")
-_RE2 = "patterns are RE2's: no look-around, no back-references"
 
 
 class RedactModel(Strict):
@@ -29,23 +28,25 @@ class RedactModel(Strict):
     @classmethod
     def _known(cls, preset: str) -> str:
         if preset not in PRESETS:
-            remedy = did_you_mean(preset, PRESETS)
-            raise ValueError(f"`{preset}` is nothing that is known how to redact\n{remedy}, or write {{pattern: ...}}")
+            remedy = did_you_mean(preset, (*PRESETS, "{pattern: ...}"))
+            raise ValueError(f"`{preset}` is not a kind of text to redact\n{remedy}")
         return preset
 
     @field_validator("pattern")
     @classmethod
     def _finds_something(cls, pattern: str) -> str:
         if problem := regex_problem(pattern):
-            raise ValueError(f"bad regex: {problem}\n{_RE2}")
+            raise ValueError(f"the pattern is invalid: {problem}\n{RE2_REMEDY}")
         if compile_regex(pattern).fullmatch("") is not None:
-            raise ValueError(f"{pattern!r} finds nothing at all between any two letters\nlet it find a letter at least")
+            raise ValueError(f"the pattern {pattern!r} matches empty text\nmake it match at least one character")
         return pattern
 
     @model_validator(mode="after")
     def _one_of_both(self) -> RedactModel:
         if bool(self.preset) == bool(self.pattern):
-            raise ValueError("this redacts nothing\nwrite a name such as card, or {pattern: ..., with: ...}")
+            raise ValueError(
+                "this must be either a name or a pattern\nwrite one such as card, or {pattern: ..., with: ...}"
+            )
         return self
 
     @model_serializer
@@ -65,22 +66,25 @@ Redact = Annotated[list[Annotated[RedactModel, BeforeValidator(_redact_one)]], B
 
 
 def _conversation(given: Any) -> Any:
-    """Names of fields, or a pattern with a group; `false` for none."""
+    """Return names of fields, or a pattern with a group. `false` means no names."""
     if given is False:
         return []
     if isinstance(given, str):
         if problem := regex_problem(given):
-            raise ValueError(f"bad regex: {problem}\n{_RE2}")
+            raise ValueError(f"the pattern is invalid: {problem}\n{RE2_REMEDY}")
         if not compile_regex(given).groups:
-            raise ValueError(f"{given!r} has no group\nput what ties lines together in (...), or write a list of names")
+            remedy = "put the part that identifies a conversation in (...), or write a list of field names"
+            raise ValueError(f"the pattern {given!r} has no group\n{remedy}")
         return given
     if not isinstance(given, list) or not all(isinstance(name, str) and name.strip() == name != "" for name in given):
-        raise ValueError("`conversation` is a list of field names, or one pattern\nsuch as [trace_id], or 'job (\\w+)'")
+        raise ValueError(
+            "`conversation` must be field names or a pattern\nwrite a list such as [trace_id], or 'job (\\w+)'"
+        )
     return given
 
 
 class RefinedModel(Strict):
-    """What every kind of input may say."""
+    """The settings that every kind of input has."""
 
     redact: Redact = Field(default=[])
     fields: bool = False

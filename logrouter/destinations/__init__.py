@@ -1,1 +1,1 @@
-"""Where records end: one file or folder for each kind. None knows of AMQP or of another."""
+"""The destinations of records, one module or package for each kind. None depends on AMQP or on another kind."""

@@ -1,8 +1,8 @@
-"""What the router asks of destinations, of which there are two kinds. Neither sees the broker or acknowledges anything.
+"""The two kinds of destinations, as the router calls them. Neither sees the broker or acknowledges anything.
 
-An inline destination commits together with the ledger: in come windows of slices, out go the file states that the
-ledger commits. A notifying one has queues of its own: in come records, gathered for a while, out go notifications that
-are kept on the broker until each is delivered.
+An inline destination commits together with the ledger: it writes windows of slices and returns the file states for the
+ledger to commit. A notifying destination has queues of its own: it gathers records for a while and composes
+notifications, which stay on the broker until each is delivered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from logrouter.wire.record import Record
 from logrouter.wire.slices import Slice
 
 Window = Sequence[Slice]
-"""The slices of one window that are bound for a destination; together they are ordered by `pos` within a source."""
+"""The slices of one window that go to a destination. Merged by `pos`, their records are in the order of the source."""
 
 
 class Inline(Protocol):
@@ -26,36 +26,45 @@ class Inline(Protocol):
     name: str
 
     async def recover(self) -> None:
-        """Put what is on disk in agreement with the ledger, once, before anything is written."""
+        """Make the files on disk agree with the ledger. Called once, before anything is written."""
 
     async def write(self, windows: Sequence[Window]) -> list[FileState]:
-        """Make these windows durable, in this order, and tell how the files then are.
+        """Make these windows durable, in this order, and return the states of the files that changed.
 
-        Raises Retry when it cannot now; nothing of the call then remains, and the same call may be made again.
+        Raises Retry if this is not possible now. Nothing of the call then remains, and the caller may repeat it.
         """
 
     def refusal(self, window: Window) -> Exception | None:
-        """Why it can never hold this window, None if it can. To be asked where a write failed; it writes nothing."""
+        """Return why the destination can never hold this window, or None if it can. Writes nothing.
+
+        The router calls this after a failed `write`, and before it saves windows for a destination that is set aside.
+        """
 
     async def committed(self) -> None:
-        """The ledger has the states that the last `write` returned."""
+        """Accept the last `write`: the ledger has committed the states that it returned."""
 
     async def undo(self) -> None:
-        """The ledger does not have them, and will not: take the last `write` back."""
+        """Undo the last `write`: the ledger does not have its states and never will."""
 
     async def tidy(self) -> list[FileState]:
-        """Finish what is due; the states it returns are committed, then `committed` is called. Called at leisure."""
+        """Finish and remove the files that are due, and return their new states.
+
+        The router commits these states to the ledger. It does not call `committed` or `undo` for them. It calls `tidy`
+        about every ten seconds, and at once again while a file is between two names or about to be removed. Of the
+        other methods only `refusal` may be called meanwhile.
+        """
 
     async def close(self) -> None:
-        """Release what is open; everything committed is already safe."""
+        """Release open files and threads. Everything that was committed is durable already."""
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
-    """What is to be told now, and what must not be forgotten.
+class Taken:
+    """What `Gathering.take` returns.
 
-    digest: what `compose` is to be given, b"" for nothing.   note: the gathering as it then is, to be resumed from.
-    due: when to take again at the latest (Unix time), even if nothing comes; None for never.
+    digest: the argument for `compose`, b"" if nothing is due.
+    note: the gathering after the call, from which `resume` continues.
+    due: the latest time for the next `take` (Unix time) if no records come, None for none.
     """
 
     digest: bytes
@@ -64,25 +73,28 @@ class Collected:
 
 
 class Gathering(Protocol):
-    """Records that will be told of together, and whatever else a destination remembers. Kept in memory as it goes."""
+    """The records that a destination gathers for its next notification, and whatever else it remembers, in memory."""
 
     def add(self, identity: str, rule: str, records: Sequence[Record], now: float) -> None:
-        """Take records that `rule` sent; `identity` names them for ever.   now: Unix time."""
+        """Add records that `rule` sent.
 
-    def take(self, now: float, *, at_once: bool = False) -> Collected:
-        """Take out what is due to be told; `at_once` makes all of it due."""
+        identity: a name that the same records always have.   now: Unix time.
+        """
+
+    def take(self, now: float, *, at_once: bool = False) -> Taken:
+        """Remove and return what is due. `at_once` makes everything due."""
 
 
 class Notifying(Protocol):
-    """A destination that tells somebody. What it raises besides, in whatever it does, makes a dead letter."""
+    """A destination that notifies people. Any exception that a method does not document makes a dead letter."""
 
     name: str
 
     def resume(self, note: str) -> Gathering:
-        """Go on from a note, '' at first."""
+        """Return the gathering that a note describes. The first note is ''."""
 
     def compose(self, digest: bytes, now: float) -> Sequence[Message]:
-        """The notifications of what was taken; equal digests give equal ones. Called in a thread, where it may last."""
+        """Return the notifications for a digest. Equal digests give equal ids. Called in a thread, so it may block."""
 
     async def deliver(self, notification: Message) -> None:
-        """Hand over one notification; returns when it is out of our hands. Raises Retry, Refuse."""
+        """Deliver one notification, and return when the receiver has accepted it. Raises Retry, Refuse."""

@@ -1,7 +1,4 @@
-"""Discard: records end here by a rule's decision. They are counted by the router, like all others, and written nowhere.
-
-In come windows, nothing leaves.
-"""
+"""The discard destination: keeps nothing. The router counts its records like all others."""
 
 from __future__ import annotations
 
@@ -12,29 +9,27 @@ from logrouter.ledger.ledger import FileState
 
 
 class Discard:
-    """The inline destination that keeps nothing."""
+    """The inline destination that writes nothing."""
 
     name = "discard"
 
     async def recover(self) -> None:
-        """There is nothing on disk."""
+        pass
 
     async def write(self, windows: Sequence[Window]) -> list[FileState]:
-        """Take the windows and leave no file."""
         return []
 
     def refusal(self, window: Window) -> None:
-        """It takes all."""
+        pass
 
     async def committed(self) -> None:
-        """There is nothing to remember."""
+        pass
 
     async def undo(self) -> None:
-        """There is nothing to take back."""
+        pass
 
     async def tidy(self) -> list[FileState]:
-        """There is nothing to finish."""
         return []
 
     async def close(self) -> None:
-        """There is nothing open."""
+        pass

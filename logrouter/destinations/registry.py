@@ -1,7 +1,6 @@
-"""A configuration -> its destinations, ready to be used by a router.
+"""Builds the destinations of a configuration.
 
-In come models and directories, out go destinations by name; what keeps one from being built is a UserError or a Mistake
-with its place. Mail is loaded where a rule names it: with its templates and SMTP it takes a tenth of a start.
+The modules for mail are imported only for a destination that needs them, because they take a tenth of a start.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from logrouter.ledger.ledger import Ledger
 
 
 def build_inline(config: RuleConfig, ledger: Ledger, archive_directory: Path) -> dict[str, Inline]:
-    """The inline destinations of a configuration by name.
+    """Return the inline destinations of a configuration by name.
 
-    archive_directory: for archives that name none. Raises OSError when a directory cannot be made.
+    archive_directory: the directory of archives that name none. Raises OSError if a directory cannot be created.
     """
     built: dict[str, Inline] = {}
     for name, model in config.destinations.items():
@@ -43,10 +42,10 @@ def build_inline(config: RuleConfig, ledger: Ledger, archive_directory: Path) ->
 
 
 def build_notifying(config: RuleConfig, instance: str, mail_directory: Path) -> list[Notifying]:
-    """The destinations that tell somebody.
+    """Return the notifying destinations of a configuration.
 
-    mail_directory: where `file:` writes to that names none. Raises UserError for a password or a certificate that is
-    not there.
+    mail_directory: the directory of a `file:` server that names none. Raises UserError if a password or certificate
+    cannot be read.
     """
     built: list[Notifying] = []
     for name, model in config.destinations.items():
@@ -58,12 +57,12 @@ def build_notifying(config: RuleConfig, instance: str, mail_directory: Path) -> 
 
 
 def mistakes(config: RuleConfig) -> Iterator[Mistake]:
-    """What is wrong with destinations that only trying them shows: templates."""
+    """Yield the mistakes that only a trial run can find: those in mail templates."""
     for name, model in config.destinations.items():
         if not isinstance(model, EmailModel) or not model.templates:
             continue
         from logrouter.destinations.email.factory import templates_problem  # noqa: PLC0415  # see above
 
         if problem := templates_problem(name, model, config.timezone):
-            remedy = "docs/rules.md says what templates see"
+            remedy = "see docs/rules.md for what templates can use"
             yield Mistake(config.places[name], f"destination `{name}`: {problem}", remedy)

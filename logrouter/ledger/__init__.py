@@ -1,1 +1,1 @@
-"""What has been decided, per source: the one truth that a redelivery is held against."""
+"""The ledger: what has been decided of each source. Every redelivered record is checked against it."""

@@ -1,7 +1,7 @@
-"""Sources that are at rest, folded away: of each no more than up to where it is decided.
+"""Folded sources: one small row for each source at rest, which says how far the source is decided.
 
-What comes again of one is known by that, and what is new of one brings it back. Ids as shippers mint them take eight
-bytes.
+The row identifies records that come again. New records restore the source. An id of the form that shippers mint is
+stored in eight bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ _MINTED = re.compile(r"[0-9a-f]{16}")
 
 
 class Folded(NamedTuple):
-    """A source that is at rest. records: decided of it.   late: windows out of their order.   day: of the folding."""
+    """A source at rest. Everything between `start` and `stop` counts as decided, gaps that were given up included.
+
+    records: how many were decided.   late: windows out of order.   day: when it was folded, in days since 1970.
+    """
 
     start: int
     stop: int
@@ -24,7 +27,7 @@ class Folded(NamedTuple):
 
 
 def find(cursor: sqlite3.Cursor, source: str) -> Folded | None:
-    """What is known of a source, if it is at rest."""
+    """Return the row of a source, or None if the source is not at rest."""
     row = cursor.execute(
         "SELECT start, stop, records, late, day FROM folded WHERE source = ?", (key(source),)
     ).fetchone()
@@ -32,17 +35,20 @@ def find(cursor: sqlite3.Cursor, source: str) -> Folded | None:
 
 
 def put(cursor: sqlite3.Cursor, source: str, past: Folded) -> None:
-    """Note a source."""
+    """Store the row of a source, replacing an older one."""
     cursor.execute("INSERT OR REPLACE INTO folded VALUES (?, ?, ?, ?, ?, ?)", (key(source), *past))
 
 
 def touch(cursor: sqlite3.Cursor, source: str, day: int) -> None:
-    """Somebody still speaks of a source: remember it from that day on."""
+    """Count the time until a source is forgotten from `day` on, because a shipper still states the source."""
     cursor.execute("UPDATE folded SET day = ? WHERE source = ?", (day, key(source)))
 
 
 def restore(cursor: sqlite3.Cursor, source: str, day: int) -> bool:
-    """Make a source what it was, but for its counts, which stay in the totals; whether it was at rest."""
+    """Restore a source, and report whether it was at rest.
+
+    Its counts stay in the totals. Only their sum is restored, in the column `folded`.
+    """
     past = find(cursor, source)
     if past is None:
         return False
@@ -57,5 +63,5 @@ def restore(cursor: sqlite3.Cursor, source: str, day: int) -> bool:
 
 
 def key(source: str) -> str | bytes:
-    """What a source is kept under."""
+    """Return the key of a source in the table: eight bytes for a minted id, else the name itself."""
     return bytes.fromhex(source) if _MINTED.fullmatch(source) else source

@@ -1,7 +1,7 @@
-"""What is at rest -> totals, so that a ledger grows with what is alive and not with history.
+"""Compaction of the ledger: sources at rest become totals, so that its size follows live sources and not history.
 
-In comes a day, out goes one step of bounded work; steps go round all there is. Sums stay what they were: an audit adds
-what is alive to what is folded.
+A step does a bounded amount of work, and successive steps go round all tables. The sums that an audit sees do not
+change, because it adds the live rows to the folded ones.
 """
 
 from __future__ import annotations
@@ -13,29 +13,28 @@ from datetime import date, timedelta
 from typing import Any
 
 from logrouter.ledger import compacted as folded
-from logrouter.ledger import losses as requests
-from logrouter.ledger import owners
-from logrouter.ledger import source_status as standing
+from logrouter.ledger import losses, owners, source_status
 from logrouter.ledger.compacted import Folded
 from logrouter.ledger.entry import DAY, INGRESS
 from logrouter.ledger.statements import REMEMBERED, fold_processes, tally
 from logrouter.wire.slices import FOREIGN
 
 FORGOTTEN = 365
-"""Days after which nobody needs to know any more that a source was there, or what it lacked."""
+"""Days after which a folded source is forgotten. A source that lacks something is folded after as many days, and
+what it lacks is then counted as given up."""
 
 NAMED = 100
-"""Days after which totals are told apart by day and destination alone."""
+"""Days after which totals lose service and host and keep only day and destination."""
 
 AT_ONCE = 250
-"""Rows of a table that are looked at in a step."""
+"""Rows of each table that one step looks at."""
 
 _MOST_PROCESSES = 20_000
-"""Whose statements are kept."""
+"""Processes whose statements are kept."""
 
 
 class _Lap:
-    """The rows of a table, some at each call, in the order of its key; after the last come the first again."""
+    """A round over the rows of a table in the order of its key. After the last row it begins again."""
 
     def __init__(self, table: str, key: str, columns: str, where: str = "true") -> None:
         size = key.count(",") + 1
@@ -47,14 +46,14 @@ class _Lap:
         self._first = self._after = ("",) * size
 
     def rows(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
-        """The next ones."""
+        """Return the next AT_ONCE rows at most, the key columns first."""
         rows = cursor.execute(self._query, self._after).fetchall()
         self._after = rows[-1][: len(self._first)] if len(rows) == AT_ONCE else self._first
         return rows
 
 
 class Folding:
-    """How far it has come."""
+    """The compaction of one ledger: it remembers how far the round over each table is."""
 
     def __init__(self) -> None:
         self._ranges = _Lap("ranges", "stage, source, start", "day")
@@ -64,7 +63,7 @@ class Folding:
         self._foreign = _Lap("counts", "source, destination, day, service, host", "records", f"source = '{FOREIGN}'")
 
     def step(self, cursor: sqlite3.Cursor, today: int) -> None:
-        """Do some of it, in the transaction of `cursor`. today: days since 1970."""
+        """Do one step in the transaction of `cursor`. today: days since 1970."""
         self._fold_ranges(cursor, today)
         self._fold_foreign(cursor, today)
         self._drop_orphans(cursor, today)
@@ -84,8 +83,8 @@ class Folding:
             _fold_source(cursor, source, today)
 
     def _fold_foreign(self, cursor: sqlite3.Cursor, today: int) -> None:
-        """Records that came in no windows are of no source: their days are over by themselves."""
-        limit = _written(today - REMEMBERED)
+        """Move old counts of foreign records to the totals. Such records have no source, so their age decides."""
+        limit = _iso(today - REMEMBERED)
         old = [row for row in self._foreign.rows(cursor) if row[2] < limit]
         _add_totals(cursor, ((day, destination, *names) for _, destination, day, *names in old))
         cursor.executemany(
@@ -94,7 +93,7 @@ class Folding:
         )
 
     def _drop_orphans(self, cursor: sqlite3.Cursor, today: int) -> None:
-        """What there is to say of sources of which nothing else is there."""
+        """Delete what `sources` holds of sources without ranges or statements. Dismissals stay for REMEMBERED days."""
         for stage, source, repeated, late, dismissed, day in self._sources.rows(cursor):
             if (dismissed and day > today - REMEMBERED) or cursor.execute(
                 "SELECT 1 FROM ranges WHERE stage = ?1 AND source = ?2 UNION ALL"
@@ -105,7 +104,7 @@ class Folding:
             _drop_source(cursor, stage, source, repeated, late)
 
     def _drop_stated(self, cursor: sqlite3.Cursor, today: int) -> None:
-        """Sources that are stated no longer, and of which nothing was confirmed; after a year any without a trace."""
+        """Delete statements of sources without ranges: after FORGOTTEN days, or REMEMBERED if nothing was confirmed."""
         for source, at, start, confirmed in self._stated.rows(cursor):
             limit = today - (REMEMBERED if confirmed == start else FORGOTTEN)
             if (
@@ -123,9 +122,10 @@ class Folding:
 
 
 def _fold_source(cursor: sqlite3.Cursor, source: str, today: int) -> None:
-    """Fold a source if it is at rest and lacks nothing; after a year whatever it lacks."""
+    """Fold a source if it is at rest and lacks nothing, or after FORGOTTEN days whatever it lacks."""
     last = cursor.execute("SELECT max(day) FROM ranges WHERE stage = ? AND source = ?", (INGRESS, source)).fetchone()[0]
-    its = standing.read(cursor, source)
+    its = source_status.read(cursor, source)
+    # Dismissed gaps count as well, because what fills them late is still to be written.
     is_whole = not (its.lines_short or its.unconfirmed or replace(its, dismissed=0).gaps)
     if last > today - (REMEMBERED if is_whole else FORGOTTEN):
         return
@@ -141,7 +141,7 @@ def _fold_source(cursor: sqlite3.Cursor, source: str, today: int) -> None:
     cursor.execute("DELETE FROM counts WHERE source = ?", (source,))
     cursor.execute("DELETE FROM ranges WHERE stage = ? AND source = ?", (INGRESS, source))
     cursor.execute("DELETE FROM stated WHERE source = ?", (source,))
-    requests.forget(cursor, source)
+    losses.forget(cursor, source)
     owners.forget(cursor, source)
     _drop_source(cursor, INGRESS, source, its.repeated, its.late)
     folded.put(cursor, source, Folded(its.decided.start, its.decided.end, its.records, its.late, today))
@@ -164,7 +164,7 @@ def _add_totals(cursor: sqlite3.Cursor, rows: Iterable[tuple[Any, ...]]) -> None
 
 
 def _fold_files(cursor: sqlite3.Cursor) -> None:
-    """Of archive files that are kept no longer, how many records they had."""
+    """Replace the rows of removed archive files by the number of records that they held."""
     gone = cursor.execute(
         "SELECT destination, path, segment, day, records FROM files WHERE state = 'removed' LIMIT ?", (AT_ONCE,)
     ).fetchall()
@@ -178,7 +178,7 @@ def _fold_files(cursor: sqlite3.Cursor) -> None:
 
 
 def _fold_processes(cursor: sqlite3.Cursor, today: int) -> None:
-    """Statements of processes that have been silent for long, and the oldest of too many."""
+    """Fold the statements of processes that are silent for REMEMBERED days, and the oldest beyond _MOST_PROCESSES."""
     count = cursor.execute("SELECT count(at) FROM statements").fetchone()[0]
     fold_processes(
         cursor,
@@ -190,11 +190,11 @@ def _fold_processes(cursor: sqlite3.Cursor, today: int) -> None:
 
 
 def _fold_names(cursor: sqlite3.Cursor, today: int) -> None:
-    """Those of the oldest day of the totals that has some."""
+    """Drop service and host from the oldest day of the totals that still has them and is NAMED days old."""
     named = "(service != '' OR host != '')"
     day = cursor.execute(
         f"SELECT min(day) FROM totals WHERE {named} AND day < ?",  # noqa: S608  # our own words
-        (_written(today - NAMED),),
+        (_iso(today - NAMED),),
     ).fetchone()[0]
     if day is None:
         return
@@ -206,6 +206,6 @@ def _fold_names(cursor: sqlite3.Cursor, today: int) -> None:
     cursor.execute(f"DELETE FROM totals WHERE day = ? AND {named}", (day,))  # noqa: S608  # our own words
 
 
-def _written(day: int) -> str:
-    """A day since 1970 in ISO 8601."""
+def _iso(day: int) -> str:
+    """Return a day since 1970 in ISO 8601."""
     return (date(1970, 1, 1) + timedelta(day)).isoformat()

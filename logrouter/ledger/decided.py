@@ -1,7 +1,6 @@
-"""What is decided of a source, in the ledger: one row for each range, so that a commit costs what it changes.
+"""The decided ranges of each source in the ledger: a row for each range, so that a commit costs only what it changes.
 
-In come ranges that are decided now; the rows that they touch become one. A source that was folded away comes back with
-the range that it had.
+A new range and the rows that it touches become one row. A new range of a folded source restores the source.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from logrouter.ledger.entry import INGRESS, LIFE
 from logrouter.wire.ranges import Ranges
 
 GATHERED = 1000
-"""Of a source at a destination, the last ones: records are picked, so that their ranges never close up. What comes
-again comes soon."""
+"""Ranges kept of a source at a destination, the last ones. Only some records go to a destination, so their ranges never
+close up. Older ranges can go because redelivered records come soon."""
 
 
 def read(cursor: sqlite3.Cursor, stage: str, source: str) -> Ranges:
-    """What is decided of a source at a stage; empty for one never met."""
-    # In one query: between two, another thread may fold a source away or bring it back.
+    """Return what is decided of a source at a stage. It is empty for an unknown source."""
+    # one query, because between two another thread may fold or restore the source
     return Ranges(
         cursor.execute(
             "SELECT start, stop FROM ranges WHERE stage = ? AND source = ? UNION ALL"
@@ -31,7 +30,7 @@ def read(cursor: sqlite3.Cursor, stage: str, source: str) -> Ranges:
 
 
 def read_lives(cursor: sqlite3.Cursor, source: str) -> Ranges:
-    """What is decided of a source, under its own name or as that of a further life of its state directory."""
+    """Return what is decided of a source under its own name and under those from other lives of its state directory."""
     found = read(cursor, INGRESS, source)
     names = cursor.execute(
         "SELECT source FROM ranges WHERE stage = ?1 AND source > ?2 AND source < ?3"
@@ -45,7 +44,7 @@ def read_lives(cursor: sqlite3.Cursor, source: str) -> Ranges:
 
 
 def add(cursor: sqlite3.Cursor, stage: str, source: str, ranges: Iterable[tuple[int, int]], day: int) -> None:
-    """These are decided, on that day since 1970."""
+    """Add ranges that were decided on `day` (days since 1970), and restore the source if it is folded."""
     for start, stop in ranges:
         near = _near(cursor, stage, source, start, stop)
         if not near and stage == INGRESS and folded.restore(cursor, source, day):
@@ -60,7 +59,7 @@ def add(cursor: sqlite3.Cursor, stage: str, source: str, ranges: Iterable[tuple[
 
 
 def _near(cursor: sqlite3.Cursor, stage: str, source: str, start: int, stop: int) -> list[tuple[int, int]]:
-    """The rows that overlap or adjoin a range, last first."""
+    """Return the rows that overlap or adjoin a range, the last first."""
     found = []
     for row in cursor.execute(
         "SELECT start, stop FROM ranges WHERE stage = ? AND source = ? AND start <= ? ORDER BY start DESC",
@@ -75,7 +74,7 @@ def _near(cursor: sqlite3.Cursor, stage: str, source: str, start: int, stop: int
 def _join(
     cursor: sqlite3.Cursor, its: tuple[str, str], added: tuple[int, int], near: list[tuple[int, int]], day: int
 ) -> None:
-    """Make one row of a range and the rows near it.   its: stage and source."""
+    """Merge a range and the rows near it into one row. its: stage and source."""
     start, stop = added
     if near:
         start, stop = min(start, near[-1][0]), max(stop, near[0][1])

@@ -1,8 +1,8 @@
-"""What was stated and is hopeless, or was made up, dismissed: audits hold it against nobody any more.
+"""Dismissal of what a source lacks: lines that are lost for good or were made up, and that audits no longer report.
 
-In come the names of sources or of who states them; what was stated of them goes, and of each it is noted up to where
-gaps are dismissed. What comes late is written all the same. SQLite lets this process write while a router has the
-ledger: the router waits a moment for this one's small transactions, as this one does for the router's.
+A dismissal deletes what was stated of the source and notes the position up to which gaps are dismissed. Records that
+come late are still written. A router may have the ledger open meanwhile: SQLite makes each process wait a moment for
+the small transactions of the other.
 """
 
 from __future__ import annotations
@@ -15,41 +15,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logrouter.errors import StateError
-from logrouter.ledger import losses as requests
-from logrouter.ledger import source_status as standing
+from logrouter.ledger import losses, source_status
 from logrouter.ledger.entry import DAY, INGRESS, ledger_path
-from logrouter.ledger.snapshot import refuse_other
+from logrouter.ledger.snapshot import check_version
 
 _PATIENCE = 30.0
-"""Seconds to wait for a router's transaction."""
+"""Seconds to wait for a transaction of the router."""
 
 _AT_ONCE = 500
-"""Sources in a transaction."""
+"""Sources dismissed in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """A source. missing: bytes of it, and lines, that were stated and not decided."""
+    """A dismissed source.
+
+    missing: bytes that were confirmed and not decided.   lines: lines that were not decided although their bytes were.
+    """
 
     source: str
     missing: int
     lines: int
 
 
-class Forgetting:
-    """An open ledger, whether a router has it or not."""
+class Dismissals:
+    """A ledger that is open for dismissals. A router may have it open as well."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
 
     def forget(self, source: str) -> Dismissed | None:
-        """Dismiss what a source lacks; None where none of that name is known. Raises StateError."""
+        """Dismiss what a source lacks. Return None if the source is unknown. Raises StateError."""
         with self._transaction() as cursor:
             return _forget(cursor, source)
 
     def forget_reporter(self, reporter: str) -> Iterator[Dismissed]:
-        """Dismiss what the sources lack that somebody states, and whatever else it said. Raises StateError."""
+        """Dismiss what all sources of a reporter lack, yielding each, and delete its statements. Raises StateError."""
         with self._transaction() as cursor:
             cursor.execute("DELETE FROM statements WHERE reporter = ?", (reporter,))
         while True:
@@ -67,23 +69,23 @@ class Forgetting:
         cursor = self._connection.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
-            refuse_other(self._connection, self._path, "main")  # a router may just have begun to take it forward
+            check_version(self._connection, self._path, "main")  # a newer router may just have upgraded it
             yield cursor
             cursor.execute("COMMIT")
         except sqlite3.Error as error:
-            raise StateError(f"{self._path} cannot be written: {error}") from error
+            raise StateError(f"cannot write {self._path}: {error}") from error
         finally:
             if self._connection.in_transaction:
                 cursor.execute("ROLLBACK")
 
 
 def _forget(cursor: sqlite3.Cursor, source: str) -> Dismissed | None:
-    its = standing.read(cursor, source)
+    its = source_status.read(cursor, source)
     if its.stated is None and not its.decided:
         return None
     confirmed = its.stated.confirmed if its.stated else 0
     cursor.execute("DELETE FROM stated WHERE source = ?", (source,))
-    requests.forget(cursor, source)
+    losses.forget(cursor, source)
     cursor.execute(
         "INSERT INTO sources (stage, source, dismissed, day) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " dismissed = excluded.dismissed, day = excluded.day",
@@ -93,14 +95,14 @@ def _forget(cursor: sqlite3.Cursor, source: str) -> Dismissed | None:
 
 
 @contextmanager
-def opened(directory: Path, instance: str) -> Iterator[Forgetting]:
-    """The ledger of an instance. Raises StateError where there is none."""
+def opened(directory: Path, instance: str) -> Iterator[Dismissals]:
+    """Open the ledger of an instance. Raises StateError if there is none."""
     path = ledger_path(directory, instance)
     if not path.exists():
-        raise StateError(f"there is no ledger {path}; give the --state and --instance of the router")
+        raise StateError(f"there is no ledger {path}; pass the --state and --instance of the router")
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous = FULL")
-        yield Forgetting(connection, path)
+        yield Dismissals(connection, path)
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""What the ledger is told and tells: entries, counts, the states of files."""
+"""The values that the ledger stores and returns: entries, counts and the states of archive files."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from logrouter.wire.ranges import Ranges
 from logrouter.wire.statement import Statement
 
 DAY = 86_400
-"""Seconds. Days of the ledger are counted since 1970, UTC."""
+"""Seconds in a day. The ledger counts days since 1970, in UTC."""
 
 DECIDED = ""
-"""In place of a destination: what is counted once for each record, wherever it goes."""
+"""Stands for a destination in counts: each record is counted here once, wherever it goes."""
 
 LIFE = "~"
-"""Between a source and the life of its state directory that it is of, where that is not the first."""
+"""Separates a source from the life of its state directory, in the name of a source that is not of the first life."""
 
 INGRESS = ""
-"""The stage of the router's own queue; that of records gathered for a destination has the destination's name."""
+"""The stage of the router's own queue. The stage of records gathered for a destination has the destination's name."""
 
 
 def ledger_path(directory: Path, instance: str) -> Path:
-    """Where the ledger of an instance is."""
+    """Return the path of an instance's ledger in a state directory."""
     return directory / f"{instance}.ledger"
 
 
 class Counted(NamedTuple):
-    """What records are counted by: their source, where they went, the day they are filed under (UTC), and names."""
+    """The key by which records are counted. day: the day (UTC, ISO 8601) under which they are filed."""
 
     source: str
     destination: str
@@ -41,29 +41,32 @@ class Counted(NamedTuple):
 
 
 class AsideState(NamedTuple):
-    """The file of a destination that is set aside: bytes committed, bytes taken of these, records that wait."""
+    """The file in which records wait for a destination that is set aside.
+
+    length: bytes committed.   taken: bytes of these that have been read back.   records: how many wait.
+    """
 
     length: int = 0
     taken: int = 0
     records: int = 0
 
     def __add__(self, other: object) -> AsideState:
-        """What it comes to when so much is added."""
         assert isinstance(other, AsideState)
         return AsideState(self.length + other.length, self.taken + other.taken, self.records + other.records)
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """An archive file as far as it is committed.
+    """The committed part of an archive file.
 
     path: below the archive's directory, as the template gave it.   segment: 1, 2, ... of that path.
-    state: new (nothing is committed), open, finishing, finished, expiring, removed; or damaged.
-    day: the filing day in the path, '' if none.
-    length: bytes of the file up to the end of the last commit, without the member's trailer.
-    member_crc, member_size: CRC-32 and length of what the last member holds uncompressed: they close it at any commit.
+    state: new (nothing is committed), open, finishing, finished, expiring, removed, or damaged.
+    day: the filing day in the path, '' if there is none.
+    length: bytes of the file up to the end of the last commit, without the trailer of the last member.
+    member_crc, member_size: CRC-32 and length of the uncompressed last member. Its trailer is made from them at each
+    commit.
     size: uncompressed bytes of the whole file.   records, commits: how many are in it.
-    crc: CRC-32 of the whole file uncompressed, -1 where an older version did not note it.
+    crc: CRC-32 of the whole uncompressed file, -1 if an older version did not note it.
     """
 
     destination: str
@@ -85,15 +88,18 @@ FILE_COLUMNS = ", ".join(column.name for column in fields(FileState))
 
 @dataclass(slots=True)
 class LedgerEntry:
-    """What one commit settles: ranges decided, records counted and repeated, files as they are now, ids seen.
+    """Everything that one commit of the router writes to the ledger.
 
-    shared: the sources of windows of which other instances take some parts.
-    chains: of sources, the one before in their log, and up to where that was read when they began.
-    seen: ids of messages that come in no windows, and the Unix time.   notes: what a destination must not forget.
-    outgoing: notifications made of what it has forgotten with this entry, b"" once the broker has them.
-    statements: what processes said of themselves.   aside: what is added to the files of destinations set aside.
-    inline_again: destinations whose file is to be forgotten.   lives, owners: of state directories and sources.
-    missing: what the broker lost.   whole: sources of which all that has come.   healed: records that came with it.
+    decided: ranges, repeated: records, late: windows, each by (stage, source).
+    shared: sources with windows of which other instances take parts.
+    chains: by source, the source before it in its log, and the position up to which that was read when this one began.
+    files: archive files as they are now.   seen: the Unix time by id of each message that came in no window.
+    notes: by destination, what it must not forget.
+    outgoing: by destination, notifications made from what this entry removes from its note, b"" once confirmed.
+    aside: what is added to the files of destinations that are set aside.   inline_again: those whose file is used up.
+    lives: by name of a life of a state directory.   owners: users by source.
+    missing: ranges that the broker lost.   whole: sources of which all such ranges have come.
+    healed: records that came with them.
     """
 
     decided: dict[tuple[str, str], Ranges] = field(default_factory=dict)
@@ -116,7 +122,7 @@ class LedgerEntry:
     healed: int = 0
 
     def add_decided(self, stage: str, source: str, ranges: Iterable[tuple[int, int]]) -> None:
-        """These ranges of `source` are decided with this entry."""
+        """Add ranges of `source` that are decided with this entry."""
         extents = self.decided.setdefault((stage, source), Ranges())
         for start, end in ranges:
             extents.add(start, end)

@@ -1,8 +1,7 @@
-"""The ledger: what has been decided, per source, and how far each archive file is committed. One SQLite file.
+"""The ledger: what has been decided of each source, and how far each archive file is committed. One SQLite file.
 
-In comes an Entry, everything that one commit of the router settles; it is in the ledger wholly or not at all. Out go
-the extents of a source, the archive's files and the counts that the audit reads. docs/reliability.md tells what
-stands on it.
+The router writes a LedgerEntry for each commit, which is in the ledger as a whole or not at all. It reads back the
+extents of sources and the archive files; audits read a snapshot. docs/reliability.md describes what relies on it.
 """
 
 from __future__ import annotations
@@ -17,9 +16,7 @@ from pathlib import Path
 
 from logrouter.errors import StateError
 from logrouter.ledger import decided as ranges
-from logrouter.ledger import lives, owners
-from logrouter.ledger import losses as requests
-from logrouter.ledger import statements as stating
+from logrouter.ledger import lives, losses, owners, statements
 from logrouter.ledger.compaction import Folding
 from logrouter.ledger.entry import (
     DAY,
@@ -42,16 +39,16 @@ from logrouter.wire.ranges import Ranges
 __all__ = ["DECIDED", "INGRESS", "AsideState", "Counted", "FileState", "Ledger", "LedgerEntry"]
 
 SETTLING = 60.0
-"""Seconds after a start in which nothing is folded."""
+"""Seconds after the start in which nothing is folded."""
 
-_FILES = "files INDEXED BY files_by_day"  # else SQLite looks through all files of a destination for those in one state
+_FILES = "files INDEXED BY files_by_day"  # else SQLite scans all files of a destination for those in one state
 _FILE_MARKS = ", ".join("?" for _ in fields(FileState))
 
 
 class Ledger:
-    """An open ledger, locked by this process. Methods block on the disk; `commit` belongs into a thread.
+    """An open ledger, locked by this process. Methods block on the disk, so call `commit` in a thread.
 
-    Raises StateError when another process has it, a newer version wrote it, or it cannot be read and written.
+    Raises StateError if another process has the ledger, a newer version wrote it, or it cannot be opened.
     """
 
     def __init__(self, directory: Path, instance: str = "main") -> None:
@@ -65,7 +62,7 @@ class Ledger:
             self._open()
         except (OSError, sqlite3.Error) as error:
             self._lock.release()
-            raise StateError(f"{self._path} cannot be opened: {error}") from error
+            raise StateError(f"cannot open {self._path}: {error}") from error
 
     def _open(self) -> None:
         self._path.touch(mode=0o600)
@@ -93,7 +90,7 @@ class Ledger:
         self._lock.release()
 
     def commit(self, entry: LedgerEntry) -> None:
-        """Write the whole entry durably, or nothing of it. Raises sqlite3.Error."""
+        """Write the whole entry durably, or nothing of it. Raises sqlite3.Error; see `discard_failed_commit`."""
         with self._writing:
             reach("ledger.commit.before")
             self._commit(entry)
@@ -115,12 +112,12 @@ class Ledger:
             cursor.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", entry.seen.items())
             cursor.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", entry.notes.items())
             cursor.executemany("INSERT OR REPLACE INTO outgoing VALUES (?, ?)", entry.outgoing.items())
-            stating.write(cursor, entry.statements, today)
+            statements.write(cursor, entry.statements, today)
             _write_aside(cursor, entry)
             lives.write(cursor, entry.lives, today)
             owners.write(cursor, entry.owners)
-            requests.write(cursor, entry.missing)
-            requests.heal(cursor, entry.whole, entry.healed)
+            losses.write(cursor, entry.missing)
+            losses.heal(cursor, entry.whole, entry.healed)
             reach("ledger.commit.within")
 
     @contextmanager
@@ -131,38 +128,38 @@ class Ledger:
             yield cursor
             cursor.execute("COMMIT")
         except BaseException:
-            if self._writer.in_transaction:  # after a failure of the disk SQLite has taken it back already
+            if self._writer.in_transaction:  # SQLite has already rolled back after a failure of the disk
                 cursor.execute("ROLLBACK")
             raise
 
-    def renounce(self) -> None:
-        """Make sure that a commit which failed is not there after all. Raises sqlite3.Error: then it may be.
+    def discard_failed_commit(self) -> None:
+        """Make sure that a failed commit cannot reappear. Raises sqlite3.Error if it still can.
 
-        Where the log's sync fails SQLite forgets the transaction, but the log has it, and whoever opens the ledger
-        after a crash would find it. The next transaction takes its place; this one changes nothing.
+        When the sync of the write-ahead log fails, SQLite forgets the transaction, but the log may hold it, and whoever
+        opens the ledger after a crash would find it. The transaction made here overwrites it and changes nothing.
         """
         with self._writing:
             self._writer.execute(f"PRAGMA user_version = {VERSION}")
 
     def extents(self, stage: str, source: str) -> Ranges:
-        """What is decided of a source at a stage; empty for one never met."""
+        """Return what is decided of a source at a stage. It is empty for an unknown source."""
         return ranges.read(self._reader.cursor(), stage, source)
 
     def is_followed(self, source: str) -> bool:
-        """Whether something of the generation after this one is decided already."""
+        """Report whether something of the next generation of its log is decided."""
         return self._reader.execute("SELECT 1 FROM chains WHERE previous = ?", (source,)).fetchone() is not None
 
     def extents_of_lives(self, source: str) -> Ranges:
-        """What is decided of a source in any life of its state directory; `source` as its shipper knows it."""
+        """Return what is decided of a source in all lives of its state directory. source: the name at its shipper."""
         return ranges.read_lives(self._reader.cursor(), source)
 
     def aside(self) -> dict[str, AsideState]:
-        """The destinations for which records wait in a file."""
+        """Return the destinations that are set aside, each with the state of the file in which its records wait."""
         rows = self._reader.execute("SELECT destination, length, taken, records FROM aside").fetchall()
         return {name: AsideState(*state) for name, *state in rows}
 
     def files(self, destination: str, *states: str) -> Iterator[FileState]:
-        """The files of an archive that are in one of `states`."""
+        """Return the files of an archive that are in one of `states`."""
         marks = ", ".join("?" for _ in states)
         rows = self._reader.execute(
             f"SELECT {FILE_COLUMNS} FROM {_FILES} WHERE destination = ? AND state IN ({marks})",  # noqa: S608  # only marks
@@ -171,7 +168,7 @@ class Ledger:
         return (FileState(*row) for row in rows.fetchall())
 
     def finished_before(self, destination: str, day: str, most: int) -> list[FileState]:
-        """The finished files of days before that one, the oldest first, and so many at most."""
+        """Return up to `most` finished files of days before `day`, the oldest first."""
         rows = self._reader.execute(
             f"SELECT {FILE_COLUMNS} FROM {_FILES} WHERE destination = ? AND state = 'finished'"  # noqa: S608  # our own columns
             " AND day > '' AND day < ? ORDER BY day LIMIT ?",
@@ -180,61 +177,62 @@ class Ledger:
         return [FileState(*row) for row in rows.fetchall()]
 
     def last_segment(self, destination: str, path: str) -> int:
-        """The highest segment that a path has had, 0 for none."""
+        """Return the highest segment that a path has had, 0 if none."""
         row = self._reader.execute(
             "SELECT max(segment) FROM files WHERE destination = ? AND path = ?", (destination, path)
         ).fetchone()
         return int(row[0] or 0)
 
     def counts(self) -> Mapping[Counted, int]:
-        """Records by what they are counted by."""
+        """Return the number of records under each key, without those of folded sources."""
         rows = self._reader.execute("SELECT source, destination, day, service, host, records FROM counts").fetchall()
         return {Counted(*row[:-1]): row[-1] for row in rows}
 
     def seen(self, message_id: str, since: int) -> bool:
-        """Whether a message of that id was settled at or after `since` (seconds since 1970)."""
+        """Report whether a message with that id was settled at or after `since` (Unix time)."""
         row = self._reader.execute("SELECT at FROM seen WHERE id = ?", (message_id,)).fetchone()
         return row is not None and row[0] >= since
 
     def note(self, destination: str) -> str:
-        """What a destination last asked to be kept, '' for nothing. What is no UTF-8 was damaged, and is replaced."""
+        """Return the last note of a destination, '' if none. Bytes that are not UTF-8 are damaged, and are replaced."""
         query = "SELECT CAST(note AS BLOB) FROM notes WHERE destination = ?"
         row = self._reader.execute(query, (destination,)).fetchone()
         return row[0].decode(errors="replace") if row else ""
 
     def life(self, name: str) -> Life | None:
-        """The life of a state directory, by its name."""
+        """Return the life of a state directory with that name, or None."""
         return lives.read(self._reader.cursor(), name)
 
     def owner(self, source: str) -> str:
-        """The user that a source belongs to, '' for none."""
+        """Return the user that a source belongs to, '' if none."""
         return owners.read(self._reader.cursor(), source)
 
     def missing(self) -> list[MissingRange]:
-        """What the broker lost and what became of it."""
-        return requests.read(self._reader.cursor())
+        """Return the ranges that the broker lost, each with its outcome."""
+        return losses.read(self._reader.cursor())
 
     @property
     def born(self) -> float:
-        """When this ledger began (Unix time), 0 where that is not known."""
+        """The time at which this ledger began (Unix time), 0 if an older version began it."""
         return float(self._reader.execute("SELECT at FROM born").fetchone()[0])
 
     def outgoing(self, destination: str) -> bytes:
-        """The notifications of a destination that the broker may not have yet, b"" for none."""
+        """Return the notifications of a destination that the broker may not have yet, b"" if none."""
         row = self._reader.execute(
             "SELECT notifications FROM outgoing WHERE destination = ?", (destination,)
         ).fetchone()
         return bytes(row[0]) if row else b""
 
     def forget_seen(self, before: int) -> None:
-        """Drop the ids of messages that were settled before that time. Raises sqlite3.Error."""
+        """Delete the ids of messages that were settled before that Unix time. Raises sqlite3.Error."""
         with self._writing:
             self._writer.execute("DELETE FROM seen WHERE at < ?", (before,))
 
     def fold(self, now: float) -> None:
-        """Fold some of what is at rest into totals: a step of bounded work. now: Unix time. Raises sqlite3.Error.
+        """Do one bounded step of compaction. now: Unix time. Raises sqlite3.Error.
 
-        Not before what waited for this router has come: after a long outage all seems to be at rest.
+        Does nothing in the first SETTLING seconds: after a long outage everything seems to be at rest until the
+        messages that waited for this router have come.
         """
         if time.monotonic() < self._fold_at:
             return

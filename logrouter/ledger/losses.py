@@ -1,7 +1,7 @@
-"""What the broker lost: ranges of sources that were published and never came, and what has become of each.
+"""What the broker lost: ranges of sources that were published and never came, each with its outcome.
 
-A row begins when a range is found missing, and ends as healed when its lines have come, or as gone when its shipper
-cannot read them any more.
+A row is written when a range is found missing. It is deleted when the lines have come, and marked as gone when their
+shipper can no longer read them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ASKED, GONE, BEFORE = "asked", "gone", "before"
-"""Outcomes: not had yet; not to be had any more; of a time before this instance, which never asks for it."""
+"""Outcomes: requested and not here yet; no longer readable by its shipper; older than the instance, never requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class MissingRange:
 
 
 def write(cursor: sqlite3.Cursor, missing: Iterable[MissingRange]) -> None:
-    """Keep these; one of the same source and start is replaced."""
+    """Store ranges. A row with the same source and start is replaced."""
     rows = [(each.source, each.start, each.end, each.outcome, each.at) for each in missing]
-    cursor.executemany("INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?, 0, ?)", rows)  # the count is not in use
+    cursor.executemany("INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?, 0, ?)", rows)  # `asked` is not used
 
 
 def read(cursor: sqlite3.Cursor) -> list[MissingRange]:
-    """All that there are."""
+    """Return all ranges, whatever their outcome."""
     rows = cursor.execute("SELECT source, start, stop, outcome, at FROM missing").fetchall()
     return [MissingRange(*row) for row in rows]
 
 
 def heal(cursor: sqlite3.Cursor, sources: Iterable[str], records: int) -> None:
-    """Drop the ranges of these sources that have come, wholly; count the records that came with them."""
+    """Delete the requested ranges of sources of which all have come, and count the records that came with them."""
     for source in sources:
         cursor.execute("DELETE FROM missing WHERE source = ? AND outcome = ?", (source, ASKED))
     if records:
@@ -49,17 +49,17 @@ def heal(cursor: sqlite3.Cursor, sources: Iterable[str], records: int) -> None:
 
 
 def healed(cursor: sqlite3.Cursor, schema: str = "main") -> int:
-    """Records that the broker had lost and that came again."""
+    """Return the number of records that the broker lost and that came again."""
     row = cursor.execute(f"SELECT records FROM {schema}.healed").fetchone()  # noqa: S608  # our own names
     return int(row[0]) if row else 0
 
 
 def gone(cursor: sqlite3.Cursor, schema: str = "main") -> int:
-    """Bytes that the broker lost and that nobody can read any more."""
+    """Return the number of bytes that the broker lost and that no shipper can read any more."""
     statement = f"SELECT coalesce(sum(stop - start), 0) FROM {schema}.missing WHERE outcome = ?"  # noqa: S608  # our own names
     return int(cursor.execute(statement, (GONE,)).fetchone()[0])
 
 
 def forget(cursor: sqlite3.Cursor, source: str) -> None:
-    """Nothing of this source is missing any more, for it is at rest or was dismissed."""
+    """Delete all ranges of a source that is at rest or was dismissed."""
     cursor.execute("DELETE FROM missing WHERE source = ?", (source,))

@@ -1,25 +1,28 @@
-"""The tables of a ledger, version by version: each step makes a ledger of the version before it current.
+"""The tables of a ledger, version by version: each step upgrades a ledger by one version.
 
-A version adds a step and changes none. A newer program takes an older ledger through the steps that it lacks; an older
-program refuses a newer ledger.
+A new version adds a step and changes none. A newer program runs the steps that an older ledger lacks. An older program
+refuses a newer ledger.
 
-What is alive, as of version 5:
+Live tables:
 
-ranges      what is decided of a source at a stage, a row each, and the day (since 1970) on which it last grew
-sources     what else there is to say of a source, if anything: repeats, late windows, records counted in `totals`
-            before it came again (folded), whether other instances have parts of it (shared), and up to where an
-            operator dismissed what is missing, on which day
+ranges      the decided ranges of a source at a stage, a row each, with the day (since 1970) on which it last grew
+sources     what else is known of a source: repeated records, late windows, records counted in `totals` before it came
+            again (folded), whether other instances take parts of it (shared), and up to where and on which day an
+            operator dismissed what is missing
 chains      the source before another in its log, and up to where it had been read when that one began
-counts      records by source, destination and day
-stated      what shippers say of their sources; `statements` what processes say of themselves
-files       archive files; notes, outgoing, aside, seen: what destinations and the router itself must not forget
+counts      records by source, destination, day, service and host
+stated      what shippers state of their sources; `statements`: what processes state of themselves
+files       archive files; `notes`, `outgoing`, `aside`, `seen`: what destinations and the router must not forget
+lives       sessions of shippers; `owners`: the user of each source
+missing     ranges that the broker lost; `healed`: how many records of such ranges came again
+born        when the ledger began
 
-What is past:
+Tables of the past:
 
-folded      up to where sources were decided that are at rest: what comes again of them is known
-totals      records by day, destination and names, their sources no longer told apart; at last by the first two alone
-removed     records in archive files that are kept no longer
-tallies     whatever else is counted and would be lost with rows
+folded      up to where sources at rest were decided, by which repeats of theirs are recognised
+totals      records by day, destination, service and host, without their source; later by day and destination alone
+removed     records in archive files that were removed
+tallies     other counts that would be lost with the rows they come from
 """
 
 from __future__ import annotations
@@ -103,6 +106,6 @@ CREATE TABLE chains (source TEXT PRIMARY KEY, previous TEXT NOT NULL, reached IN
 CREATE INDEX chains_by_previous ON chains (previous);
 """,
 )
-"""What makes a ledger of each version from the one before."""
+"""The SQL that upgrades a ledger to each version; the first step creates the tables."""
 
 VERSION = len(STEPS)

@@ -1,4 +1,4 @@
-"""What an audit is about: all of it, or the records of some days, hosts and services. Pure."""
+"""The records that an audit covers: all of them, or those of certain days, hosts and services. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Empty means everything. since, until: days (UTC, ISO 8601), both included."""
+    """A selection of records. Empty fields select everything. since, until: days (UTC, ISO 8601), both inclusive."""
 
     since: str = ""
     until: str = ""
@@ -16,7 +16,7 @@ class Selection:
     service: str = ""
 
     def takes(self, day: str, service: str, host: str) -> bool:
-        """Whether records that are filed under that day are meant."""
+        """Report whether records with these names, filed under that day, are selected."""
         return (
             (not self.since or day >= self.since)
             and (not self.until or day <= self.until)
@@ -26,17 +26,17 @@ class Selection:
 
     @property
     def near(self) -> tuple[str, str]:
-        """The first and last day of files that may hold records that are meant, in whatever time zone."""
+        """The first and last day of the files that may hold selected records, in whatever time zone files are named."""
         return _moved(self.since, -1) if self.since else "", _moved(self.until, 1) if self.until else "~"
 
     @property
     def is_all(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether all records are selected."""
         return self == Selection()
 
     @property
     def is_recent(self) -> bool:
-        """Whether it is all from some day on."""
+        """Whether all records since some day are selected."""
         return bool(self.since) and self == Selection(self.since)
 
 

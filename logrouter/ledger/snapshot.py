@@ -1,8 +1,7 @@
-"""What an audit needs of a ledger, as it is at one moment, while its router goes on writing.
+"""A snapshot of what an audit needs of a ledger, taken while its router goes on writing.
 
-In comes a state directory, out go tables in a database of the audit's own. They are copied at once and read at leisure:
-a reader that took hours over the ledger itself would make its log grow for so long. Nothing is locked and nothing
-written.
+The tables are copied into a database of the audit's own, because the write-ahead log of the ledger grows for as long as
+somebody reads from it, and an audit can take hours. The ledger is neither locked nor written to.
 """
 
 from __future__ import annotations
@@ -17,9 +16,7 @@ from pathlib import Path
 from logrouter.errors import StateError
 from logrouter.ledger import compacted as folded
 from logrouter.ledger import decided as ranges
-from logrouter.ledger import lives
-from logrouter.ledger import losses as requests
-from logrouter.ledger import statements as stating
+from logrouter.ledger import lives, losses, statements
 from logrouter.ledger.entry import DECIDED, FILE_COLUMNS, INGRESS, AsideState, FileState, ledger_path
 from logrouter.ledger.schema import VERSION
 from logrouter.ledger.selection import Selection
@@ -96,25 +93,25 @@ SELECT source FROM ledger.ranges WHERE stage = '{ingress}' UNION ALL
 SELECT source FROM ledger.sources WHERE stage = '{ingress}' UNION ALL SELECT source FROM ledger.stated
 """
 _LATELY_STATED = "SELECT source FROM ledger.stated WHERE at >= CAST(strftime('%s', :since) AS INT)"
-"""What was confirmed of them may have been decided by nobody, and so be counted under no day."""
+"""Sources that were stated recently. If nothing of them is decided they are counted under no day."""
 
-ROOM = "copies are temporary files, where there has to be room; SQLITE_TMPDIR names another directory for them"
+ROOM = "the audit copies into temporary files; make room for them, or set SQLITE_TMPDIR to a directory with room"
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSnapshot:
-    """What is not told by source.
+    """The part of a snapshot that is not kept by source.
 
-    destinations: the names of all that records were counted for.
-    decided: records by destination.   days: the same on each day, where not all of them are meant.
-    at_rest: of the records decided, those of sources that are folded away.
-    removed: records in archive files that are kept no longer, by destination; removed_until: the last day of these.
-    exceptions: what shippers counted, by name.   tallies: what else was counted of what is no more.
-    notes: what destinations keep, by name.   aside: what waits for destinations that are set aside.
+    destinations: all for which records were counted.
+    decided: records by destination.   days: records by destination and day, empty if all records are selected.
+    at_rest: the decided records whose sources are folded.
+    removed: records in archive files that were removed, by destination.   removed_until: the last day of these files.
+    exceptions: what shippers counted, by name.   tallies: other counts of rows that no longer exist, by name.
+    notes: the notes of destinations.   aside: the files of destinations that are set aside.
     outgoing: destinations with notifications that the broker may not have yet.
-    healed: records that the broker had lost and that came again.   gone: bytes that it lost and nobody has any more.
-    forks: lives of state directories that were copied or set back.
-    is_running: whether a router has the ledger.   taken_at: Unix time.
+    healed: records that the broker lost and that came again.   gone: bytes that it lost and that nobody can read.
+    forks: branches of state directories that were copied or set back.
+    is_running: whether a router has the ledger open.   taken_at: Unix time.
     """
 
     destinations: frozenset[str]
@@ -136,19 +133,19 @@ class LedgerSnapshot:
 
 
 def take(scratch: sqlite3.Connection, directory: Path, instance: str, selection: Selection) -> LedgerSnapshot:
-    """Copy what a selection is about. Raises StateError where there is no ledger, or one of another version.
+    """Copy what a selection covers into `scratch`. Raises StateError if there is no ledger, or one of another version.
 
-    There are then the tables files, counted, chosen, standings and ranges, in the order of their sources.
+    The copies are the tables files, counted, chosen, chains, standings and ranges, in the order of their sources.
     """
     path = ledger_path(directory, instance)
     if not path.exists():
-        raise StateError(f"there is no ledger {path}; give the --state and --instance of the router")
+        raise StateError(f"there is no ledger {path}; pass the --state and --instance of the router")
     try:
         scratch.create_function("folded_key", 1, folded.key, deterministic=True)
         scratch.execute("ATTACH ? AS ledger", (str(path),))
         try:
-            scratch.execute("BEGIN")  # one moment for all of it
-            refuse_other(scratch, path)
+            scratch.execute("BEGIN")  # all of it from one moment
+            check_version(scratch, path)
             found = _copy(scratch, selection, is_running=is_locked(directory / f"{instance}.lock"))
             scratch.execute("COMMIT")
         finally:
@@ -156,15 +153,16 @@ def take(scratch: sqlite3.Connection, directory: Path, instance: str, selection:
                 scratch.execute("ROLLBACK")
             scratch.execute("DETACH ledger")
     except sqlite3.Error as error:
-        raise StateError(f"{path} cannot be read, or no copy of it be written: {error}", ROOM) from error
+        raise StateError(f"cannot copy {path}: {error}", ROOM) from error
     return found
 
 
-def refuse_other(connection: sqlite3.Connection, path: Path, schema: str = "ledger") -> None:
-    """Raise StateError for a ledger of another version."""
+def check_version(connection: sqlite3.Connection, path: Path, schema: str = "ledger") -> None:
+    """Raise StateError if the ledger is of another version."""
     version = connection.execute(f"PRAGMA {schema}.user_version").fetchone()[0]
     if version != VERSION:
-        raise StateError(f"{path} is of version {version}, this logrouter reads {VERSION}; start its router once")
+        remedy = "start its router once to upgrade it" if version < VERSION else "run the newer logrouter"
+        raise StateError(f"{path} has version {version}, not {VERSION}; {remedy}")
 
 
 def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool) -> LedgerSnapshot:
@@ -206,8 +204,8 @@ def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool
         at_rest=int(at_rest),
         removed={name: int(records) for name, records, _ in removed},
         removed_until={name: day for name, _, day in removed},
-        exceptions=stating.exceptions(cursor, "ledger"),
-        tallies=stating.tallies(cursor, "ledger"),
+        exceptions=statements.exceptions(cursor, "ledger"),
+        tallies=statements.tallies(cursor, "ledger"),
         notes=dict(rows("SELECT destination, note FROM ledger.notes")),  # type: ignore[arg-type]  # two columns
         outgoing=frozenset(
             name for (name,) in rows("SELECT destination FROM ledger.outgoing WHERE notifications != x''")
@@ -216,8 +214,8 @@ def _copy(scratch: sqlite3.Connection, selection: Selection, *, is_running: bool
             name: AsideState(*map(int, state))
             for name, *state in rows("SELECT destination, length, taken, records FROM ledger.aside")
         },
-        healed=requests.healed(cursor, "ledger"),
-        gone=requests.gone(cursor, "ledger"),
+        healed=losses.healed(cursor, "ledger"),
+        gone=losses.gone(cursor, "ledger"),
         forks=lives.forks(cursor, "ledger"),
         is_running=is_running,
         taken_at=time.time(),
@@ -234,14 +232,14 @@ def _meant(selection: Selection) -> str:
     return " AND ".join(text for name, text in conditions.items() if getattr(selection, name)) or "true"
 
 
-class Now:
-    """A ledger as it is later on: what became of a file, and of a source that a snapshot does not have."""
+class LiveLedger:
+    """A ledger at the present moment: the state of files and sources after a snapshot was taken."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._cursor = connection.cursor()
 
     def file(self, state: FileState) -> FileState | None:
-        """The same file; None if it is known no longer."""
+        """Return the present state of a file, or None if the ledger no longer has it."""
         row = self._cursor.execute(
             f"SELECT {FILE_COLUMNS} FROM files WHERE destination = ? AND path = ? AND segment = ?",  # noqa: S608  # our own columns
             (state.destination, state.path, state.segment),
@@ -249,7 +247,7 @@ class Now:
         return FileState(*row) if row else None
 
     def decided(self, source: str) -> tuple[Ranges, int]:
-        """What is decided of a source, whether it is at rest or not, and how many of its windows came late."""
+        """Return what is decided of a source, at rest or not, and how many of its windows came late."""
         past = folded.find(self._cursor, source)
         if past is not None:
             return Ranges([(past.start, past.stop)]), past.late
@@ -260,11 +258,11 @@ class Now:
 
 
 @contextmanager
-def opened(directory: Path, instance: str) -> Iterator[Now]:
-    """The ledger of an instance, to look things up in."""
+def opened(directory: Path, instance: str) -> Iterator[LiveLedger]:
+    """Open the ledger of an instance for reading."""
     connection = sqlite3.connect(ledger_path(directory, instance), isolation_level=None)
     try:
         connection.execute("PRAGMA query_only = ON")
-        yield Now(connection)
+        yield LiveLedger(connection)
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""How one source stands: what its shipper says, held against what is decided. Pure, but for the way to read it."""
+"""The status of one source: what its shipper states, compared with what is decided. Pure, except for `read`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SOURCE_COLUMNS = "repeated, late, folded, shared, dismissed"
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """A source.
+    """The status of a source.
 
-    stated: by its shipper, None if by nobody.   decided: its positions.   records: how many were decided.
-    repeated: records that came again.   late: windows out of their order.   folded: of `records`, those that were
-    counted before it was folded away and came back.   shared: other instances have parts of it.
-    dismissed: up to where an operator dismissed what is missing.
+    stated: what its shipper states, None if nothing.   decided: its decided positions.
+    records: how many were decided.   repeated: records that came again.   late: windows out of order.
+    folded: those of `records` that were counted before the source was folded and restored.
+    shared: whether other instances take parts of it.   dismissed: up to where an operator dismissed what is missing.
     """
 
     stated: SourceStatement | None = None
@@ -38,17 +38,18 @@ class SourceStatus:
 
     @cached_property
     def gaps(self) -> list[tuple[int, int]]:
-        """What was confirmed and is not decided; without a statement, what lies between decided positions."""
+        """The ranges that were confirmed and are not decided. Without a statement, those between decided positions."""
         begin = self.stated.start if self.stated else self.decided.start
         end = max(self.stated.confirmed if self.stated else 0, self.decided.end)
         return self.decided.missing(max(begin, self.dismissed), end)
 
     @property
     def lines_short(self) -> int:
-        """How many fewer records were decided than were stated, though all their positions were; 0 where that may be.
+        """The number of lines that were stated and not decided, although all their positions were.
 
-        Where a record has several lines it may be cut otherwise when it comes again: only more than came again is too
-        few. Of a source that is shared, or that lacks some positions, nobody can say.
+        A record of several lines may be cut differently when it is read again. For such sources the number is 0 unless
+        it exceeds the repeated records. It is also 0 for a source that is shared, was dismissed, or lacks positions,
+        because nothing can be said of its lines.
         """
         if self.stated is None or self.shared or self.dismissed or self.gaps:
             return 0
@@ -59,18 +60,18 @@ class SourceStatus:
 
     @property
     def unconfirmed(self) -> int:
-        """Bytes that were published, of which nobody knows what became."""
+        """The bytes that were published and not confirmed, 0 once everything up to the last of them is decided."""
         if self.stated is None or self.stated.read <= max(self.stated.confirmed, self.decided.end):
             return 0
         return self.stated.read - self.stated.confirmed
 
 
 def statement_of(row: tuple[Any, ...]) -> SourceStatement:
-    """A row of STATED_COLUMNS."""
-    source, told_by, path, start, read, confirmed, lines, by_line = row
+    """Make a statement of a row of STATED_COLUMNS."""
+    source, input_, path, start, read, confirmed, lines, by_line = row
     return SourceStatement(
         source=source,
-        input=told_by,
+        input=input_,
         path=path,
         start=start,
         read=read,
@@ -80,8 +81,10 @@ def statement_of(row: tuple[Any, ...]) -> SourceStatement:
     )
 
 
-def of_rows(stated: tuple[Any, ...] | None, decided: Ranges, counted: int, known: Iterable[int | None]) -> SourceStatus:
-    """A source of which the ledger has these rows. counted: records.   known: of SOURCE_COLUMNS."""
+def status_from_rows(
+    stated: tuple[Any, ...] | None, decided: Ranges, counted: int, known: Iterable[int | None]
+) -> SourceStatus:
+    """Make the status of a source from its rows. counted: records in `counts`.   known: SOURCE_COLUMNS, None as 0."""
     repeated, late, folded, shared, dismissed = (each or 0 for each in known)
     return SourceStatus(
         stated=statement_of(stated) if stated else None,
@@ -96,7 +99,7 @@ def of_rows(stated: tuple[Any, ...] | None, decided: Ranges, counted: int, known
 
 
 def read(cursor: sqlite3.Cursor, source: str) -> SourceStatus:
-    """How a source stands; empty for one never met."""
+    """Return the status of a source. It is empty for an unknown source."""
     stated = cursor.execute(f"SELECT {STATED_COLUMNS} FROM stated WHERE source = ?", (source,)).fetchone()  # noqa: S608  # our own columns
     known = cursor.execute(
         f"SELECT {SOURCE_COLUMNS} FROM sources WHERE stage = ? AND source = ?",  # noqa: S608  # our own columns
@@ -105,4 +108,4 @@ def read(cursor: sqlite3.Cursor, source: str) -> SourceStatus:
     counted = cursor.execute(
         "SELECT coalesce(sum(records), 0) FROM counts WHERE source = ? AND destination = ?", (source, DECIDED)
     ).fetchone()[0]
-    return of_rows(stated, ranges.read(cursor, INGRESS, source), counted, known or (0, 0, 0, 0, 0))
+    return status_from_rows(stated, ranges.read(cursor, INGRESS, source), counted, known or (0, 0, 0, 0, 0))

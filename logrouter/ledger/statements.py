@@ -1,7 +1,7 @@
-"""Statements -> the ledger: the last of each process, and of each source the one that says most.
+"""The statements in the ledger: the last ones of each reporter, and for each source the one that is furthest.
 
-A shipper may start from behind, so what says less than is known says nothing. Whoever states more sources than anybody
-has loses the oldest of them: what others say must not make the ledger grow without end.
+A shipper may resume from an older state, so a statement that is behind the known one is ignored. A reporter that states
+more than MOST_SOURCES sources loses the oldest of them, because statements must not make the ledger grow without limit.
 """
 
 from __future__ import annotations
@@ -17,24 +17,28 @@ from logrouter.observability import events
 from logrouter.wire.statement import EXCEPTIONS, ROUTER, SourceStatement, Statement
 
 MOST_SOURCES = 200_000
-"""Of one reporter."""
+"""Sources kept of one reporter."""
 
 PROCESSES = 3
-"""Of a reporter, whose statements are kept: of the one that runs, and of those whose last may come behind its first."""
+"""Processes of a reporter whose statements are kept. The last one of a process may come after the first of the next."""
 
 REMEMBERED = 30
-"""Days after which what is at rest is let go. A queue that held a message for longer could bring it twice."""
+"""Days without change after which a source counts as at rest. A destination's queue that holds a message for longer can
+deliver it twice."""
 
 
 class _Counts(msgspec.Struct):
-    """What is needed of the statements that are kept, whatever their version was."""
+    """The part of a stored statement that is read, whatever version wrote it."""
 
     kind: str = ""
     counted: dict[str, float] = {}
 
     @property
     def exceptions(self) -> dict[str, int]:
-        """What a shipper could not promise. In one process with a router both say what either has counted."""
+        """What a shipper counted because it cannot be promised, by name.
+
+        It is empty for a router: in one process, shipper and router both state what either has counted.
+        """
         found = {name: int(amount) for name in EXCEPTIONS if (amount := self.counted.get(name))}
         return {} if self.kind == ROUTER else found
 
@@ -42,11 +46,11 @@ class _Counts(msgspec.Struct):
 _counts = msgspec.json.Decoder(_Counts)
 
 _EXCEPTION = "exception "
-"""Before the name of what shippers count, in the tallies."""
+"""Prefix of the names of exceptions in `tallies`."""
 
 
 def write(cursor: sqlite3.Cursor, statements: Iterable[Statement], today: int) -> None:
-    """Keep what these say. today: days since 1970."""
+    """Store statements. today: days since 1970."""
     for each in statements:
         _write_process(cursor, each)
         inserted = sum(_write_source(cursor, each, source, today) for source in each.sources)
@@ -69,7 +73,7 @@ def _write_process(cursor: sqlite3.Cursor, statement: Statement) -> None:
 
 
 def fold_processes(cursor: sqlite3.Cursor, rows: Iterable[tuple[str, float, str]]) -> None:
-    """Keep no more of processes that have ended than what they counted. rows: (reporter, started, statement)."""
+    """Delete statements, keeping the exceptions that they counted. rows: (reporter, started, statement)."""
     for reporter, started, text in rows:
         for name, amount in _counts.decode(text).exceptions.items():
             tally(cursor, _EXCEPTION + name, amount)
@@ -77,20 +81,20 @@ def fold_processes(cursor: sqlite3.Cursor, rows: Iterable[tuple[str, float, str]
 
 
 def tally(cursor: sqlite3.Cursor, name: str, amount: int) -> None:
-    """Add to what is counted for good."""
+    """Add to a count that is kept for good."""
     cursor.execute(
         "INSERT INTO tallies VALUES (?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount", (name, amount)
     )
 
 
 def tallies(cursor: sqlite3.Cursor, schema: str = "main") -> dict[str, int]:
-    """What is counted for good, but for exceptions."""
+    """Return the counts that are kept for good, without exceptions."""
     rows = cursor.execute(f"SELECT name, amount FROM {schema}.tallies")  # noqa: S608  # our own name
     return {name: int(amount) for name, amount in rows if not name.startswith(_EXCEPTION)}
 
 
 def exceptions(cursor: sqlite3.Cursor, schema: str = "main") -> dict[str, int]:
-    """What shippers have counted because nobody could promise it, by name."""
+    """Return what shippers counted because it cannot be promised, by name."""
     rows = cursor.execute(f"SELECT name, amount FROM {schema}.tallies").fetchall()  # noqa: S608  # our own name
     totals = {name.removeprefix(_EXCEPTION): int(amount) for name, amount in rows if name.startswith(_EXCEPTION)}
     for (text,) in cursor.execute(f"SELECT statement FROM {schema}.statements"):  # noqa: S608  # our own name
@@ -100,7 +104,7 @@ def exceptions(cursor: sqlite3.Cursor, schema: str = "main") -> dict[str, int]:
 
 
 def _write_source(cursor: sqlite3.Cursor, statement: Statement, source: SourceStatement, today: int) -> bool:
-    """Whether it was not stated before."""
+    """Store what a statement says of a source. Report whether the source was not stated before."""
     known = cursor.execute(
         "SELECT input, path, start, read, confirmed, lines, by_line, at FROM stated WHERE source = ?", (source.source,)
     ).fetchone()
@@ -124,14 +128,14 @@ def _begin(
     said: tuple[str, str, int, int, int, int, int],
     today: int,
 ) -> bool:
-    """Note a source, unless it is at rest and this says nothing new of it."""
+    """Store the first statement of a source and return True, unless the source is at rest and it says nothing new."""
     past, confirmed = folded.find(cursor, source), said[4]
     if past is not None:
         if past.day < today - REMEMBERED:
             folded.touch(cursor, source, today)
         if confirmed <= past.stop:
             return False
-    # What an operator dismissed is no more than what is stated from then on: that which was may have been made up.
+    # Dismiss no more than is stated from now on: what was dismissed may have been made up, and must not hide a loss.
     cursor.execute(
         "UPDATE sources SET dismissed = ?1, day = ?2 WHERE stage = ?3 AND source = ?4 AND dismissed > ?1",
         (confirmed, today, INGRESS, source),

@@ -1,1 +1,1 @@
-"""What can be seen from outside: named events, conditions and metrics."""
+"""Events, conditions and metrics: what can be seen of a process from outside."""

@@ -1,4 +1,4 @@
-"""States that last, such as a broker that is out of reach: an event when one begins, another when it ends."""
+"""Conditions: states that last, such as an unreachable broker. One event is logged at the beginning, one at the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logrouter.observability.events import Event
 
 
 class Holding(NamedTuple):
-    """A state that holds. name: of the event that began it.   level: of that, as in logging.   since: Unix time."""
+    """A condition that holds. name, level, sentence: those of the event that began it.   since: Unix time."""
 
     name: str
     level: int
@@ -22,7 +22,7 @@ _conditions: WeakSet[Condition] = WeakSet()
 
 
 class Condition:
-    """Logged when it begins and when it ends, not each time it is noticed in between."""
+    """A state that is logged when it begins and when it ends, not each time it is noticed in between."""
 
     def __init__(self, begins: Event, ends: Event) -> None:
         self._begins = begins
@@ -32,32 +32,32 @@ class Condition:
 
     @property
     def holds(self) -> bool:
-        """Whether it has begun and not ended."""
+        """Whether the condition holds."""
         return self._holding is not None
 
     @property
     def holding(self) -> Holding | None:
-        """What began, and when; None if it does not hold."""
+        """The event that began the condition, and when; None if the condition does not hold."""
         return self._holding
 
     def begin(self, **details: object) -> None:
-        """It holds from now on."""
+        """Begin the condition. Logs the first event unless the condition holds already."""
         if self._holding is None:
             sentence = self._begins.happened(**details)
             self._holding = Holding(self._begins.name, self._begins.level, time.time(), sentence)
 
     def end(self, **details: object) -> None:
-        """It does not hold; logged if it held before."""
+        """End the condition. Logs the second event if the condition holds."""
         if self._holding is not None:
             self.confirm_end(**details)
 
     def confirm_end(self, **details: object) -> None:
-        """It does not hold; logged even if it did not hold before."""
+        """End the condition. Logs the second event even if the condition does not hold."""
         self._holding = None
         self._ends.happened(**details)
 
 
 def holding() -> list[Holding]:
-    """All states that hold in this process, the longest first."""
+    """Return all conditions that hold in this process, the oldest first."""
     found = [each.holding for each in list(_conditions)]
     return sorted((each for each in found if each is not None), key=lambda each: each.since)

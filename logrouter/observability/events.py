@@ -1,8 +1,7 @@
-"""Named events: whatever goes wrong, or changes state, is said here once and counted under its name.
+"""Named events: whatever goes wrong or changes state is logged here in one sentence and counted under its name.
 
-In comes an event with its details; out go one log line and one step of `logrouter_events_total{event=...}`. The line is
-one whatever the details hold: each is made printable here, so that no caller has to. The list of all events is below,
-so that what can happen can be read in one place.
+Each event that happens is one log line and adds one to `logrouter_events_total{event=...}`. Details are made printable
+here, so that no detail can break a line and no caller has to care. The list below shows all that can happen.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from prometheus_client import Counter
 from logrouter.support.terminal import printable
 
 _log = logging.getLogger("logrouter")
-_counted = Counter("logrouter_events_total", "Named events, by name", ["event"])
+_counted = Counter("logrouter_events_total", "Events, by name", ["event"])
 
 
 class _PrintableDetails(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
-        """A detail as it stands in the sentence."""
+        """Return a detail as printable text."""
         return printable(str(super().format_field(value, format_spec)))
 
 
@@ -31,7 +30,7 @@ _sentences = _PrintableDetails()
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A thing that can happen: its name, its logging level and a sentence with the details in braces."""
+    """An event: its name, its logging level, and a sentence with the details in braces."""
 
     name: str
     level: int
@@ -45,257 +44,287 @@ class Event:
         return text
 
     def count(self) -> float:
-        """How often it has happened in this process."""
+        """Return how often the event has happened in this process."""
         return float(_counted.labels(self.name)._value.get())  # noqa: SLF001  # the client has no public reader
 
 
 def counts() -> dict[str, float]:
-    """How often each event has happened in this process, by name; those that never did are left out."""
+    """Return how often each event has happened in this process, by name, without those that have not."""
     samples = (sample for metric in _counted.collect() for sample in metric.samples)
     return {each.labels["event"]: each.value for each in samples if each.name.endswith("_total") and each.value}
 
 
 _info, _warning, _error = logging.INFO, logging.WARNING, logging.ERROR
 
-BROKER_LOST = Event("broker.lost", _warning, "{broker} is out of reach ({reason}); trying again, nothing is lost")
+BROKER_LOST = Event("broker.lost", _warning, "cannot reach {broker} ({reason}); retrying, nothing is lost")
 BROKER_FOUND = Event("broker.found", _info, "connected to {broker}")
-BROKER_FORBIDDEN = Event("broker.forbidden", _error, "{broker} refuses the router ({reason}); trying again. {remedy}")
-BROKER_ALLOWED = Event("broker.allowed", _info, "{broker} allows the router what it refused before")
-BROKER_BLOCKED = Event("broker.blocked", _warning, "{broker} asks publishers to hold ({reason})")
-BROKER_UNBLOCKED = Event("broker.unblocked", _info, "{broker} takes messages again")
-BROKER_STORE_FAILED = Event("broker.store_failed", _error, "{reason}; delayed messages wait, trying again")
+BROKER_FORBIDDEN = Event(
+    "broker.forbidden", _error, "{broker} denies the router a permission ({reason}); {remedy}; retrying"
+)
+BROKER_ALLOWED = Event("broker.allowed", _info, "{broker} grants the router the permission that it denied before")
+BROKER_BLOCKED = Event(
+    "broker.blocked", _warning, "{broker} blocks publishers ({reason}); messages wait until it accepts them again"
+)
+BROKER_UNBLOCKED = Event("broker.unblocked", _info, "{broker} accepts messages again")
+BROKER_STORE_FAILED = Event(
+    "broker.store_failed", _error, "cannot move delayed messages ({reason}); they wait, retrying"
+)
 
 ARCHIVE_TORN = Event(
-    "archive.repaired", _info, "{path} was cut back to its last commit; the bytes behind it are in .torn"
+    "archive.repaired", _info, "{path} is truncated to its last commit; the bytes after it are in a .torn file"
 )
 ARCHIVE_UNMENDED = Event(
     "archive.repair_deferred",
     _warning,
-    "{path} cannot be cut back to its last commit now ({reason}); the next write will",
+    "cannot truncate {path} to its last commit now ({reason}); the next write does it",
 )
-ARCHIVE_DAMAGED = Event("archive.damaged", _error, "{path} is not as long as committed ({reason}); see logrouter audit")
+ARCHIVE_DAMAGED = Event(
+    "archive.damaged", _error, "{path} is not what was committed ({reason}); a new segment begins, see logrouter audit"
+)
 
-COMMIT_FAILING = Event("commit.failing", _error, "records cannot be written ({reason}); trying again, none is lost")
+COMMIT_FAILING = Event("commit.failing", _error, "cannot write records ({reason}); retrying, nothing is lost")
 DISK_NEARLY_FULL = Event(
-    "disk.nearly_full", _warning, "{free} of the disk of {directory} is free; `keep:` in the rules removes old files"
+    "disk.nearly_full",
+    _warning,
+    "only {free} of the disk of {directory} is free; set `keep:` in the rules to remove old files",
 )
 DISK_ROOMY = Event("disk.recovered", _info, "{free} of the disk of {directory} is free again")
-SET_ASIDE = Event(
-    "destination.overflowing", _error, "destination {destination} is stuck ({reason}); its records wait in a file"
+OVERFLOWING = Event(
+    "destination.overflowing",
+    _error,
+    "destination {destination} is set aside ({reason}); its records wait in a file until it catches up",
 )
 ASIDE_ORPHANED = Event(
     "destination.orphaned",
     _error,
-    "{records} records wait in {path} for destination {destination}, which the rules do not have any more",
+    "{records} records wait in {path} for destination {destination}, which is no longer in the rules; add it "
+    "again to write them",
 )
 INLINE_AGAIN = Event("destination.resumed", _info, "destination {destination} has caught up")
 COMMIT_RESUMED = Event("commit.resumed", _info, "records are written again")
+# Email recognises events about itself by this beginning, "notification.NAME: destination NAME", and must not mail them.
 NOTIFYING_FAILING = Event(
-    "notification.failing", _error, "destination {destination} does not take what it is sent ({reason}); trying again"
+    "notification.failing", _error, "destination {destination} does not accept notifications ({reason}); retrying"
 )
-NOTIFYING_RESUMED = Event("notification.resumed", _info, "destination {destination} takes what it is sent again")
+NOTIFYING_RESUMED = Event("notification.resumed", _info, "destination {destination} accepts notifications again")
 NOTIFICATION_REFUSED = Event(
-    "notification.refused", _error, "destination {destination} refused a message for good, it is in {queue}: {reason}"
+    "notification.refused",
+    _error,
+    "destination {destination} refuses a notification for good ({reason}); it is in {queue}",
 )
 GATHERED_ASIDE = Event(
     "notification.unusable",
     _error,
-    "destination {destination}: what was gathered cannot be told ({reason}); it is in {queue}, and gathering goes on",
+    "destination {destination} cannot use what it gathered ({reason}); it is in {queue}, and gathering continues",
 )
 TEMPLATE_FAILED = Event(
-    "notification.template", _error, "destination {destination}: its templates fail ({reason}); using the shipped ones"
+    "notification.template",
+    _error,
+    "destination {destination} cannot use its own templates ({reason}); using the shipped ones for this mail",
 )
-DEAD_LETTER = Event("message.dead", _warning, "a message under {key!r} went to {queue}: {reason}")
+DEAD_LETTER = Event("message.dead", _warning, "a message with routing key {key!r} goes to {queue}: {reason}")
 MESSAGE_CUT = Event(
     "message.cut",
     _warning,
-    "a message of {length} bytes under {key!r} is too large for a record; {kept} bytes are kept",
+    "a message of {length} bytes with routing key {key!r} is too large for a record; {kept} bytes are kept",
 )
 MESSAGE_FAILED = Event(
-    "message.failed", _error, "a message under {key!r} could not be handled ({reason}); it goes to {queue}"
+    "message.failed", _error, "cannot handle a message with routing key {key!r} ({reason}); it goes to {queue}"
 )
 STATE_FORKED = Event(
     "state.forked",
     _warning,
-    "the state directory of a shipper of {host} was copied or set back: what it ships in session {session} counts as "
-    "sources of its own, and nothing of it is dropped",
+    "the state directory of a shipper on {host} was copied or set back; what it ships in session {session} "
+    "counts as new sources, and none of it is dropped",
 )
 LINES_MISSING = Event(
     "lines.missing",
     _warning,
-    "lines of {count} sources did not come, of {source} at {position} among them; their shippers are asked again",
+    "lines of {count} sources are missing, among them {source} at {position}; requesting them from their shippers",
 )
 LINES_GONE = Event(
     "lines.lost",
     _error,
-    "source {source}: {size} bytes that the broker lost cannot be read any more; see logrouter audit",
+    "source {source}: the broker lost {size} bytes that no shipper can read any more; see logrouter audit",
 )
-LINES_HEALED = Event("lines.healed", _info, "source {source}: what the broker had lost has come again")
+LINES_HEALED = Event("lines.healed", _info, "source {source}: all that the broker lost has come again")
 REQUESTS_REFUSED = Event(
-    "requests.refused", _warning, "shippers cannot be asked for what is missing ({reason}). {remedy}"
+    "requests.refused", _warning, "cannot request missing lines from shippers ({reason}); {remedy}"
 )
-TOPOLOGY_RESTORED = Event("topology.restored", _warning, "{what} was gone from the broker, and is made anew")
+TOPOLOGY_RESTORED = Event("topology.restored", _warning, "{what} is missing on the broker; declaring it again")
 TOPOLOGY_UNKNOWN = Event(
-    "topology.unknown", _warning, "what is declared on the broker cannot be looked at ({reason}); trying again"
+    "topology.unknown", _warning, "cannot check what is declared on the broker ({reason}); retrying"
 )
 LEASE_HELD = Event(
     "instance.taken", _warning, "another router serves instance {instance} on {broker}; waiting until it ends"
 )
-LEASE_FREE = Event("instance.free", _info, "this router serves instance {instance} now")
-WINDOW_HOLE = Event("window.gap", _warning, "source {source}: something before {position} did not come in time")
-WINDOW_SHORT = Event(
+LEASE_FREE = Event("instance.free", _info, "this router now serves instance {instance}")
+WINDOW_GAP = Event(
+    "window.gap", _warning, "source {source}: something before {position} has not come in time; continuing without it"
+)
+WINDOW_INCOMPLETE = Event(
     "window.incomplete",
     _warning,
-    "source {source}: a window has no records for {ranges}; that stays missing until it comes",
+    "source {source}: a window has no records for {ranges}; these stay missing until they come",
 )
 STATED_TOO_MUCH = Event(
     "statement.limit_reached",
     _warning,
-    "{reporter!r} states more than {most} sources; audits forget the oldest of them",
+    "reporter {reporter!r} states more than {most} sources; audits ignore the oldest of them",
 )
 TIDY_FAILED = Event(
-    "archive.finish_failed", _warning, "finished files could not be put away ({reason}); trying again later"
+    "archive.finish_failed", _warning, "cannot finish or remove archive files ({reason}); retrying later"
 )
-RELOADED = Event("rules.reloaded", _info, "{count} rules are in force as {path} has them now")
-RELOAD_REFUSED = Event("rules.refused", _error, "the rules in force stay: {reason}")
+RELOADED = Event("rules.reloaded", _info, "{count} rules from {path} are in force now")
+RELOAD_REFUSED = Event("rules.refused", _error, "the new rules are refused ({reason}); the old ones stay in force")
 RULES_MISTAKEN = Event("rules.mistake", _error, "{mistake}")
 RULES_ODD = Event("rules.warning", _warning, "{warning}")
 
-FILE_UNREADABLE = Event("file.unreadable", _warning, "cannot be read ({reason}): {paths}; {remedy}")
+FILE_UNREADABLE = Event("file.unreadable", _warning, "cannot read {paths} ({reason}); {remedy}")
 FILE_READABLE = Event("file.readable", _info, "{path} can be read now")
 FILE_REWRITTEN = Event(
-    "file.rewritten", _warning, "{path} was truncated or rewritten at {position}; {unread} bytes unread"
+    "file.rewritten", _warning, "{path} was truncated or rewritten at byte {position}; {unread} bytes were not read"
 )
-FILE_DAMAGED = Event("file.damaged", _warning, "{path} cannot be unpacked beyond byte {position}: {reason}")
+FILE_DAMAGED = Event("file.damaged", _warning, "cannot decompress {path} beyond byte {position}: {reason}")
 FILE_GONE = Event(
-    "file.gone",
-    _warning,
-    "{path} is gone; it was read up to byte {position}, and what it held beyond that, if anything, is lost",
+    "file.gone", _warning, "{path} is gone; it was read up to byte {position}, and anything after that is lost"
 )
 FILE_ALIKE = Event(
-    "file.same_content",
-    _info,
-    "{path} holds what {other} holds, and is read all the same: its lines may be there twice",
+    "file.same_content", _info, "{path} has the same content as {other} and is read as well; its lines may come twice"
 )
-INPUTS_KEPT = Event(
-    "input.reload_ignored", _info, "on SIGHUP inputs stay what they were at the start; to apply others, restart this"
-)
-GLOB_EMPTY = Event("input.empty", _info, "not on this machine: {globs}")
+RELOAD_IGNORED = Event("input.reload_ignored", _info, "SIGHUP does not reload inputs; restart to apply changes")
+GLOB_EMPTY = Event("input.empty", _info, "no file matches {globs} yet")
 INPUTS_OVERLAP = Event(
-    "input.overlap", _warning, "{paths}: matched by {inputs} as well; shipped once, as {taken}, which stands first"
+    "input.overlap", _warning, "{inputs} also matches {paths}; shipped once, as {taken}, which comes first"
 )
-GLOB_MATCHED = Event("input.matched", _info, "a file matches {glob} now")
+GLOB_MATCHED = Event("input.matched", _info, "a file now matches {glob}")
 INPUT_UNWATCHED = Event(
-    "input.unwatched",
-    _info,
-    "the kernel does not tell of every change to files ({reason}); they are looked at each second instead",
+    "input.unwatched", _info, "the kernel cannot report every change to files ({reason}); polling them each second"
 )
 INPUT_HANGS = Event(
     "input.not_responding",
     _warning,
-    "{path} has not answered for {seconds} s; files below it wait, all others are read",
+    "{path} has not responded for {seconds} s; files under it wait, all others are read",
 )
-INPUT_ANSWERS = Event("input.responding", _info, "{path} answers again")
+INPUT_ANSWERS = Event("input.responding", _info, "{path} responds again")
 INPUT_IN_TURN = Event(
     "input.file_limit_reached",
     _warning,
-    "{files} files are followed and {most} may be open, so they are read in turn; to have all open at once set "
-    "LimitNOFILE= of the unit, or ulimit -n, to more",
+    "{files} files are followed and only {most} can be open, so they are read in turn; raise LimitNOFILE= of the "
+    "unit, or ulimit -n, to have all open at once",
 )
-INPUT_OPEN = Event("input.file_limit_ended", _info, "all {files} files that are followed can be open at once again")
+INPUT_OPEN = Event("input.file_limit_ended", _info, "all {files} followed files can be open at once again")
 FOLLOWING = Event("input.following", _info, "following {what}")
-NOT_TRIED = Event("input.not_tried", _info, "{input}: nothing is listened for in a dry run")
+NOT_TRIED = Event("input.not_tried", _info, "{input}: skipped, because a dry run does not listen")
 QUIET = Event(
-    "input.quiet", _warning, "nothing has arrived in {seconds:g} s. Looked for {what}. To see it all at work: {remedy}"
+    "input.quiet",
+    _warning,
+    "nothing has arrived in {seconds:g} s; looked for {what}. To see it all at work, run {remedy}",
 )
 UP_SUMMARY = Event("up.summary", _info, "{summary}")
 WORKER_LOST = Event(
-    "worker.lost", _warning, "the worker {pid} has ended ({reason}); its lines are made into records here"
+    "worker.lost", _warning, "worker process {pid} has ended ({reason}); the main process encodes its lines"
 )
 WINDOW_UNREAD = Event(
     "window.unread",
     _error,
-    "{input}: the lines of source {source} at {position} could not be looked into ({reason}); they go as plain records",
+    "{input}: cannot parse the lines of source {source} at {position} ({reason}); shipping them as plain records",
 )
 RECORD_CUT = Event(
-    "record.cut", _warning, "source {source}: the record at {position} is too large for a message; its text is cut"
+    "record.cut",
+    _warning,
+    "source {source}: the record at {position} is too large for a message; its text is truncated",
 )
-SCAN_FAILED = Event("input.scan_failed", _error, "looking for files failed ({reason}); trying again")
-LINE_CUT = Event("line.cut", _warning, "{path}: a line of {length} bytes at {position} was cut to {kept}")
-PUBLISH_REFUSED = Event("publish.refused", _warning, "{broker} does not take messages ({reason}); reading them again")
-PUBLISH_TAKEN = Event("publish.taken", _info, "{broker} takes the messages again")
+SCAN_FAILED = Event("input.scan_failed", _error, "cannot look for files ({reason}); retrying")
+LINE_CUT = Event("line.cut", _warning, "{path}: a line of {length} bytes at {position} is truncated to {kept}")
+PUBLISH_REFUSED = Event("publish.refused", _warning, "{broker} refuses messages ({reason}); reading their lines again")
+PUBLISH_TAKEN = Event("publish.taken", _info, "{broker} accepts the messages again")
 STATEMENT_REFUSED = Event(
     "statement.refused",
     _warning,
-    "what this shipper states of itself is refused ({reason}): audits know less, lines are shipped all the same; "
-    "{remedy}",
+    "cannot publish the statements of this shipper ({reason}); its lines are still shipped, but audits know less "
+    "of them; {remedy}",
 )
-STATEMENT_TAKEN = Event("statement.taken", _info, "what this shipper states of itself is taken again")
-ROUTER_ABSENT = Event("router.absent", _warning, "no router {instance!r} has been on {broker} yet; waiting for it")
-ROUTER_HERE = Event("router.present", _info, "router {instance!r} has been on {broker}; publishing")
+STATEMENT_TAKEN = Event("statement.taken", _info, "the statements of this shipper are published again")
+ROUTER_ABSENT = Event(
+    "router.absent", _warning, "no router {instance!r} has connected to {broker} yet; waiting for one"
+)
+ROUTER_HERE = Event("router.present", _info, "a router {instance!r} has connected to {broker}; publishing")
 STATE_BROKEN = Event(
-    "state.broken", _warning, "{path} is broken ({reason}), kept as {kept}; reading all from the start"
+    "state.broken", _warning, "{path} is damaged ({reason}), kept as {kept}; reading all files from the start"
 )
-STATE_CLONED = Event("state.cloned", _warning, "{path} is another machine's; going on from it under new sources")
-STATE_UNSAVED = Event("state.unsaved", _error, "{path} cannot be saved ({reason}); new files wait, trying again")
+STATE_CLONED = Event(
+    "state.cloned", _warning, "{path} comes from another machine; continuing from it under new sources"
+)
+STATE_UNSAVED = Event("state.unsaved", _error, "cannot save {path} ({reason}); new files wait, retrying")
 STATE_SAVED = Event("state.saved", _info, "{path} can be saved again")
 SESSION_UNSAVED = Event(
     "session.unsaved",
     _warning,
-    "{path} cannot be saved ({reason}); shipping goes on, only a copy of this state could not be told from it",
+    "cannot save {path} ({reason}); shipping continues, but a copy of this state cannot be told apart",
 )
 SESSION_SAVED = Event("session.saved", _info, "{path} can be saved again")
-DRAIN_LEFT = Event("drain.left", _warning, "left behind: {what}")
+DRAIN_LEFT = Event("drain.left", _warning, "not drained: {what}")
 RESENDING = Event(
-    "source.resent", _info, "{path}: a router asks again for bytes {start} to {end} of source {source}; sending them"
+    "source.resent", _info, "{path}: a router requests bytes {start} to {end} of source {source} again; sending them"
 )
 RESENDING_FORBIDDEN = Event(
     "requests.forbidden",
     _warning,
-    "routers cannot ask this shipper for lines that the broker lost ({reason}); it ships all the same. {remedy}",
+    "cannot receive requests for lines that the broker lost ({reason}); shipping continues; {remedy}",
 )
-RESENDING_ALLOWED = Event("requests.allowed", _info, "routers can ask this shipper for lines that the broker lost")
-RESENDING_REFUSED = Event("requests.unreadable", _warning, "a request of a router does not decode: {reason}")
-LISTENING_BEGUN = Event("listening.begun", _info, "listening for {patterns} on {broker}; Ctrl-C ends it")
+RESENDING_ALLOWED = Event(
+    "requests.allowed", _info, "this shipper now receives requests for lines that the broker lost"
+)
+REQUEST_FAILED = Event("requests.unreadable", _warning, "cannot answer a request of a router: {reason}")
+LISTENING_BEGUN = Event("listening.begun", _info, "listening for {patterns} on {broker}; press Ctrl-C to stop")
 LISTENING_LOST = Event(
-    "listening.lost", _warning, "{broker} is out of reach ({reason}); trying again, lines are missed"
+    "listening.lost", _warning, "cannot reach {broker} ({reason}); retrying, lines are missed meanwhile"
 )
 TAIL_DROPPED = Event(
-    "tail.dropped", _warning, "{messages} messages were dropped here: this output is too slow for them"
+    "tail.dropped", _warning, "{messages} messages were dropped, because this output is too slow for them"
 )
-TAIL_UNREADABLE = Event("tail.unreadable", _warning, "a message under {key!r} does not decode: {reason}")
+TAIL_UNREADABLE = Event("tail.unreadable", _warning, "cannot decode a message with routing key {key!r}: {reason}")
 ARCHIVE_UNREADABLE = Event(
-    "archive.unreadable", _error, "{path} cannot be read to its end ({reason}); what stands before is shown"
+    "archive.unreadable", _error, "cannot read {path} to its end ({reason}); showing what comes before"
 )
 ARCHIVE_ODD = Event(
     "archive.invalid_lines",
     _error,
-    "{path}: {count} lines are no records and are left out, the first is line {first}: {reason}",
+    "{path}: {count} lines are not records and are left out; the first is line {first}: {reason}",
 )
-LISTEN_FAILED = Event("input.not_listening", _warning, "cannot listen on {address} ({reason}); trying again")
+LISTEN_FAILED = Event("input.not_listening", _warning, "cannot listen on {address} ({reason}); retrying")
 LISTEN_BEGUN = Event("input.listening", _info, "listening on {address}")
-UDP_DROPPED = Event("input.dropped", _warning, "the kernel dropped {count} datagrams on {address}: they came too fast")
+UDP_DROPPED = Event(
+    "input.dropped", _warning, "the kernel dropped {count} datagrams on {address}, because they came too fast"
+)
 CLIENTS_FULL = Event(
     "clients.limit_reached",
     _warning,
-    "{count} connections, as many as `max_clients` allows: for each new one that which was quiet longest is ended",
+    "{count} connections are open, the limit of `max_clients`; each new one closes the one that is quiet longest",
 )
-CLIENTS_ROOMY = Event("clients.limit_ended", _info, "there is room for further connections again")
-CLIENT_ENDED = Event("clients.disconnected", _info, "the connection from {peer} was ended: {reason}")
-TLS_FAILED = Event("input.tls_failed", _warning, "{count} clients could not begin TLS on {address}, the last: {reason}")
-TLS_UNREAD = Event("input.tls_unread", _error, "{reason}; going on with the certificate read before")
+CLIENTS_ROOMY = Event("clients.limit_ended", _info, "there is room for new connections again")
+CLIENT_ENDED = Event("clients.disconnected", _info, "the connection from {peer} is closed: {reason}")
+TLS_FAILED = Event(
+    "input.tls_failed", _warning, "{count} clients failed the TLS handshake on {address}; the last one: {reason}"
+)
+TLS_UNREAD = Event("input.tls_unread", _error, "{reason}; the certificate that was read before stays in use")
 TLS_READ = Event("input.tls_read", _info, "using the certificate in {path}")
-STDIN_FAILED = Event("stdin.failed", _error, "standard input cannot be read ({reason}); taken as its end")
-SPOOL_FAILING = Event("spool.failing", _error, "{path} cannot be written ({reason}); inputs wait, trying again")
+STDIN_FAILED = Event("stdin.failed", _error, "cannot read standard input ({reason}); treating this as its end")
+SPOOL_FAILING = Event("spool.failing", _error, "cannot write {path} ({reason}); inputs wait, retrying")
 SPOOL_RESUMED = Event("spool.resumed", _info, "{path} is written again")
 SHEDDING = Event(
-    "input.shedding", _warning, "the spool {path} is nearly full: the mildest messages are left out, and counted"
+    "input.shedding",
+    _warning,
+    "the spool {path} is nearly full; messages of the mildest severities are discarded and counted",
 )
-SHED_OVER = Event("input.shedding_ended", _info, "the spool {path} has room again; nothing is left out")
-SPOOL_LOST = Event("spool.lost", _error, "{path} could not be written to the last: {count} bytes are lost")
-JOURNAL_FAILING = Event("journal.failing", _warning, "{journal} cannot be followed ({reason}); trying again. {remedy}")
+SHED_OVER = Event("input.shedding_ended", _info, "the spool {path} has room again; nothing is discarded")
+SPOOL_LOST = Event("spool.lost", _error, "cannot write {path} before the end; {count} bytes are lost")
+JOURNAL_FAILING = Event("journal.failing", _warning, "cannot follow {journal} ({reason}); retrying. {remedy}")
 JOURNAL_RESUMED = Event("journal.resumed", _info, "{journal} is followed again")
 JOURNAL_GAP = Event(
-    "journal.gap", _warning, "{journal} has lost the entry to go on after ({cursor}); entries behind it may be lost too"
+    "journal.gap",
+    _warning,
+    "{journal} no longer has the last entry that was read ({cursor}); entries after it may be lost",
 )
-JOURNAL_SAID = Event("journal.message", _warning, "{journal}: journalctl says: {text}")
+JOURNAL_SAID = Event("journal.message", _warning, "{journal}: journalctl reports: {text}")

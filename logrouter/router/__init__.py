@@ -1,1 +1,1 @@
-"""Consume -> windows -> decide -> commit -> settle. The only place that acknowledges."""
+"""The router: consumes messages, assembles windows, decides and commits them. Only this package acknowledges."""

@@ -1,8 +1,8 @@
-"""What stands in the body of a message that came from an AMQP 1.0 client.
+"""Reads the bodies of messages from AMQP 1.0 clients.
 
-RabbitMQ hands such a message to us as it came, with type `amqp-1.0`, unless its body is of plain data: as the sections
-of AMQP 1.0, part 3.2. What programs log is a text or bytes there, an `amqp-value` that says in a few bytes in front
-what it is and how long.
+Unless the body is plain data, RabbitMQ delivers such a message with type `amqp-1.0` and its body unchanged: the encoded
+sections of AMQP 1.0, part 3.2. Log messages are text or bytes there, in an `amqp-value` section whose first bytes give
+the type and the length.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ TYPE = "amqp-1.0"
 
 _DESCRIBED = 0x00
 _CODES = {0x53: 1, 0x80: 8}
-"""Constructors of a descriptor's number -> its bytes."""
+"""Size in bytes of a descriptor's number, by its constructor."""
 
 _DATA, _VALUE, _FOOTER = 0x75, 0x77, 0x78
 
 _LENGTHS = {0xA0: 1, 0xB0: 4, 0xA1: 1, 0xB1: 4}
-"""Constructors of binaries and strings -> the bytes of their length."""
+"""Size in bytes of the length of a binary or string, by its constructor."""
 
 
 def content(message: Message) -> bytes:
-    """The text or bytes in a message's body; the body itself where it holds anything else, or is none of AMQP 1.0."""
+    """Return the text or bytes in a message's body, or the body unchanged if it holds anything else."""
     body = message.body
     if message.type != TYPE:
         return body
@@ -37,7 +37,7 @@ def content(message: Message) -> bytes:
 
 
 def _section(body: bytes, at: int) -> tuple[int, int]:
-    """The kind of the section that begins there, -1 for none, and where its value does."""
+    """Return the kind of the section that begins at `at`, or -1 if none does, and the offset of its value."""
     size = _CODES.get(body[at + 1]) if body[at : at + 1] == bytes([_DESCRIBED]) and at + 1 < len(body) else None
     if size is None:
         return -1, at

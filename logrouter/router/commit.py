@@ -1,9 +1,9 @@
-"""Commits: groups of decided windows become durable, all together or not at all.
+"""Commits: makes groups of decided windows durable, each group as a whole or not at all.
 
-In comes a group; its files are written and synced, what is to be handed on is confirmed, the ledger's one transaction
-makes it true, and only then may its deliveries be acknowledged. Anything that fails before the transaction is taken
-back and tried again: the group stays in memory, the broker's prefetch stops the flow meanwhile. A destination that
-fails for long is set aside, so that the others flow.
+The messages that a group hands off are confirmed first, then its files are written and synced, then one transaction of
+the ledger commits the group. Only then may its deliveries be acknowledged. Whatever fails before the transaction is
+undone and retried: the group stays in memory, and the broker's prefetch stops the flow meanwhile. A destination that
+fails for too long is set aside, so that the others continue.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ from logrouter.observability import events, metrics
 from logrouter.observability.conditions import Condition
 from logrouter.router.group import CommitGroup
 from logrouter.router.handoff import hand_off
-from logrouter.router.overflow import Aside
+from logrouter.router.overflow import Overflow
 from logrouter.support.aio import wait
 from logrouter.support.backoff import Backoff
 from logrouter.support.failpoint import reach
 from logrouter.wire.message import Message
-from logrouter.wire.ranges import in_words
+from logrouter.wire.ranges import format_ranges
 
 _BACKOFF = Backoff(0.2, 10.0)
 """Seconds between two tries of a commit."""
 
-_BETWEEN = ("finishing", "expiring")
-"""States of a file that is there under two names, or soon no more: none is left so when a router ends."""
+_TRANSITIONAL = ("finishing", "expiring")
+"""States of a file that has two names, or is about to be removed. No file stays in one of them when a router ends."""
 
 _TIDY_SECONDS = 10.0
 
 SEEN_SECONDS = 86_400
-"""Seconds for which the id of a message that comes in no window is remembered."""
+"""Seconds for which the ledger remembers the id of a message that is not part of a window."""
 
 
-class Commits:
-    """Makes groups durable, one after the other.
+class Committer:
+    """The commits of a router, one group after the other.
 
-    set_aside_after: seconds for which a destination may fail, or not answer, before it is set aside.
+    set_aside_after: seconds for which a destination may fail, or not return, before it is set aside.
     """
 
     def __init__(
         self, ledger: Ledger, inline: Mapping[str, Inline], instance: str = "main", set_aside_after: float = 5.0
     ) -> None:
-        self.aside = Aside(ledger, instance, inline)
+        self.aside = Overflow(ledger, instance, inline)
         self._ledger = ledger
         self._inline = inline
         self._set_aside_after = set_aside_after
@@ -65,10 +65,11 @@ class Commits:
         self._failing = Condition(events.COMMIT_FAILING, events.COMMIT_RESUMED)
 
     async def commit(self, group: CommitGroup, session: Session, abandon: asyncio.Event) -> None:
-        """Return once the group is in the ledger. Never cancel it: a transaction under way cannot be called back.
+        """Commit a group, and return when it is in the ledger.
 
-        A destination that does not take its windows for too long is set aside, and they wait for it in a file.
-        Raises BrokerError if something to hand on was not confirmed, Retry if `abandon` is set between two tries.
+        Do not cancel this: a transaction that is under way cannot be cancelled. A destination that does not take its
+        windows for too long is set aside, and its windows wait in a file.
+        Raises BrokerError if a message was not confirmed, Retry if `abandon` is set between two tries.
         """
         await asyncio.gather(*(hand_off(session, message) for message in group.outgoing))
         reach("router.handoff.confirmed")
@@ -89,10 +90,10 @@ class Commits:
         self._failing.end()
         _count(group.entry.counts)
         for source, ranges in group.short:
-            events.WINDOW_SHORT.happened(source=source, ranges=in_words(ranges))
+            events.WINDOW_INCOMPLETE.happened(source=source, ranges=format_ranges(ranges))
 
     def _withdraw_refused(self, group: CommitGroup, failures: Mapping[str, Exception]) -> list[Message]:
-        """Take the windows out of a group that a destination can never hold, as letters for the dead letters."""
+        """Remove the windows that a destination can never hold from a group, and return their dead letters."""
         return [
             letter
             for name in failures.keys() & self._inline.keys()
@@ -102,12 +103,15 @@ class Commits:
         ]
 
     async def _place(self, group: CommitGroup) -> dict[str, Exception]:
-        """Try to write a group: to each destination, or to the file of one that is set aside. What failed."""
-        async with self._placing:  # none changes from one to the other meanwhile
+        """Try once to write a group, and return the failures as `_try` does.
+
+        The windows of a destination that is set aside go to its file.
+        """
+        async with self._placing:  # so that no destination becomes inline again meanwhile
             inline = {name: windows for name, windows in group.windows.items() if name not in self.aside}
             waiting = {name: windows for name, windows in group.windows.items() if name in self.aside}
             if refused := {name: error for name, windows in waiting.items() if (error := self._refused(name, windows))}:
-                return refused  # its file is to hold nothing that it can never take
+                return refused  # a window that the destination can never hold must not get into its file
             try:
                 await self._clear_doubt()
                 aside = {name: await self.aside.append(name, windows) for name, windows in waiting.items()}
@@ -116,17 +120,17 @@ class Commits:
             return await self._try(inline, replace(group.entry, aside=aside))
 
     def _refused(self, name: str, windows: Sequence[Window]) -> Exception | None:
-        """Why a destination can never hold one of these windows, None if it can hold all."""
+        """Return why a destination can never hold one of these windows, or None if it can hold all."""
         return next((error for window in windows if (error := self._inline[name].refusal(window))), None)
 
-    async def commit_aside(self, name: str) -> None:
-        """Write the next windows that wait for a destination. Raises Retry, sqlite3.Error."""
+    async def replay(self, name: str) -> None:
+        """Write the next windows that wait in the file of a destination. Raises Retry, sqlite3.Error."""
         windows, taken = await self.aside.read(name)
         if failures := await self._try({name: windows}, LedgerEntry(aside={name: taken})):
             raise next(iter(failures.values()))
 
-    async def take_back(self, name: str) -> bool:
-        """Let a destination take its windows itself again, if nothing waits. Raises sqlite3.Error."""
+    async def make_inline(self, name: str) -> bool:
+        """Make a destination inline again if none of its windows wait. Report whether it is. Raises sqlite3.Error."""
         async with self._placing:
             if not self.aside.is_taken(name):
                 return False
@@ -135,7 +139,10 @@ class Commits:
             return True
 
     async def _try(self, windows: Mapping[str, Sequence[Window]], entry: LedgerEntry) -> dict[str, Exception]:
-        """Write and commit once. What failed, by destination ('' is the ledger); if anything did, nothing remains."""
+        """Write and commit once, and return the failures by destination ('' is the ledger).
+
+        If anything failed, all of it is undone.
+        """
         try:
             await self._clear_doubt()
         except sqlite3.Error as error:
@@ -157,20 +164,23 @@ class Commits:
         return failures
 
     async def _clear_doubt(self) -> None:
-        """Undo what a commit of the ledger left behind that failed. Raises sqlite3.Error while that cannot be done.
+        """Undo the writes of a failed ledger commit. Raises sqlite3.Error while the ledger cannot renounce the commit.
 
-        Until the ledger has renounced it, a crash could bring the failed commit back: then the files must be there.
+        Until it has, a crash could bring the failed commit back, and then the files must hold what was written.
         """
         async with self._clearing:
             if self._in_doubt:
-                await asyncio.to_thread(self._ledger.renounce)
+                await asyncio.to_thread(self._ledger.discard_failed_commit)
                 for name in self._doubtful:
                     await self._inline[name].undo()
                 self._doubtful.clear()
                 self._in_doubt = False
 
     async def _write(self, name: str, windows: Sequence[Window]) -> list[FileState] | Retry:
-        """What a destination answers; one that does not, in time, is left alone until it does."""
+        """Write to a destination, and return its file states or why to retry.
+
+        A destination that does not return in time gets no further calls until it does.
+        """
         if busy := self._busy.get(name):
             await asyncio.wait({busy}, timeout=self._set_aside_after)
         if name not in self._busy:
@@ -182,7 +192,7 @@ class Commits:
         return Retry(f"{name} does not answer")
 
     def _keep_busy(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Run something on a destination that nothing else is to be asked of meanwhile."""
+        """Run a call to a destination in a task, and make no other calls to the destination meanwhile."""
         self._busy[name] = asyncio.create_task(work)
         self._busy[name].add_done_callback(lambda _: self._busy.pop(name))
 
@@ -191,12 +201,15 @@ class Commits:
         await self._inline[name].undo()
 
     async def recover(self) -> None:
-        """Put every destination in agreement with the ledger, before anything is committed."""
+        """Make every destination agree with the ledger. Call this before the first commit."""
         for destination in self._inline.values():
             await destination.recover()
 
     async def tidy(self) -> None:
-        """At most every ten seconds: let each destination finish what is due, beside the commits of all others."""
+        """Start `tidy` of each destination in a task of its own. Does nothing within ten seconds of the last call.
+
+        Returns without waiting for these tasks, so that commits to other destinations continue.
+        """
         now = time.monotonic()
         if now < self._tidy_at:
             return
@@ -212,21 +225,21 @@ class Commits:
 
     async def _tidy(self, name: str) -> None:
         try:
-            is_between = True
-            while is_between and (files := await self._inline[name].tidy()):
+            is_transitional = True
+            while is_transitional and (files := await self._inline[name].tidy()):
                 await asyncio.to_thread(self._ledger.commit, LedgerEntry(files=files))
-                is_between = any(file.state in _BETWEEN for file in files)
-                self._tidy_at = 0.0  # there may be more
+                is_transitional = any(file.state in _TRANSITIONAL for file in files)
+                self._tidy_at = 0.0  # because one call is bounded, and there may be more to do
         except (OSError, sqlite3.Error) as error:
             events.TIDY_FAILED.happened(reason=error)
 
     async def settled(self) -> None:
-        """Return when no destination is at work any more, however long that takes one that is stuck."""
+        """Wait until no call to a destination is running, without a timeout: one that is stuck can take any time."""
         while self._busy:
             await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self) -> None:
-        """Close every destination that answers; what is committed is safe."""
+        """Close every destination that is not stuck in a call."""
         if self._busy:
             await asyncio.wait(self._busy.values(), timeout=self._set_aside_after)
         for name in self._inline.keys() - self._busy.keys():
@@ -250,5 +263,5 @@ def _answer(writing: asyncio.Task[list[FileState]]) -> list[FileState] | Retry:
         return writing.result()
     except Retry as error:
         return error
-    except Exception as error:  # noqa: BLE001  # whatever a destination comes to, the others go on
+    except Exception as error:  # noqa: BLE001  # a destination that fails in any way must not stop the others
         return Retry(f"{type(error).__name__}: {error}")

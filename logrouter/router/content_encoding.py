@@ -1,7 +1,7 @@
-"""What a foreign message's `content_encoding` says of its body.
+"""Reads the bodies of foreign messages by their `content_encoding`.
 
-AMQP means by it what HTTP does, a compression. Many clients put the character set there (Celery's kombu, Spring), some
-both, as `gzip:UTF-8`. A name that is neither says nothing that we need.
+In AMQP, as in HTTP, `content_encoding` names a compression. Many clients put the character set there instead (Celery's
+kombu, Spring), and some put both, as in `gzip:UTF-8`. Any other name is ignored.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from logrouter.wire.message import MAX_BODY
 _SEPARATORS = re.compile(r"[\s:;,]+")
 
 _ZLIB, _DEFLATE = 47, -15
-"""For zlib: a header of gzip or of zlib, and none."""
+"""zlib's `wbits` for a body with a gzip or zlib header, and for one without a header."""
 
 _KNOWN = (frozenset(aliases) | frozenset(aliases.values())) - {"u7", "unicode_1_1_utf_7", "utf7", "utf_7"}
-"""Names that Python is asked for: it remembers for ever each one that it does not know."""
+"""The only names that are passed to Python, because it caches each name that it does not know and never evicts one."""
 
 
 def read_body(body: bytes, encoding: str) -> tuple[bytes, str]:
-    """A body without its compression, and the name of its character set ('utf-8' where none is named).
+    """Return the decompressed body and the name of its character set ('utf-8' if none is named).
 
-    Raises WireError for a body that does not unpack.
+    Raises WireError for a body that cannot be decompressed.
     """
     charset = "utf-8"
     for name in _SEPARATORS.split(encoding.lower()) if encoding else ():
@@ -44,23 +44,23 @@ def _is_charset(name: str) -> bool:
         return False
     try:
         b" ".decode(name, "replace")
-    except LookupError:  # it makes bytes of bytes, as base64 does
+    except LookupError:  # a codec from bytes to bytes, such as base64
         return False
     return True
 
 
-def _inflate(packed: bytes, name: str) -> bytes:
-    """Raises WireError for what is cut off, broken or too large."""
+def _inflate(compressed: bytes, name: str) -> bytes:
+    """Decompress a body. Raises WireError if it is truncated, damaged or too large."""
     for wbits in (_ZLIB, _DEFLATE):
-        unpacker = zlib.decompressobj(wbits)
+        inflater = zlib.decompressobj(wbits)
         try:
-            body = unpacker.decompress(packed, MAX_BODY + 1)
+            body = inflater.decompress(compressed, MAX_BODY + 1)
         except zlib.error as error:
             reason = str(error)
             continue
         if len(body) > MAX_BODY:
-            raise WireError(f"the {name} body unpacks to more than {MAX_BODY} bytes")
-        if unpacker.eof:
+            raise WireError(f"the {name} body decompresses to more than {MAX_BODY} bytes")
+        if inflater.eof:
             return body
-        reason = "it is cut off"
-    raise WireError(f"the {name} body does not unpack: {reason}")
+        reason = "it is truncated"
+    raise WireError(f"the {name} body does not decompress: {reason}")

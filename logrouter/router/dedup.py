@@ -1,7 +1,7 @@
-"""What is left of records of which a part was decided before. Pure.
+"""Removes what was decided before from the records of a slice. Pure.
 
-In come a slice and what is decided of its source, out goes the slice of what is not. Records of several lines may come
-out longer or shorter when a file is read again: of one that is partly decided the physical lines that are not are kept.
+A record of several lines may be longer or shorter when a file is read again. If such a record is partly decided, those
+of its physical lines are kept that are not.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import replace
 import msgspec
 
 from logrouter.wire.ranges import Ranges
-from logrouter.wire.record import Record, RecordHeader, encode_lines, message_and_raw, original
+from logrouter.wire.record import Record, RecordHeader, encode_lines, original, split_raw
 from logrouter.wire.slices import Slice
 
 
 def undecided(piece: Slice, decided: Ranges) -> tuple[Slice | None, int]:
-    """The records that are not decided, and how many are, wholly."""
+    """Return the records, or the parts of records, that are not decided, and how many records are wholly decided."""
     repeated = sum(decided.covers(place.pos, place.end) for place in piece.places)
     touched = [decided.touches(place.pos, place.end) for place in piece.places]
     if sum(touched) == repeated:
@@ -35,10 +35,10 @@ def undecided(piece: Slice, decided: Ranges) -> tuple[Slice | None, int]:
 
 
 def remainders(record: Record, missing: Sequence[tuple[int, int]]) -> Iterator[Record]:
-    """A record for each of these ranges of it.
+    """Yield a record for each of these ranges of a record.
 
-    Of a record that is no longer what stood there, since it was redacted, whole lines are kept; and all of its text
-    where nobody can say which of it belongs to a range: better twice than lost.
+    A redacted record no longer has the bytes of the source, so whole lines of it are kept. Where its lines do not tell
+    which text belongs to a range, all of its text is kept, because text that comes twice is better than lost text.
     """
     exact, lines = original(record), record.lines or [record.pos]
     texts = record.message.split("\n")
@@ -51,7 +51,7 @@ def remainders(record: Record, missing: Sequence[tuple[int, int]]) -> Iterator[R
             record, pos=start, end=end, lines=[lines[index] for index in kept] if len(kept) > 1 else None
         )
         if is_exact:
-            message, raw = message_and_raw(exact[start - record.pos : end - record.pos])
+            message, raw = split_raw(exact[start - record.pos : end - record.pos])
             rest = msgspec.structs.replace(rest, message=message, raw=raw)
         elif kept and len(texts) == len(lines):
             rest = msgspec.structs.replace(rest, message="\n".join(texts[kept[0] : kept[-1] + 1]), raw=None)

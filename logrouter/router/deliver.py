@@ -1,8 +1,8 @@
-"""A destination's outbox -> the world: each notification delivered, tried again later, or laid among the dead letters.
+"""Delivers the notifications in a destination's outbox, one at a time.
 
-In comes one notification at a time. Whatever becomes of it, it leaves the outbox only when that is safe: delivered, or
-confirmed in a delay queue or the dead letters. Tries are spread over growing delays and never end by themselves. One
-whose delivery fails in a way that nobody expected is among the dead letters as well, and hinders no other.
+A notification leaves the outbox only when it is delivered, or confirmed in a delay queue or in the dead letters. Tries
+are repeated without limit, with growing delays. A notification whose delivery fails in an unexpected way goes to the
+dead letters, so that it does not hold up the others.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from logrouter.destinations.contract import Notifying
 from logrouter.errors import BrokerError, Retry, described
 from logrouter.observability import events, metrics
 from logrouter.observability.conditions import Condition
-from logrouter.router.handoff import Handoff, attempts_of, hand_off, sent_to
+from logrouter.router.handoff import Handoff, addressed_to, attempts_of, hand_off
 from logrouter.support.failpoint import reach
 
 _PREFETCH, _BUDGET = 10, 16 << 20
-"""Notifications, and bytes of them, in hand at most."""
+"""The most notifications, and bytes of notifications, that are unacknowledged at a time."""
 
 
 class Deliverer:
-    """The outbox of one destination on one session. idle: set while no notification is in hand."""
+    """The delivery of one destination on one session. idle: set while no notification is being delivered."""
 
     def __init__(self, session: Session, handoff: Handoff, destination: Notifying, failing: Condition) -> None:
         self._session = session
@@ -46,7 +46,7 @@ class Deliverer:
                 reach("mail.ack.after")
                 self.idle.set()
                 if (task := asyncio.current_task()) is not None and task.cancelling():
-                    raise asyncio.CancelledError  # what was awaited meanwhile may have swallowed it: wait_for can
+                    raise asyncio.CancelledError  # an await above may have swallowed it, as asyncio.wait_for can
         finally:
             await consumer.close()
 
@@ -58,12 +58,14 @@ class Deliverer:
         except Retry as error:
             attempts = attempts_of(message) + 1
             self._failing.begin(destination=name, reason=error)
-            await hand_off(self._session, sent_to(self._handoff.retry(attempts), message, attempts=attempts))
+            await hand_off(self._session, addressed_to(self._handoff.retry(attempts), message, attempts=attempts))
         except (BrokerError, sqlite3.Error):
             raise
-        except Exception as error:  # noqa: BLE001  # Refuse, and whatever else one notification can do
+        except Exception as error:  # noqa: BLE001  # Refuse, and any other error that one notification can cause
             queue, reason = self._handoff.dead, described(error)
-            await hand_off(self._session, sent_to(queue, message, attempts=attempts_of(message) + 1, reason=reason))
+            await hand_off(
+                self._session, addressed_to(queue, message, attempts=attempts_of(message) + 1, reason=reason)
+            )
             events.NOTIFICATION_REFUSED.happened(destination=name, queue=queue, reason=reason)
             metrics.DEAD.labels(queue).inc()
         else:

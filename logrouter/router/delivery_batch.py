@@ -1,4 +1,4 @@
-"""What work on queues has in common: deliveries by the handful."""
+"""Takes deliveries from a consumer in batches."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from logrouter.broker.contract import Consumer, Delivery
 async def some(
     coming: AsyncIterator[Delivery], consumer: Consumer, seconds: float, *sooner: asyncio.Future[None]
 ) -> list[Delivery]:
-    """What has come, after waiting at most so long for the first, or until one of `sooner` is done.
+    """Return the deliveries that are available. Wait at most `seconds` for the first, or until one of `sooner` is done.
 
-    `coming` iterates over `consumer`.
+    coming: an iterator over `consumer`.
     """
     first: asyncio.Future[Delivery] = asyncio.ensure_future(anext(coming))
     try:

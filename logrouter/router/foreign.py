@@ -1,7 +1,7 @@
-"""Foreign messages: any body under any key becomes one record.
+"""Makes one record of each foreign message, whatever its body and routing key.
 
-The body may be any bytes, the key any words. What the key does not say is read from the content or defaulted, and
-marked so. A body that is too large for a record is cut, marked and counted.
+What the routing key does not say is read from the body or gets a default, and the record states which. A body that is
+too large for a record is truncated, marked and counted.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from logrouter.wire.slices import FOREIGN, Slice, from_record
 from logrouter.wire.truncated import Truncated
 
 MAX_BODY = 4 << 20
-"""Bytes of a foreign body that are kept. As JSON they may take six times as many."""
+"""The most bytes that are kept of a foreign body. As JSON they may take six times as many."""
 
 _DAY = 86400.0
 
 
 def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str]], now: float) -> Slice:
-    """The record in a foreign message.
+    """Return the slice with the one record of a foreign message.
 
-    read_severity: (severity, how it was found) from text.  now: seconds since 1970.
-    Raises WireError for a body that does not unpack.
+    read_severity: returns the severity of a text and how it was found.   now: Unix time.
+    Raises WireError for a body that cannot be decompressed.
     """
     whole, charset = read_body(content(message), message.content_encoding)
     body = whole[:MAX_BODY]
@@ -61,7 +61,10 @@ def from_foreign(message: Message, read_severity: Callable[[str], tuple[str, str
 
 
 def foreign_identity(message: Message) -> str:
-    """What a message that comes again is known by: its id alone may be a publisher's counter that began anew."""
+    """Return a hash that identifies a message that comes again.
+
+    It covers the routing key and body too, because a message id may be a counter that its publisher has reset.
+    """
     digest = hashlib.blake2b(digest_size=16)
     for part in (message.message_id.encode(), message.key.encode(errors="surrogatepass"), message.body):
         digest.update(b"%d " % len(part) + part)

@@ -1,8 +1,8 @@
-"""Groups: what the next commit will hold. Pure.
+"""Groups: the content of one commit.
 
-Releases and foreign records are decided once as they are added. A group then has windows by inline destination,
-messages for other destinations and for the dead letters, the ledger's entry, and the deliveries to acknowledge once
-all of that is durable.
+Releases and foreign records are decided once, when they are added. A group then holds windows by inline destination,
+messages for other destinations and for the dead letters, the ledger's entry, and the deliveries to acknowledge when all
+of that is durable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from logrouter.broker.contract import Delivery
 from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, LedgerEntry
 from logrouter.router.dead_letters import DeadLetters
-from logrouter.router.handoff import Handoff, carried
+from logrouter.router.handoff import Handoff, message_of
 from logrouter.router.reorder import Release
 from logrouter.rules.decision import Decide, Decision
 from logrouter.wire.message import Message
@@ -25,10 +25,12 @@ from logrouter.wire.slices import Slice
 
 @dataclass(slots=True)
 class CommitGroup:
-    """What the next commit will hold. `size` is bytes of records and of messages for the dead letters.
+    """The content of one commit.
 
-    handoffs: the destinations that are not inline.   outgoing: messages, each under its queue's name as key.
-    short: what windows claim and have no records for, by source.
+    handoffs: the destinations that are not inline, by name.
+    outgoing: messages to publish, each with the name of its queue as routing key.
+    short: for each incomplete window, its source and the ranges that it claims and has no records for.
+    size: bytes of records, and of messages for the dead letters.
     """
 
     dead_letters: DeadLetters
@@ -41,7 +43,7 @@ class CommitGroup:
     size: int = 0
 
     def add(self, release: Release[Delivery], decide: Decide) -> None:
-        """Decide a release and put it in."""
+        """Decide a release and add it."""
         source = (INGRESS, release.source)
         self.entry.add_decided(*source, release.decided)
         if release.repeated:
@@ -62,30 +64,30 @@ class CommitGroup:
         self.deliveries.extend(release.tokens)
 
     def add_foreign(self, piece: Slice, delivery: Delivery, decide: Decide) -> None:
-        """Decide one foreign record and put it in."""
+        """Decide one foreign record and add it."""
         self._route((piece,), decide)
         self.deliveries.append(delivery)
 
-    def lay_aside(self, message: Message, error: Exception, delivery: Delivery | None = None) -> None:
-        """Send a message to the dead letters; `delivery` is acknowledged with the group."""
+    def add_dead_letter(self, message: Message, error: Exception, delivery: Delivery | None = None) -> None:
+        """Add a dead letter for a message. `delivery` is acknowledged with the group."""
         self.size += len(message.body)
         self.outgoing.append(self.dead_letters.letter(message, error))
         if delivery is not None:
             self.deliveries.append(delivery)
 
     def withdraw(self, name: str, window: Sequence[Slice], error: Exception) -> list[Message]:
-        """Take a window back that its destination cannot hold: the messages that it comes to for the dead letters."""
+        """Remove a window that its destination cannot hold, and return the dead letters for it."""
         self.windows[name] = [each for each in self.windows[name] if each is not window]
         for piece in window:
             self._count(piece, (name,), -1)
-        return [self.dead_letters.letter(carried(piece), error) for piece in window]
+        return [self.dead_letters.letter(message_of(piece), error) for piece in window]
 
     def _route(self, slices: tuple[Slice, ...], decide: Decide) -> None:
         windows: dict[str, list[Slice]] = {}
         for whole in slices:
             try:
                 decisions = decide(whole)
-            except Exception as error:  # noqa: BLE001  # whatever rules come to on one slice, the others are decided
+            except Exception as error:  # noqa: BLE001  # rules that fail on one slice must not stop the others
                 self._refuse(whole, error)
                 continue
             self._take(decisions, windows)
@@ -104,7 +106,7 @@ class CommitGroup:
 
     def _refuse(self, piece: Slice, error: Exception) -> None:
         self._count(piece, (DECIDED,))
-        self.lay_aside(carried(piece), error)
+        self.add_dead_letter(message_of(piece), error)
 
     def _count(self, piece: Slice, destinations: tuple[str, ...], sign: int = 1) -> None:
         for day, records in _by_day(piece):
@@ -117,7 +119,7 @@ class CommitGroup:
 
 
 def _by_day(piece: Slice) -> Iterable[tuple[str, int]]:
-    """The days (UTC) under which records are filed, and how many are on each."""
+    """Return the days (UTC) under which the records are filed, each with its record count."""
     day = _day(piece.first)
     if day == _day(piece.last):
         return ((day, len(piece)),)

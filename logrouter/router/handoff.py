@@ -1,8 +1,8 @@
-"""Hand-off queues: the one way out of the router for all that does not commit together with the ledger.
+"""Hand-off queues: carry records to the destinations that do not commit together with the ledger.
 
-In comes a decided slice, out goes a message for the destination's own queue, confirmed before the ledger is written.
-From there the records are gathered, turned into notifications in the outbox, and each of these is delivered, tried
-again after a while, or laid among the dead letters:
+The records of a decided slice are published to the destination's own queue, and confirmed before the ledger is written.
+From there they are gathered and composed into notifications for the outbox. Each notification is delivered, retried
+after a delay, or moved to the dead letters:
 
     logrouter.I.D -> gathering -> logrouter.I.D.outbox -> delivering -> the world
                                         ^  logrouter.I.D.retry.10s ...  logrouter.I.D.dead
@@ -24,10 +24,10 @@ from logrouter.wire.routing_key import ingress
 from logrouter.wire.slices import Slice
 
 RETRIES = (10.0, 60.0, 600.0, 3600.0)
-"""Seconds before the second, third, ... try; the last one holds for all that follow."""
+"""Seconds before the second, third, ... try. The last delay is used for all further tries."""
 
 _LONGEST = 500
-"""Characters of a header that we add."""
+"""The most characters of a header that we add."""
 
 _MOST_ATTEMPTS = 1 << 20
 
@@ -36,7 +36,7 @@ KEY, RULE, ATTEMPTS, REASON = (f"x-logrouter-{name}" for name in ("key", "rule",
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """The queues of one destination of an instance."""
+    """The queues of one destination of an instance. retries: as RETRIES."""
 
     instance: str
     destination: str
@@ -44,35 +44,35 @@ class Handoff:
 
     @property
     def records(self) -> str:
-        """What was decided for the destination."""
+        """The queue of records that were decided for the destination."""
         return f"{ingress(self.instance)}.{self.destination}"
 
     @property
     def outbox(self) -> str:
-        """Notifications that are to be delivered."""
+        """The queue of notifications to deliver."""
         return f"{self.records}.outbox"
 
     @property
     def dead(self) -> str:
-        """What the destination refused, until a person decides."""
+        """The queue of dead letters: what the destination refused, until a person decides about it."""
         return f"{self.records}.dead"
 
     def retry(self, attempts: int) -> str:
-        """Where a notification waits that was tried so often."""
+        """Return the delay queue for a notification after this many tries, at least 1."""
         return f"{self.records}.retry.{_written(self.retries[min(attempts, len(self.retries)) - 1])}"
 
     @property
     def delays(self) -> list[str]:
-        """The queues in which notifications wait for another try."""
+        """The queues in which notifications wait for another try, the shortest delay first."""
         return [self.retry(attempts) for attempts in range(1, len(self.retries) + 1)]
 
     @property
-    def to_be_told(self) -> tuple[str, ...]:
-        """The queues that are empty once all has been told or refused."""
+    def pending_queues(self) -> tuple[str, ...]:
+        """The queues that are empty when everything has been delivered or refused."""
         return self.records, self.outbox, *self.delays
 
     def queues(self) -> Iterator[Queue]:
-        """All of them, in the order in which they have to be declared."""
+        """Yield all queues, in the order in which they have to be declared."""
         yield Queue(self.dead, QueueKind.DEAD)
         yield Queue(self.outbox, QueueKind.HANDOFF)
         for name, seconds in zip(self.delays, self.retries, strict=True):
@@ -80,12 +80,12 @@ class Handoff:
         yield Queue(self.records, QueueKind.HANDOFF)
 
     def message(self, piece: Slice, rule: str) -> Message:
-        """The records of a slice for the destination."""
-        return sent_to(self.records, carried(piece), rule=rule)
+        """Return the message that hands the records of a slice to the destination."""
+        return addressed_to(self.records, message_of(piece), rule=rule)
 
 
-def carried(piece: Slice) -> Message:
-    """The records of a slice as a message, under their key."""
+def message_of(piece: Slice) -> Message:
+    """Return the records of a slice as a message with their routing key."""
     first, last = piece.places[0], piece.places[-1]
     part = Part(
         source=piece.source,
@@ -106,22 +106,26 @@ def carried(piece: Slice) -> Message:
 
 
 def identity(piece: Slice) -> str:
-    """What names the records of a slice: slices of the same get the same, foreign ones always another."""
+    """Return an id for the records of a slice: equal for equal slices, but new in each call for a foreign one."""
     if piece.is_foreign:
         return token_hex(8)
     return f"{piece.source}:{piece.places[0].pos}-{piece.places[-1].end}:{len(piece)}:{piece.key}"
 
 
-def sent_to(queue: str, message: Message, **headers: Any) -> Message:
-    """A copy of a message under a queue's name, which keeps the key that it came under; `headers` are added."""
+def addressed_to(queue: str, message: Message, **headers: Any) -> Message:
+    """Return a copy of a message with the queue's name as routing key.
+
+    A header keeps the routing key that the message came with. Each of `headers` is added as `x-logrouter-NAME`.
+    """
     added = {f"x-logrouter-{name}": _short(value) for name, value in headers.items()}
     return replace(message, key=queue, headers={KEY: message.key, **message.headers, **added})
 
 
 async def hand_off(session: Session, message: Message) -> None:
-    """Publish to a queue of ours; with our own headers alone where no broker takes those that the message came with.
+    """Publish a message to its queue, and return when it is confirmed. Raises BrokerError.
 
-    Raises BrokerError.
+    If the broker refuses it, it is published again with our own headers only, because its other headers may be ones
+    that no broker takes.
     """
     try:
         await session.publish("", message)
@@ -132,18 +136,18 @@ async def hand_off(session: Session, message: Message) -> None:
 
 
 def attempts_of(message: Message) -> int:
-    """How often its delivery was tried, as the message says; 0 where it says nothing that can be."""
+    """Return how often the delivery was tried, by the header of the message; 0 if that is missing or invalid."""
     attempts = message.headers.get(ATTEMPTS)
     return attempts if isinstance(attempts, int) and 0 <= attempts < _MOST_ATTEMPTS else 0
 
 
 def _short(value: Any) -> Any:
-    """A header that quotes what somebody else has written stays small, and is text that a broker takes."""
+    """Make a header that quotes foreign text short, and printable, so that a broker takes it."""
     return printable(value[:_LONGEST])[:_LONGEST] if isinstance(value, str) else value
 
 
 def _written(seconds: float) -> str:
-    """`10s`, `1m`, `1h`: a delay as it stands in a queue's name."""
+    """Return a delay in the form for a queue's name: `10s`, `1m`, `1h`."""
     for size, unit in ((3600.0, "h"), (60.0, "m"), (1.0, "s")):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:.0f}{unit}"

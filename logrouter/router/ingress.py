@@ -1,7 +1,7 @@
-"""One session's worth of routing: deliveries in, commits and acknowledgements out.
+"""Routing on one session: takes deliveries from the ingress queue, commits them in groups and acknowledges them.
 
-Everything here is forgotten when the session ends. What was not committed comes again and is held against the ledger;
-a commit under way is finished first, for a transaction cannot be called back.
+All state here ends with the session. Deliveries that were not committed come again and are compared with the ledger. A
+commit that is under way finishes first, because its transaction cannot be cancelled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from logrouter.broker.contract import Consumer, Delivery, Session
 from logrouter.errors import WireError
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.observability import events, metrics
-from logrouter.router.commit import SEEN_SECONDS, Commits
+from logrouter.router.commit import SEEN_SECONDS, Committer
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.foreign import foreign_identity, from_foreign
 from logrouter.router.group import CommitGroup
@@ -37,7 +37,7 @@ from logrouter.wire.routing_key import dead, ingress, matcher
 from logrouter.wire.slices import Slice, from_part, salvage
 
 ReadSeverity = Callable[[str], tuple[str, str]]
-"""Text -> (severity, how it was found)."""
+"""A function from a text to its severity and how that was found."""
 
 _GROUP_BYTES = 8 << 20
 _GROUP_SECONDS = 0.2
@@ -45,15 +45,19 @@ _TICK = 1.0
 _STOP_SECONDS = 10.0
 
 _LOOK_SECONDS, _QUIET_SECONDS, _QUIET_LOOKS = 0.02, 0.005, 5
-"""A queue is drained when it is empty at so many looks in a row: what is on its way to us is in no depth. The answer to
-a look takes the same way through the broker, so what was sent before it is not far behind."""
+"""Seconds between two polls of the queue's depth, the same while it is empty, and the number of empty polls in a row
+after which it counts as drained. One is not enough, because the depth does not count messages that are on their way to
+us. The answer to a poll takes the same way through the broker, so messages that were sent before it arrive soon after.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RouterSettings:
-    """What a router is: its instance, the patterns it binds, and how long a gap may hold.
+    """The settings of a router.
 
-    prefetch, budget: messages, and bytes of messages, that it has in hand at most.
+    bind: the patterns of the bindings of its ingress queue.
+    prefetch, budget: the most messages, and bytes of messages, that it may have unacknowledged.
+    hold: seconds for which a gap may hold up its source.
     """
 
     instance: str = "main"
@@ -64,15 +68,17 @@ class RouterSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Routing:
-    """What stays the same from session to session. read_severity is for foreign messages alone.
+class RouterContext:
+    """What a router keeps from session to session.
 
-    outlets: the destinations that have queues of their own.   config: a hash of the rules.
+    read_severity: used for foreign messages only.
+    outlets: the destinations that have queues of their own.
+    config: a hash of the rules.
     """
 
     settings: RouterSettings
     ledger: Ledger
-    commits: Commits
+    commits: Committer
     decide: Decide
     read_severity: ReadSeverity
     outlets: tuple[Outlet, ...] = ()
@@ -84,10 +90,10 @@ class Routing:
         return [outlet.handoff for outlet in self.outlets]
 
 
-class Serving:
+class IngressSession:
     """The router on one session."""
 
-    def __init__(self, session: Session, routing: Routing, retransmission: Losses) -> None:
+    def __init__(self, session: Session, routing: RouterContext, retransmission: Losses) -> None:
         settings, ledger = routing.settings, routing.ledger
         bound = [matcher(pattern) for pattern in settings.bind]
         self._session = session
@@ -116,7 +122,7 @@ class Serving:
         self._abandon = asyncio.Event()
 
     async def serve(self, stop: asyncio.Event, drain: asyncio.Event | None = None) -> None:
-        """Route until `stop` is set, or nothing is left once `drain` is. Raises BrokerError, Retry."""
+        """Route until `stop` is set, or, after `drain` is set, until nothing is left. Raises BrokerError, Retry."""
         consumer = await self._session.consume(
             self._queue, prefetch=self._settings.prefetch, budget=self._settings.budget
         )
@@ -140,7 +146,7 @@ class Serving:
             receiving.cancel()
             ending.cancel()
             asking.cancel()
-            # The commit is never cancelled: its transaction may be under way in a thread.
+            # `committing` is never cancelled, because its transaction may be under way in a thread.
             results = await asyncio.gather(receiving, committing, ending, asking, return_exceptions=True)
             await consumer.close()
         raise_first(results)
@@ -150,13 +156,13 @@ class Serving:
             for each in (delivery, *consumer.drain()):
                 self._in_hand += 1
                 self._take(each)
-                # Each quarter of the prefetch too, so that what is written and confirmed meanwhile has its turn.
+                # Also after each quarter of the prefetch, so that the tasks that write and confirm get their turn.
                 if self._group.size >= _GROUP_BYTES or not len(self._group.deliveries) % (self._settings.prefetch // 4):
                     await self._give_way()
             self._notice()
 
     async def _give_way(self) -> None:
-        """Let a group that is large enough be written while more is taken, but not more than is to be in memory."""
+        """Let other tasks run, so that a large group is written meanwhile. Wait while the group in memory is full."""
         self._notice()
         await asyncio.sleep(0)
         while self._is_full():
@@ -167,7 +173,7 @@ class Serving:
         return CommitGroup(self._dead_letters, self._handoffs)
 
     def _take(self, delivery: Delivery) -> None:
-        """Put a delivery where it belongs; whatever it comes to, it stops none of the others."""
+        """Take one delivery. A message that fails goes to the dead letters and stops none of the others."""
         message = delivery.message
         try:
             if is_batch(message):
@@ -181,24 +187,24 @@ class Serving:
             else:
                 self._take_foreign(delivery)
         except sqlite3.Error:
-            raise  # the ledger's trouble, not the message's
-        except Exception as error:  # noqa: BLE001  # anybody may have written the message
-            self._group.lay_aside(message, error, delivery)
+            raise  # the ledger fails, and the message is not at fault
+        except Exception as error:  # noqa: BLE001  # anybody can publish, so a message can fail in any way
+            self._group.add_dead_letter(message, error, delivery)
 
     def _take_part(self, part: Part, delivery: Delivery) -> None:
-        """Take a part; records that do not decode are laid among the dead letters, and the rest is taken."""
+        """Take a part of a window. Records that do not decode go to the dead letters, and the rest is taken."""
         piece: Slice | None
-        laid_aside: tuple[tuple[int, int], ...] = ()
+        dead_positions: tuple[tuple[int, int], ...] = ()
         try:
             piece = from_part(part)
         except WireError as error:
-            piece, left, laid_aside = salvage(part)
+            piece, left, dead_positions = salvage(part)
             message = replace(delivery.message, body=left or part.body, content_encoding="")
-            self._group.lay_aside(message, error)
-        self._put(self._assembly.add(part, piece, delivery, time.monotonic(), laid_aside))
+            self._group.add_dead_letter(message, error)
+        self._put(self._assembly.add(part, piece, delivery, time.monotonic(), dead_positions))
 
     def _take_probe(self, delivery: Delivery) -> None:
-        """Nothing is to be done but to acknowledge it, at once: a shipper waits for that on the embedded broker."""
+        """Acknowledge a probe at once, because on the embedded broker a shipper waits for that."""
         self._group.deliveries.append(delivery)
         self._group_since = time.monotonic() - _GROUP_SECONDS
         self._changed.set()
@@ -222,18 +228,18 @@ class Serving:
             if release.repeated:
                 metrics.SUPPRESSED.inc(release.repeated)
             if release.hole:
-                events.WINDOW_HOLE.happened(source=release.source, position=release.decided[-1:])
+                events.WINDOW_GAP.happened(source=release.source, position=min(release.decided)[0])
             if release.late or release.hole:
                 metrics.LATE.labels("late" if release.late else "hole").inc()
             self._group.add(release, self._routing.decide)
 
     def _is_overtaken(self, source: str) -> bool:
-        """Whether what comes again of a source may stand behind a later generation of its log."""
+        """Report whether a window that comes again may be written behind a later generation of its log."""
         ledger = self._routing.ledger
         return ledger.is_followed(source) or not ledger.extents(INGRESS, source)
 
     def _notice(self) -> None:
-        """Wake the committing side when a group begins, and when one need not wait any longer."""
+        """Wake the committing task when a group begins, and when it is large enough to be committed."""
         if self._group and not self._group_since:
             self._group_since = time.monotonic()
             self._changed.set()
@@ -259,7 +265,7 @@ class Serving:
             await self._look_around()
 
     async def _next_group(self) -> CommitGroup | None:
-        """The group when it is due; None when nothing more is to be committed."""
+        """Return the next group when it is due, or None when there is nothing more to commit."""
         while not self._abandon.is_set():
             waited = time.monotonic() - self._group_since if self._group else 0.0
             if self._group and (self._closing or self._hurried or self._is_large() or waited >= _GROUP_SECONDS):
@@ -274,13 +280,13 @@ class Serving:
         return None
 
     async def _look_around(self) -> None:
-        """Give up gaps that have held too long, and let destinations put away what is finished; under load as well."""
+        """Give up expired gaps and let destinations tidy up. Runs after each commit, so under load as well."""
         self._put(self._assembly.expire(time.monotonic()))
         self._notice()
         await self._routing.commits.tidy()
 
     async def _ending(self, stop: asyncio.Event, drain: asyncio.Event) -> None:
-        """Wait for `stop`, or once `drain` is set, until the queue is empty and nothing is in hand."""
+        """Wait for `stop`, or, after `drain` is set, until the queue is empty and nothing is in hand."""
         await wait_for_any(stop, drain)
         quiet = 0
         while not stop.is_set():

@@ -1,8 +1,8 @@
-"""Forks: which of a state directory's lives a window belongs to. Pure.
+"""Finds which of a state directory's lives a window belongs to. Pure.
 
-A state directory has one life as long as each session goes on where the one before it ended. Where two go on from the
-same point, or one goes on that has a successor, the directory was copied or set back: the one that is met first keeps
-the names of its sources, and the windows of the other count as sources of their own.
+A state directory has one life while each session continues where the one before it ended. If two sessions continue from
+the same point, or a session continues although it has a successor, the directory was copied or set back. The life that
+is met first then keeps the names of its sources, and the windows of the other count as sources of their own.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from logrouter.ledger.lives import Life
 from logrouter.wire.session import Point, ShipperSession
 
 MAIN = ""
-"""The branch whose sources keep their names."""
+"""The branch whose sources keep the names that their shipper gives them."""
 
 
 class Lineage:
     """The lives of all state directories that an instance has met.
 
-    known: a life by its name, from the ledger.   changed: what is to be put into it, by name.
+    known: returns the life of a name from the ledger, or None.
+    changed: the lives to save to the ledger, by name. The caller clears it.
     """
 
     def __init__(self, known: Callable[[str], Life | None]) -> None:
@@ -29,7 +30,7 @@ class Lineage:
         self.changed: dict[str, Life] = {}
 
     def branch(self, session: ShipperSession) -> str:
-        """The branch that a window of this session belongs to."""
+        """Return the branch that a window of this session belongs to."""
         name, life = self._place(session.point)
         if life is None:
             return self._begin(session)
@@ -40,7 +41,7 @@ class Lineage:
         return life.branch
 
     def _begin(self, session: ShipperSession) -> str:
-        """A session that was not met before, perhaps behind ancestors that were not either."""
+        """Add a session that was not met before, and those of its ancestors that were not. Return its branch."""
         branch, unmet = MAIN, []
         for point in session.ancestors:
             name, life = self._place(point)
@@ -59,13 +60,13 @@ class Lineage:
         return branch
 
     def _continue(self, point: Point) -> str:
-        """A session that went on although it has a successor: from here on it is a life of its own."""
+        """Begin a new life for a session that continued although it has a successor. Return its branch."""
         name = _continued(point.session)
         self._keep(name, Life(name, point.lease))
         return name
 
     def _place(self, point: Point) -> tuple[str, Life | None]:
-        """The life that a point lies in."""
+        """Return the name of the life that a point lies in, and the life, or None if it was not met before."""
         life = self._life(point.session)
         if life is not None and not life.is_tip and point.lease > life.succeeded:
             continued = _continued(point.session)

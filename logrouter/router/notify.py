@@ -1,13 +1,15 @@
-"""A destination's records -> notifications in its outbox.
+"""Gathers the records of a notifying destination and publishes its notifications to the outbox.
 
-In come batches that the router handed off; about once a second those in hand are taken into the destination's
-gathering, and one ledger transaction keeps this, the positions of the records in it, and the notifications that are
-due; only then are the batches acknowledged and the notifications published to the outbox. So nothing waits
-unacknowledged for as long as records are gathered; records that come again are known, however they are cut into batches
-then; and a notification that may not have got to the broker is published again as it is, under the same id.
+Batches that the router handed off are added to the destination's gathering as they arrive. About once a second one
+ledger transaction saves the gathering, the positions of the records in it and the notifications that are due. Only then
+are the batches acknowledged and the notifications published to the outbox. This has three effects:
 
-What cannot be gathered or told, for whatever reason, is laid among the destination's dead letters, and the rest goes
-on: a batch in `_take`, all else in `_tell`.
+- Batches are acknowledged within about a second, however long records are gathered.
+- Records that come again are recognized, however they are cut into batches the second time.
+- A notification that may not have reached the broker is published again unchanged, under the same id.
+
+What cannot be gathered or composed goes to the destination's dead letters, whatever the reason, and the rest continues:
+`_take` does this for a batch, `_take_due` for everything else.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from logrouter.broker.contract import Consumer, Delivery, Session
-from logrouter.destinations.contract import Collected, Gathering, Notifying
+from logrouter.destinations.contract import Gathering, Notifying, Taken
 from logrouter.errors import described
 from logrouter.ledger.ledger import Ledger, LedgerEntry
 from logrouter.observability import events, metrics
 from logrouter.router.commit import SEEN_SECONDS
-from logrouter.router.handoff import RULE, Handoff, hand_off, identity, sent_to
+from logrouter.router.handoff import RULE, Handoff, addressed_to, hand_off, identity
 from logrouter.support.aio import raise_first, wait
 from logrouter.support.failpoint import reach
 from logrouter.wire.batch import from_message
@@ -34,18 +36,18 @@ from logrouter.wire.ranges import Ranges
 from logrouter.wire.slices import Slice, from_part
 
 GATHERED = "logrouter.gathered/1"
-"""The type of a dead letter that is a digest, or what a destination remembered."""
+"""The type of a dead letter that holds a digest, a destination's note or its notifications."""
 
 PREFETCH, _BUDGET = 400, 16 << 20
-"""Batches, and bytes of them, in hand at most."""
+"""The most batches, and bytes of batches, that are unacknowledged at a time."""
 
 _SETTLE_SECONDS = 1.0
-_LONG = 60.0
-"""After which the clock is looked at again: it may have been set."""
+_LONGEST_WAIT = 60.0
+"""Seconds after which the clock is read again, because it may have been set meanwhile."""
 
 
 class Gatherer:
-    """The records of one destination on one session. Whatever is not settled when the session ends comes again."""
+    """The gathering of one destination on one session. Batches that are not settled when it ends come again."""
 
     def __init__(self, session: Session, handoff: Handoff, destination: Notifying, ledger: Ledger) -> None:
         self._session = session
@@ -67,23 +69,23 @@ class Gatherer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is in hand, and nothing is due."""
+        """Whether no batch is in hand and no notification is due."""
         return not (self._deliveries or self._settling or self._is_due())
 
-    def tell_at_once(self) -> None:
-        """Make all that is gathered due, now and from now on."""
+    def flush(self) -> None:
+        """Make everything that is gathered due, now and from now on."""
         if not self._hurried:
             self._hurried = True
             self._due = 0.0
             self._changed.set()
 
     def end(self) -> None:
-        """Settle what is in hand, then return from `gather`."""
+        """Make `gather` settle the batches in hand, then return."""
         self._ending = True
         self._changed.set()
 
     async def gather(self) -> None:
-        """Gather until told to end. Raises BrokerError, sqlite3.Error."""
+        """Gather until `end` is called. Raises BrokerError, sqlite3.Error."""
         await self._send_out()
         consumer = await self._session.consume(self._handoff.records, prefetch=PREFETCH, budget=_BUDGET)
         receiving = asyncio.create_task(self._receive(consumer))
@@ -93,13 +95,13 @@ class Gatherer:
         finally:
             receiving.cancel()
             self.end()
-            # Never cancelled: its transaction may be under way in a thread.
+            # `settling` is never cancelled, because its transaction may be under way in a thread.
             results = await asyncio.gather(receiving, settling, return_exceptions=True)
             await consumer.close()
         raise_first(results)
 
     async def _send_out(self) -> None:
-        """Publish what the ledger has for the outbox."""
+        """Publish the notifications that the ledger has for the outbox, then remove them from the ledger."""
         if outgoing := self._ledger.outgoing(self._name):
             await self._publish(self._for_outbox(outgoing))
             reach("mail.outbox.confirmed")
@@ -110,7 +112,7 @@ class Gatherer:
             notifications = msgspec.json.decode(outgoing, type=list[Message])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return [self._gathered(outgoing, error)]
-        return [sent_to(self._handoff.outbox, each) for each in notifications]
+        return [addressed_to(self._handoff.outbox, each) for each in notifications]
 
     async def _publish(self, messages: Iterable[Message]) -> None:
         await asyncio.gather(*(hand_off(self._session, message) for message in messages))
@@ -135,11 +137,11 @@ class Gatherer:
                 self._gathering.add(name, str(message.headers.get(RULE, "")), fresh.records(), now)
         except sqlite3.Error:
             raise
-        except Exception as error:  # noqa: BLE001  # WireError, and whatever else one batch can do
+        except Exception as error:  # noqa: BLE001  # WireError, and any other error that one batch can cause
             self._aside.append(self._dead(message, described(error)))
 
     def _not_seen(self, piece: Slice, message_id: str, now: int) -> Slice | None:
-        """A record without a place is known by the message that it was handed off in."""
+        """Return a foreign record if its message was not gathered before; foreign records have no position."""
         name = f"{self._handoff.records}/{message_id}"
         if name in self._seen or self._ledger.seen(name, now - SEEN_SECONDS):
             return None
@@ -147,7 +149,7 @@ class Gatherer:
         return piece
 
     def _not_known(self, piece: Slice) -> Slice | None:
-        """The records that were not gathered before."""
+        """Return the records that were not gathered before, by their positions."""
         if piece.source not in self._known:
             self._known[piece.source] = self._ledger.extents(self._name, piece.source)
         known, fresh = self._known[piece.source], self._fresh.setdefault(piece.source, Ranges())
@@ -158,26 +160,26 @@ class Gatherer:
         return selected
 
     def _dead(self, message: Message, reason: str) -> Message:
-        """A batch as a dead letter."""
+        """Make a dead letter of a batch."""
         queue = self._handoff.dead
         events.DEAD_LETTER.happened(key=message.key, queue=queue, reason=reason)
         metrics.DEAD.labels(queue).inc()
-        return sent_to(queue, message, reason=reason)
+        return addressed_to(queue, message, reason=reason)
 
     def _gathered(self, content: bytes, error: Exception) -> Message:
-        """What was gathered, as a dead letter."""
+        """Make a dead letter of a digest, a note or notifications."""
         queue, reason = self._handoff.dead, described(error)
         events.GATHERED_ASIDE.happened(destination=self._name, queue=queue, reason=reason)
         metrics.DEAD.labels(queue).inc()
         message = Message(self._handoff.records, content, type=GATHERED, content_type="application/json")
-        return sent_to(queue, message, reason=reason)
+        return addressed_to(queue, message, reason=reason)
 
     def _resumed(self) -> Gathering:
-        """The gathering as the ledger has it; a new one where that cannot be read."""
+        """Resume the gathering from the ledger's note. If that fails, add a dead letter and begin a new gathering."""
         note = self._ledger.note(self._name)
         try:
             return self._destination.resume(note)
-        except Exception as error:  # noqa: BLE001  # whatever stands in a note
+        except Exception as error:  # noqa: BLE001  # a damaged note can fail in any way
             self._aside.append(self._gathered(note.encode(), error))
             return self._destination.resume("")
 
@@ -189,8 +191,8 @@ class Gatherer:
             if self._deliveries or self._is_due():
                 await self._settle(consumer)
             else:
-                left = _LONG if self._due is None else self._due - time.time()
-                await wait(self._changed, min(left, _LONG))
+                left = _LONGEST_WAIT if self._due is None else self._due - time.time()
+                await wait(self._changed, min(left, _LONGEST_WAIT))
         if self._deliveries:
             await self._settle(consumer)
 
@@ -198,7 +200,7 @@ class Gatherer:
         return len(self._deliveries) >= PREFETCH // 2 or self._bytes > _BUDGET // 2
 
     def _is_due(self) -> bool:
-        # A clock that was set back says nothing of when it is time: the gathering knows better.
+        # If the clock was set back, `_due` means nothing, so the gathering is asked at once.
         return self._due is not None and not self._taken_at <= time.time() < self._due
 
     async def _settle(self, consumer: Consumer) -> None:
@@ -207,7 +209,7 @@ class Gatherer:
         aside, self._aside = self._aside, []
         seen, (fresh, self._fresh) = dict(self._seen), (self._fresh, {})
         self._taken_at, hurried = time.time(), self._hurried
-        taken, outgoing = await self._tell(deliveries, aside)
+        taken, outgoing = await self._take_due(deliveries, aside)
         await self._publish(aside)
         decided = {(self._name, source): extents for source, extents in fresh.items()}
         entry = LedgerEntry(decided=decided, seen=seen, notes={self._name: taken.note})
@@ -221,11 +223,15 @@ class Gatherer:
         reach("mail.gathered")
         await consumer.ack(deliveries)
         await self._send_out()
-        self._due = taken.due if hurried == self._hurried else 0.0  # told to hurry since: all of it is due
+        # If `flush` was called meanwhile, everything is due.
+        self._due = taken.due if hurried == self._hurried else 0.0
         self._settling = False
 
-    async def _tell(self, deliveries: Sequence[Delivery], aside: list[Message]) -> tuple[Collected, bytes]:
-        """Take out what is due, and compose it for the outbox; what fails, however it does, is added to `aside`."""
+    async def _take_due(self, deliveries: Sequence[Delivery], aside: list[Message]) -> tuple[Taken, bytes]:
+        """Take the digest that is due, and compose its notifications for the outbox, encoded as JSON.
+
+        What fails, for any reason, is added to `aside` as a dead letter.
+        """
         taken = None
         try:
             taken = self._gathering.take(self._taken_at, at_once=self._hurried)
@@ -233,12 +239,12 @@ class Gatherer:
                 return taken, b""
             notifications = await asyncio.to_thread(self._destination.compose, taken.digest, self._taken_at)
             return taken, msgspec.json.encode(notifications)
-        except Exception as error:  # noqa: BLE001  # templates, odd records, a note that is none: whatever it comes to
+        except Exception as error:  # noqa: BLE001  # templates, odd records and damaged notes can fail in any way
             if taken is not None:
                 aside.append(self._gathered(taken.digest, error))
                 return taken, b""
-            # It is what is gathered that fails: all of it goes, as it was noted last, and what has come since.
+            # The gathering itself fails, so all of it becomes dead letters: the last note, and the batches since then.
             aside.append(self._gathered(self._ledger.note(self._name).encode(), error))
             aside += [self._dead(delivery.message, described(error)) for delivery in deliveries]
             self._gathering = self._destination.resume("")
-            return Collected(b"", ""), b""
+            return Taken(b"", ""), b""

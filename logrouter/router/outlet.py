@@ -1,4 +1,4 @@
-"""One destination that tells somebody, on one session: records gathered, notifications delivered, till all is told."""
+"""One notifying destination on one session: gathers its records and delivers its notifications."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from logrouter.router.notify import Gatherer
 from logrouter.support.aio import raise_first, wait, wait_for_any
 
 _STOP_SECONDS = 10.0
-"""For the notification that is being delivered when it is told to stop."""
+"""The time that a notification which is being delivered gets to finish after a stop."""
 
-_POLL = 0.05
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """A notifying destination with its queues. failing: whether it takes nothing now, over all sessions."""
+    """A notifying destination with its queues. failing: the condition that its deliveries fail, over all sessions."""
 
     handoff: Handoff
     destination: Notifying
@@ -32,18 +32,21 @@ class Outlet:
 
 
 async def notify(session: Session, outlet: Outlet, ledger: Ledger, stop: asyncio.Event, drain: asyncio.Event) -> None:
-    """Gather and deliver until `stop` is set, or nothing is left once `drain` is. Raises BrokerError, sqlite3.Error."""
+    """Gather and deliver until `stop` is set, or, after `drain` is set, until nothing is left.
+
+    Raises BrokerError, sqlite3.Error.
+    """
     gatherer = Gatherer(session, outlet.handoff, outlet.destination, ledger)
     deliverer = Deliverer(session, outlet.handoff, outlet.destination, outlet.failing)
 
     async def left() -> int:
         in_hand = (not gatherer.is_idle) + (not deliverer.idle.is_set())
-        return in_hand + sum([await session.depth(queue) for queue in outlet.handoff.to_be_told])
+        return in_hand + sum([await session.depth(queue) for queue in outlet.handoff.pending_queues])
 
     async def ending() -> None:
         await wait_for_any(stop, drain)
         if drain.is_set():
-            gatherer.tell_at_once()
+            gatherer.flush()
             await _until_nothing(left, stop, outlet)
 
     gathering = asyncio.create_task(gatherer.gather())
@@ -61,13 +64,13 @@ async def notify(session: Session, outlet: Outlet, ledger: Ledger, stop: asyncio
 
 
 async def _until_nothing(left: Callable[[], Awaitable[int]], stop: asyncio.Event, outlet: Outlet) -> None:
-    """Wait until nothing is left, or `stop` is set: then say what is."""
-    before = remaining = 1  # unknown yet
-    # Twice in a row: what moves from a delay queue to the outbox may be in neither for a moment.
+    """Wait until nothing is left. If `stop` is set before, report what is left and return."""
+    before = remaining = 1  # not known yet
+    # Nothing has to be left twice in a row: a message that moves from a delay queue to the outbox may be in neither.
     while before or remaining:
         if stop.is_set():
             what = f"{remaining} messages for {outlet.destination.name}, in queues {outlet.handoff.records}*"
             events.DRAIN_LEFT.happened(what=what)
             return
         before, remaining = remaining, await left()
-        await wait(stop, _POLL)
+        await wait(stop, _POLL_SECONDS)

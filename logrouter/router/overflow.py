@@ -1,8 +1,8 @@
-"""Inline destinations that are stuck: what they cannot take waits in a file, until they have taken it.
+"""The files of inline destinations that are set aside: windows wait there, in order, until the destination takes them.
 
-In come windows of a commit, out they go again in the same order. The file's length and how much of it was taken stand
-in the ledger, in the same transactions as what the router decides and what the destination writes: so a crash neither
-loses a window nor writes one twice, and nothing has to be recognised.
+The ledger holds the length of each file and how much of it was taken. Both change in the same transactions as the
+router's decisions and the destination's writes. So a crash neither loses a window nor writes one twice, and the router
+never has to recognize a window.
 """
 
 from __future__ import annotations
@@ -25,17 +25,20 @@ from logrouter.support.filesystem import sync_directory
 from logrouter.wire.slices import Slice
 
 _HEAD = struct.Struct(">I")
-"""Bytes of the window that follows."""
+"""The size in bytes of the window that follows."""
 
-_AT_ONCE = 8 << 20
-
+_READ_BYTES = 8 << 20
+"""`read` returns windows until they have this many bytes in the file."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Slice])
 
 
-class Aside:
-    """Which inline destinations of an instance are set aside. stuck: set for those, by name."""
+class Overflow:
+    """The inline destinations of an instance that are set aside.
+
+    stuck: an event for each inline destination by name, which is set while the destination is set aside.
+    """
 
     def __init__(self, ledger: Ledger, instance: str, names: Iterable[str]) -> None:
         self._directory = ledger.directory / "aside"
@@ -44,13 +47,13 @@ class Aside:
         self.stuck = {name: asyncio.Event() for name in names}
         for name, state in self._states.items():
             if name in self.stuck:
-                events.SET_ASIDE.happened(destination=name, reason=f"{state.records} records wait from before")
+                events.OVERFLOWING.happened(destination=name, reason=f"{state.records} records wait from before")
                 self.stuck[name].set()
             else:
                 events.ASIDE_ORPHANED.happened(destination=name, records=state.records, path=self.path(name))
 
     def path(self, name: str) -> Path:
-        """The file of a destination."""
+        """Return the path of a destination's file."""
         return self._directory / f"{self._instance}.{name}"
 
     def __contains__(self, name: str) -> bool:
@@ -58,11 +61,11 @@ class Aside:
 
     def begin(self, name: str, reason: object) -> None:
         """Set a destination aside."""
-        events.SET_ASIDE.happened(destination=name, reason=reason)
+        events.OVERFLOWING.happened(destination=name, reason=reason)
         self.stuck[name].set()
 
     async def append(self, name: str, windows: Sequence[Window]) -> AsideState:
-        """Make windows durable behind what is committed, and tell what the ledger is to add. Raises Retry."""
+        """Write windows durably behind the committed length, and return what the ledger has to add. Raises Retry."""
         frames = [_frame(window) for window in windows]
         content = b"".join(frames)
         try:
@@ -72,7 +75,7 @@ class Aside:
         return AsideState(len(content), 0, sum(len(piece) for window in windows for piece in window))
 
     async def read(self, name: str) -> tuple[list[Window], AsideState]:
-        """The next windows, and what the ledger is to add once they are written. Raises Retry."""
+        """Return the next windows, and what the ledger has to add when they are written. Raises Retry."""
         try:
             windows, size = await asyncio.to_thread(self._read, name)
         except (OSError, EOFError, msgspec.DecodeError) as error:
@@ -80,16 +83,16 @@ class Aside:
         return windows, AsideState(0, size, -sum(len(piece) for window in windows for piece in window))
 
     def committed(self, added: dict[str, AsideState]) -> None:
-        """The ledger has added these."""
+        """Note that the ledger has added these states."""
         for name, state in added.items():
             self._states[name] = self._state(name) + state
 
     def is_taken(self, name: str) -> bool:
-        """Whether nothing waits."""
+        """Report whether the destination has taken all windows in its file."""
         return self._state(name).length == self._state(name).taken
 
     def end(self, name: str) -> None:
-        """The ledger has forgotten it: the destination takes its windows itself again."""
+        """Make a destination inline again and delete its file. The ledger must have committed this already."""
         self._states.pop(name, None)
         self.stuck[name].clear()
         events.INLINE_AGAIN.happened(destination=name)
@@ -123,7 +126,7 @@ class Aside:
         size = 0
         with self.path(name).open("rb") as file:
             file.seek(state.taken)
-            while state.taken + size < state.length and size < _AT_ONCE:
+            while state.taken + size < state.length and size < _READ_BYTES:
                 head = file.read(_HEAD.size)
                 content = file.read(*_HEAD.unpack(head)) if len(head) == _HEAD.size else b""
                 if not content:
@@ -134,7 +137,10 @@ class Aside:
 
 
 class _StoredHeader(msgspec.Struct, frozen=True, gc=False):
-    """A place as it is kept: what else a decode of it has is JSON, which means something else here."""
+    """The positions of a record, as they are stored.
+
+    `RecordHeader` cannot be stored as it is: what else it holds is undecoded JSON, and the file is MessagePack.
+    """
 
     pos: int
     end: int

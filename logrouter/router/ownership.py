@@ -1,7 +1,7 @@
-"""Whose window this is: the user that a source belongs to, and the life of the state directory that published it.
+"""Checks that a part comes from the user that owns its source, and renames the source of a part from a copied state.
 
-A source belongs to the first user that the broker vouches for as its publisher. Where a state directory was copied or
-set back, the windows of its second life count as sources of their own, so that nothing of them is taken for a repeat.
+A source belongs to the first user that the broker vouches for as its publisher. If a state directory was copied or set
+back, the windows of its second life count as sources of their own, so that none of them is taken for a repeat.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from logrouter.wire.batch import Part
 from logrouter.wire.record import decode_lines, encode_lines
 
 _REMEMBERED = 100_000
-"""Sources whose owner is kept in memory."""
+"""The most sources whose owner is kept in memory."""
 
 
 def stated_source(source: str) -> str:
-    """The source as its shipper knows it."""
+    """Return the source's name without its branch, as its shipper knows it."""
     return source.partition(LIFE)[0]
 
 
-def of_branch(source: str, branch: str) -> str:
-    """The source in one life of its state directory."""
+def source_in_branch(source: str, branch: str) -> str:
+    """Return the name of a source in one branch of its state directory's lives."""
     return f"{source}{LIFE}{branch}" if branch != MAIN else source
 
 
 class Ownership:
-    """Of the sources that a router meets in one session of its own."""
+    """The owners and lives of the sources that a router meets in one of its own sessions."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -42,9 +42,9 @@ class Ownership:
         self._forks: set[str] = set()
 
     def attribute(self, part: Part, user: str, entry: LedgerEntry) -> Part:
-        """The part under the source that it belongs to; what is learned by it goes into the entry.
+        """Return the part under the name of the source that it belongs to. New owners and lives are added to `entry`.
 
-        Raises WireError for one of a source that belongs to another user.
+        Raises WireError if the source belongs to another user.
         """
         self._check_owner(part, user, entry)
         if part.session is None:
@@ -57,12 +57,12 @@ class Ownership:
         if branch not in self._forks:
             self._forks.add(branch)
             events.STATE_FORKED.happened(host=part.host, session=branch)
-        name = of_branch(part.source, branch)
-        after = (of_branch(part.after[0], branch), part.after[1]) if part.after else None
+        name = source_in_branch(part.source, branch)
+        after = (source_in_branch(part.after[0], branch), part.after[1]) if part.after else None
         return part if part.again and self._is_inherited(part, name) else _renamed(replace(part, after=after), name)
 
     def _is_inherited(self, part: Part, name: str) -> bool:
-        """Whether it is of what was shipped before the lives parted: whichever of them reads it, it is the same."""
+        """Report whether a part is from before the lives separated; it is then the same whichever life reads it."""
         own = self._ledger.extents(INGRESS, name)
         return not own or part.to <= own.start
 
@@ -71,8 +71,8 @@ class Ownership:
         if not owner and user:
             self._owners[part.source] = entry.owners[part.source] = user
         elif owner and user != owner:
-            by = f"user {user!r}" if user else "nobody that the broker vouches for"
-            raise WireError(f"source {part.source} belongs to user {owner!r}, and this was published by {by}")
+            by = f"user {user!r}" if user else "a user whom the broker does not confirm"
+            raise WireError(f"source {part.source} belongs to user {owner!r}, but this message was published by {by}")
 
     def _owner(self, source: str) -> str:
         owner = self._owners.get(source)
@@ -87,5 +87,7 @@ def _renamed(part: Part, source: str) -> Part:
     try:
         records = [msgspec.structs.replace(record, source=source) for record in decode_lines(part.body)]
     except WireError:
-        return replace(part, source=source, start=part.from_)  # it is laid aside where it is read
+        return replace(
+            part, source=source, start=part.from_
+        )  # the records go to the dead letters when they are decoded
     return replace(part, source=source, start=part.from_, body=encode_lines(records))

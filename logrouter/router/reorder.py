@@ -1,15 +1,15 @@
-"""Windows from parts: each source's windows are released in order, each position once.
+"""Assembles windows from parts: releases the windows of each source in order, and each position once.
 
-In come slices with the headers of the part they came in, in whatever order deliveries take; out come releases: what is
-new of a window, the ranges that are thereby decided, and the tokens to settle with it. Pure: time is given, nothing is
-read or written, and the tokens mean nothing here.
+Parts may come in any order. A release holds the records of a window that are new, the ranges that they decide, and the
+tokens to settle with it. Pure: time is a parameter, nothing is read or written, and tokens are opaque.
 
-A window is released when all its parts that the instance is bound to are there and nothing before it is missing. A gap
-holds its source alone, for a bounded time; then it is given up and counted as a hole, and what comes for it later is
-still released, counted as late. The extents decided so far, never a high-water mark, tell repeats from late arrivals.
+A window is released when all its parts that the instance is bound to have come and nothing before it is missing. A gap
+holds up its own source only, for a limited time. Then it is given up and counted as a hole; what comes for it later is
+still released and counted as late. Repeats are told from late arrivals by the extents decided so far, never by a
+high-water mark.
 
-What is decided of a window is what its records cover, not what it claims. Only where other instances take some of its
-parts may it have gaps: these are theirs.
+A window decides what its records cover, not what it claims. It may have gaps only if other instances take some of its
+parts; the gaps are then theirs.
 """
 
 from __future__ import annotations
@@ -30,24 +30,31 @@ Token = TypeVar("Token")
 _Ranges = tuple[tuple[int, int], ...]
 
 _IDLE = 600.0
-"""Seconds after which a source that holds nothing is forgotten here; the ledger remembers."""
+"""Seconds after which an idle source without waiting windows is dropped from memory. The ledger still has it."""
 
-_BETWEEN = 60.0
-"""Seconds between two looks for such sources, since all are looked at."""
+_FORGET_SECONDS = 60.0
+"""Seconds between two searches for idle sources, because each search visits all sources."""
 
 MOST_RANGES = 10_000
-"""Of what is decided of a source: shippers leave no gaps, and each costs memory here and a row in the ledger."""
+"""The most ranges that are decided of a source. Shippers leave no gaps, and each range costs memory here and a row in
+the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release(Generic[Token]):
-    """What one window, or a repeat of one, comes to.
+    """The release of one window, or of a repeat of one.
 
-    slices: its new records.   decided: the ranges to add to the ledger.   repeated: records dropped as known.
-    late, hole: released behind or before something that was missing.
-    failed: slices of which nobody can tell what is new, each with what went wrong.
-    short: the ranges that it claims and has no records for.   shared: other instances take some of its parts.
-    again: it was asked for.   after: what its source comes after, as its first window says.
+    slices: its new records.
+    decided: the ranges to add to the ledger.
+    tokens: the tokens of its parts.
+    repeated: how many records were dropped because they are decided already.
+    late: records of later windows were released before it.
+    hole: it was released although something before it or within it is missing.
+    failed: slices for which it could not be computed what is new, each with the error.
+    short: the ranges that it claims and has no records for.
+    shared: other instances take some of its parts.
+    again: its shipper published it again on request.
+    after: the source that precedes its source and how far that was read, as the first window of a source states.
     """
 
     source: str
@@ -66,10 +73,14 @@ class Release(Generic[Token]):
 
 @dataclass(slots=True)
 class _Held(Generic[Token]):
-    """A window as far as it has come. `slices` has None for a part that was set aside as broken.
+    """A window that is not released yet.
 
-    missing: the parts that are to come to this instance and have not.   shared: others take some of its parts.
-    size: bytes of its bodies.   again: it was asked for.   after: see Part.
+    since: when its first part came.
+    missing: the numbers of the parts that this instance is bound to and that have not come.
+    size: bytes of its bodies.
+    laid_aside: positions of records that are among the dead letters.
+    slices: by the number of the part, None for a part whose body is broken.
+    shared, again, after: as in Release.
     """
 
     from_: int
@@ -81,13 +92,13 @@ class _Held(Generic[Token]):
     size: int = 0
     again: bool = False
     after: tuple[str, int] | None = None
-    laid_aside: list[tuple[int, int]] = field(default_factory=list)
+    dead_positions: list[tuple[int, int]] = field(default_factory=list)
     slices: dict[int, Slice | None] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
     repeated: int = 0
 
     def spans(self) -> Iterator[tuple[int, int]]:
-        """Where its records stood."""
+        """Yield the positions of its records."""
         for piece in self.slices.values():
             for place in piece.places if piece else ():
                 yield place.pos, place.end
@@ -95,7 +106,13 @@ class _Held(Generic[Token]):
 
 @dataclass(slots=True)
 class _Chain(Generic[Token]):
-    """A source: what is decided of it (committed or about to be), where its next window should begin, what waits."""
+    """The state of a source.
+
+    decided: what is decided of it, committed or not.
+    next: where its next window should begin.
+    used: when its last part came.
+    held: the windows that wait.
+    """
 
     source: str
     decided: Ranges
@@ -105,10 +122,12 @@ class _Chain(Generic[Token]):
 
 
 class Assembly(Generic[Token]):
-    """All sources of a session.
+    """The sources of one session. All times are seconds of one monotonic clock.
 
-    known: what the ledger has of a source.        is_bound: whether parts under a key come to this instance.
-    hold: seconds that a gap may hold its source.  limit, bytes_limit: tokens and bytes that may be held in all.
+    known: returns what the ledger has of a source.
+    is_bound: reports whether parts with a routing key come to this instance.
+    hold: seconds for which a gap may hold up its source.
+    limit, bytes_limit: the most tokens, and bytes of bodies, that may be held. Above that the oldest gaps are given up.
     """
 
     def __init__(
@@ -137,16 +156,17 @@ class Assembly(Generic[Token]):
         piece: Slice | None,
         token: Token,
         now: float,
-        laid_aside: Sequence[tuple[int, int]] = (),
+        dead_positions: Sequence[tuple[int, int]] = (),
     ) -> list[Release[Token]]:
-        """Take a part; `piece` is None for one whose body was set aside. Says what can be released now.
+        """Add a part, and return what can be released now.
 
-        laid_aside: where records of it stood that are among the dead letters; nobody waits for these.
-        Raises WireError for one that would make another gap in a source that has too many.
+        piece: its records, None if its body is broken.
+        laid_aside: positions of its records that are among the dead letters. No window waits for these.
+        Raises WireError for a part that would add a range to a source that has too many.
         """
         chain = self._chain(part, now)
         if chain.decided.count >= MOST_RANGES and piece is not None and not _closes_up(piece, chain.decided):
-            raise WireError(f"source {part.source} is decided in {MOST_RANGES} ranges, and this would be another")
+            raise WireError(f"source {part.source} is decided in {MOST_RANGES} ranges, and this part would add one")
         place = (part.from_, part.to, part.keys)
         held = chain.held.get(place)
         if held is None:
@@ -161,7 +181,7 @@ class Assembly(Generic[Token]):
             self.held_bytes += len(part.body)
         held.again |= part.again
         held.after = held.after or part.after
-        held.laid_aside += laid_aside
+        held.dead_positions += dead_positions
         held.tokens.append(token)
         self.held += 1
         released = self._advance(chain)
@@ -170,30 +190,33 @@ class Assembly(Generic[Token]):
         return released
 
     def expire(self, now: float) -> list[Release[Token]]:
-        """Give up the gaps that have held their source too long."""
+        """Give up the gaps that have held up their source for too long, and return what is released."""
         released: list[Release[Token]] = []
         for chain in list(self._waiting.values()):
             while chain.held and _oldest(chain) <= now - self._hold:
                 released += self._give_up(chain)
         if now >= self._forget_at:
-            self._forget_at = now + _BETWEEN
+            self._forget_at = now + _FORGET_SECONDS
             idle = [chain.source for chain in self._chains.values() if not chain.held and chain.used < now - _IDLE]
             for source in idle:
                 del self._chains[source]
         return released
 
     def decided(self, source: str) -> Ranges:
-        """What is decided of a source, be it committed yet or not."""
+        """Return what is decided of a source, whether it is committed yet or not."""
         chain = self._chains.get(source)
         return chain.decided if chain else self._known(source)
 
     def held_of(self, source: str) -> list[tuple[int, int]]:
-        """The windows of a source that wait."""
+        """Return the ranges of a source's windows that wait."""
         chain = self._chains.get(source)
         return [(held.from_, held.to) for held in chain.held.values()] if chain else []
 
     def gaps(self, before: float) -> Iterator[tuple[str, list[tuple[int, int]]]]:
-        """What has held a source up since before that time: ranges that did not come, and windows without a part."""
+        """Yield the sources of gaps older than `before`, each with the ranges that did not come.
+
+        A window of which a part is missing counts as such a range.
+        """
         for after in [each.after for each in self._behind() if each.since <= before and each.after]:
             yield after[0], self._missing_before(after)
         for chain in self._waiting.values():
@@ -201,7 +224,7 @@ class Assembly(Generic[Token]):
             if not waiting:
                 continue
             first = min(held.from_ for held in waiting)
-            is_new = not chain.decided  # then its shipper's statement tells from where on it is ours
+            is_new = not chain.decided  # its shipper's statement then states where this instance's share begins
             ranges = [] if is_new else chain.decided.missing(chain.next, first)
             yield chain.source, ranges + [(held.from_, held.to) for held in waiting if held.missing]
 
@@ -214,7 +237,7 @@ class Assembly(Generic[Token]):
         return chain
 
     def _advance(self, chain: _Chain[Token]) -> list[Release[Token]]:
-        """Release whatever is due of a source, in order."""
+        """Release the due windows of a source, in order, and those of a source that waits for it."""
         released = []
         while (due := self._due(chain)) is not None:
             released.append(self._release(chain, due, hole=False))
@@ -236,7 +259,7 @@ class Assembly(Generic[Token]):
         return None
 
     def _may_follow(self, chain: _Chain[Token], held: _Held[Token]) -> bool:
-        """Whether the generation before this one is decided as far as it was read before; or none of it ever came."""
+        """Report whether the previous generation is decided as far as it was read, or none of it ever came."""
         if held.after is None or chain.decided:
             return True
         if not self._missing_before(held.after):
@@ -246,13 +269,13 @@ class Assembly(Generic[Token]):
         return False
 
     def _missing_before(self, after: tuple[str, int]) -> list[tuple[int, int]]:
-        """What is not decided of the generation before, up to there; nothing if none of it ever came."""
+        """Return what is not decided of the previous generation up to `after`; nothing if none of it ever came."""
         source, reached = after
         before = self.decided(source)
         return before.missing(before.start, reached) if before else []
 
     def _behind(self) -> Iterator[_Held[Token]]:
-        """The windows that wait for the generation before theirs."""
+        """Yield the windows that wait for the previous generation."""
         for source in self._following.values():
             chain = self._waiting.get(source)
             yield from (held for held in chain.held.values() if held.after) if chain else ()
@@ -262,12 +285,12 @@ class Assembly(Generic[Token]):
             return True
         if held.from_ >= chain.next:
             return False
-        # A late part of a window that was released without it: it is all there is to wait for if it fills the holes.
+        # The window was released before without these parts. It is complete if its late parts fill all its holes.
         spans = Ranges(held.spans())
         return all(spans.covers(start, end) for start, end in chain.decided.missing(held.from_, held.to))
 
     def _give_up(self, chain: _Chain[Token]) -> list[Release[Token]]:
-        """Release the first window that waits, whatever is missing before or within it, and what follows from that."""
+        """Release the first window that waits, whatever is missing before or within it, and the windows due then."""
         first = min(chain.held.values(), key=_order)
         return [self._release(chain, first, hole=True), *self._advance(chain)]
 
@@ -280,7 +303,7 @@ class Assembly(Generic[Token]):
         missing = tuple(chain.decided.missing(held.from_, held.to))
         late = bool(missing) and missing[0][0] < chain.next
         pieces = [piece for piece in held.slices.values() if piece is not None]
-        starts, ends = _runs(pieces, held.laid_aside)
+        starts, ends = _runs(pieces, held.dead_positions)
         covers = starts[:1] == [held.from_] and ends[-1:] == [held.to] and starts[1:] == ends[:-1]
         if missing == ((held.from_, held.to),) and (covers or all(map(le, ends, starts[1:]))):
             new = _New(tuple(pieces))
@@ -315,7 +338,7 @@ def _oldest(chain: _Chain[Token]) -> float:
 
 
 class _New(NamedTuple):
-    """What is new of a window's slices, how many records are not, and the slices that could not be looked into."""
+    """The new records of a window, the number of its other records, and the slices that failed, with their errors."""
 
     slices: tuple[Slice, ...]
     repeated: int = 0
@@ -323,19 +346,23 @@ class _New(NamedTuple):
 
 
 def _covered(held: _Held[Token], missing: _Ranges, spans: Ranges) -> tuple[_Ranges, _Ranges]:
-    """What is decided with a window whose records take these positions, and what it claims beyond them."""
+    """Return what a window with records at `spans` decides, and what it claims beyond them.
+
+    missing: the ranges of the window that are not decided yet.
+    """
     left = tuple(gap for each in missing for gap in spans.missing(*each))
     if not left or (held.shared and not held.missing):
         return missing, ()
     return tuple(spans), () if held.missing else left
 
 
-def _runs(pieces: Iterable[Slice], laid_aside: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Where runs of records begin and where they end, each sorted; those laid aside are among them.
+def _runs(pieces: Iterable[Slice], dead_positions: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Return where runs of records start and where they end, each sorted, including the records that were laid aside.
 
-    A position lies in as many runs, whichever beginning is put to whichever end: put in this order they cover the same.
+    Sorting may pair a start with the end of another run, but the pairs cover the same positions, because how many runs
+    cover a position depends only on the starts and ends before it.
     """
-    starts, ends = [start for start, _ in laid_aside], [end for _, end in laid_aside]
+    starts, ends = [start for start, _ in dead_positions], [end for _, end in dead_positions]
     for piece in pieces:
         if piece.runs is None:
             starts += [place.pos for place in piece.places]
@@ -347,7 +374,7 @@ def _runs(pieces: Iterable[Slice], laid_aside: Sequence[tuple[int, int]]) -> tup
 
 
 def _closes_up(piece: Slice, decided: Ranges) -> bool:
-    """Whether these records make no further range: all known, or adjoining one another and what is known."""
+    """Report whether these records add no range: all are decided, or they are contiguous and adjoin a decided range."""
     if all(decided.covers(place.pos, place.end) for place in piece.places):
         return True
     spans = Ranges((place.pos, place.end) for place in piece.places)
@@ -355,12 +382,12 @@ def _closes_up(piece: Slice, decided: Ranges) -> bool:
 
 
 def _new(pieces: Iterable[Slice], decided: Ranges) -> _New:
-    """What is new of these slices; of records that overlap the first one is kept."""
+    """Return what is new of these slices. Where records overlap, the first one is kept."""
     known, kept, repeated, failed = decided.copy(), [], 0, []
     for piece in pieces:
         try:
             left, count = undecided(piece, known)
-        except Exception as error:  # noqa: BLE001  # whatever a record comes to, it stops no other
+        except Exception as error:  # noqa: BLE001  # a record that fails in any way must not stop the others
             failed.append((piece, error))
             continue
         repeated += count

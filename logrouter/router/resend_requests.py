@@ -1,4 +1,4 @@
-"""Asking shippers for what is missing: gaps that hold sources up, and what statements say that did not come."""
+"""Requests shippers to send again what is missing: the gaps that hold up sources, and what `Losses` finds missing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from logrouter.router.retransmission import PATIENCE, Losses
 from logrouter.wire.request import EXCHANGE, Request, to_message
 
 _EVERY = 1.0
-"""Seconds between two looks at what is missing."""
+"""Seconds between two checks of what is missing."""
 
 
 async def ask(session: Session, retransmission: Losses, assembly: Assembly[Delivery], *, ledger: Ledger) -> None:
-    """Ask until cancelled; first of all how far everybody is. Raises SessionLost, sqlite3.Error."""
+    """Publish requests until cancelled. The first one asks all shippers for a statement of all their sources.
+
+    Raises SessionLost, sqlite3.Error.
+    """
     requests = [("", Request(retransmission.instance, "", []))]
     while True:
         await _publish(session, requests)
@@ -40,18 +43,18 @@ async def _publish(session: Session, requests: Sequence[tuple[str, Request]]) ->
     except SessionLost:
         raise
     except BrokerError as error:
-        events.REQUESTS_REFUSED.happened(reason=error, remedy=error.remedy or "look at that exchange")
+        events.REQUESTS_REFUSED.happened(reason=error, remedy=error.remedy or "check that exchange")
 
 
 async def note(retransmission: Losses, ledger: Ledger) -> None:
-    """Put what is new into the ledger, and say it. Raises sqlite3.Error."""
+    """Save what has changed to the ledger, and report it by events. Raises sqlite3.Error."""
     changed, retransmission.changed = retransmission.changed, []
     whole, retransmission.whole = retransmission.whole, set()
     if not (changed or whole):
         return
     try:
         await asyncio.to_thread(ledger.commit, LedgerEntry(missing=changed, whole=whole))
-    except (sqlite3.Error, asyncio.CancelledError):  # to note it twice is harmless
+    except (sqlite3.Error, asyncio.CancelledError):  # it may be committed, but saving it twice is harmless
         retransmission.changed[:0] = changed
         retransmission.whole |= whole
         raise

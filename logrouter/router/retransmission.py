@@ -1,8 +1,8 @@
-"""What the broker lost: which ranges of sources are missing, and when to ask their shippers for them again. Pure.
+"""Tracks what the broker lost: which ranges of sources are missing, and when to request them from their shippers. Pure.
 
-A confirm says that a message is in some queue, which may be a listener's alone. So what a shipper states as confirmed,
-and what lies before a window that came, is asked for until it comes, the shipper says that it is gone, or it was asked
-for often enough.
+A confirm means that a message is in some queue, and that may be only the queue of a listener. So a router requests what
+a shipper states as confirmed, and what lies before a window that came, until it comes, the shipper states that it is
+gone, or it was requested often enough.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ BARRIER = "logrouter.barrier/1"
 """The type of a message that a router sends to itself through its ingress queue."""
 
 PATIENCE = 2.0
-"""Seconds for which a gap may be nothing but an order that was mixed up."""
+"""Seconds for which a gap may only mean that messages came out of order."""
 
 _BACKOFF = Backoff(4.0, 600.0)
-"""Seconds between two requests for the same."""
+"""Seconds between two requests for the same ranges."""
 
 _MOST_ASKED = 20
-"""Requests for the same: they span more than an hour."""
+"""The most requests for the same ranges. They span more than an hour."""
 
 _MOST_BARRIERS = 100
-"""On their way at a time; of older ones the next statement says the same."""
+"""The most barriers under way. Older ones are dropped, because the next statement states the same."""
 
 _MOST_SOURCES = 10_000
-"""Sources that are asked for at a time; others wait for the next statement that names them."""
+"""The most sources that are requested at a time. Others wait for the next statement that names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shipper:
-    """Whose a source is: its host, and the id of its state directory."""
+    """The shipper of a source: its host, and the id of its state directory. Both are '' if they are not known."""
 
     host: str = ""
     reporter: str = ""
@@ -49,22 +49,23 @@ class Shipper:
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """A source that a further life of a state directory goes on with.   own: its name in that life.
+    """A source that a further life of a state directory continues.
 
-    stated: how far that life says that it is, under the name that it has had from the beginning.
+    stated: what that life states about it, under its original name.
+    own: its name in that life.
     """
 
     stated: SourceStatement
     own: str
 
     def end(self, own: Ranges) -> int:
-        """Up to where it was shipped before that life began.   own: what has come of it in that life."""
+        """Return up to where it was shipped before that life began.   own: what has come of it in that life."""
         return min(own.start, self.stated.confirmed) if own else self.stated.confirmed
 
 
 @dataclass(slots=True)
 class _Asked:
-    """What is asked for of a source, how often it was, and when to ask next."""
+    """The ranges of a source that are requested, when to request them next, and how often that was done."""
 
     ranges: Ranges
     due: float
@@ -72,7 +73,7 @@ class _Asked:
 
 
 class _Stated(NamedTuple):
-    """What a barrier is for."""
+    """The sources to check when a barrier has come back."""
 
     lagging: Sequence[SourceStatement] = ()
     inherited: Sequence[Inherited] = ()
@@ -80,10 +81,14 @@ class _Stated(NamedTuple):
 
 @dataclass(slots=True)
 class Losses:
-    """What an instance misses. decided: what it has of a source.   born: when it began (Unix time).
+    """The ranges that an instance misses.
 
-    of_lives: what it has of a source in all lives of its state directory.
-    changed: ranges whose outcome is new, for the ledger.   whole: sources of which all that was missing has come.
+    decided: returns what the instance has of a source.
+    of_lives: returns what it has of a source in all lives of the state directory.
+    born: when the instance began (Unix time).
+    known: the ranges in the ledger.
+    changed: ranges whose outcome is new, to save to the ledger.
+    whole: sources of which everything that was missing has come, to save to the ledger.
     """
 
     instance: str
@@ -99,7 +104,6 @@ class Losses:
     _shippers: dict[str, Shipper] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Go on with what the ledger has."""
         for missing in self.known:
             if missing.outcome == ASKED:
                 self._want(missing.source, [(missing.start, missing.end)], 0.0)
@@ -107,15 +111,15 @@ class Losses:
                 self._settle(missing.source, [(missing.start, missing.end)])
 
     def belongs(self, source: str, shipper: Shipper) -> None:
-        """A source is of that shipper."""
+        """Note the shipper of a source, for requests."""
         if source in self._shippers or len(self._shippers) < 20 * _MOST_SOURCES:
             self._shippers[source] = shipper
 
     def stated(self, lagging: Sequence[SourceStatement], inherited: Sequence[Inherited] = ()) -> str:
-        """What a shipper says to be confirmed, of sources that lack some of it.
+        """Note sources of which something has not come that their shipper states as confirmed. Return a barrier's id.
 
-        It may be on its way still. Returns the id of a barrier: once that has come through the ingress queue, all that
-        was confirmed before the statement has come through it as well.
+        The messages may still be in the ingress queue. When the barrier has come through it, all that was confirmed
+        before the statement has come too; call `passed` then.
         """
         barrier = token_hex(8)
         self._barriers[barrier] = _Stated(lagging, inherited)
@@ -124,7 +128,7 @@ class Losses:
         return barrier
 
     def heard(self, sources: Iterable[SourceStatement], at: float) -> None:
-        """How far sources are of which nothing confirmed lacks: what comes from now on is for this instance.
+        """Note how far sources are of which nothing confirmed is missing. What comes later is for this instance.
 
         at: Unix time.
         """
@@ -133,11 +137,17 @@ class Losses:
                 self._note(each.source, [(each.confirmed, each.confirmed)], BEFORE, at)
 
     def _may_be_older(self, source: SourceStatement) -> bool:
-        """Whether some of a source may have been shipped before there was this instance: nobody has said more of it."""
+        """Report whether part of a source may have been shipped before this instance began.
+
+        That is the case if the source is older than the instance and no range of it has an outcome yet.
+        """
         return source.since < self.born and source.source not in self._settled
 
     def passed(self, barrier: str, held: Callable[[str], Iterable[tuple[int, int]]], now: float, at: float) -> None:
-        """A barrier has come. held: the windows of a source that wait. now: monotonic, at: Unix time."""
+        """Note that a barrier has come: what still lacks of its sources is missing.
+
+        held: returns the windows of a source that wait.   now: monotonic time.   at: Unix time.
+        """
         stated = self._barriers.pop(barrier, _Stated())
 
         def here(known: Ranges, source: str) -> Ranges:
@@ -159,7 +169,7 @@ class Losses:
                 self.misses(each.source, ranges, now, at)
 
     def misses(self, source: str, ranges: Iterable[tuple[int, int]], now: float, at: float) -> None:
-        """These ranges did not come. now: monotonic, at: Unix time."""
+        """Note that these ranges did not come. now: monotonic time.   at: Unix time."""
         new = [gap for each in ranges for gap in self._unsettled(source, *each)]
         fresh = [gap for each in new for gap in self._wanted_of(source).missing(*each)]
         if fresh and (source in self._wanted or len(self._wanted) < _MOST_SOURCES):
@@ -167,7 +177,10 @@ class Losses:
             self.changed += [MissingRange(source, *each, ASKED, at) for each in fresh]
 
     def is_gone(self, source: str, ranges: Iterable[tuple[int, int]], at: float) -> None:
-        """The shipper cannot read these any more; in a further life, nor what was asked for of what that inherited."""
+        """Note that the shipper can no longer read these ranges.
+
+        For a further life this includes what was requested of the ranges that it inherited.
+        """
         left = [gap for each in ranges for gap in self.decided(source).missing(*each)]
         self._note(source, [gap for each in left for gap in self._unsettled(source, *each)], GONE, at)
         if (first := stated_source(source)) != source:
@@ -177,7 +190,7 @@ class Losses:
             self.is_gone(first, [(start, end) for start, end in asked if start < end], at)
 
     def due(self, now: float, at: float) -> Iterator[tuple[str, Request]]:
-        """The requests to make now, each with the host that it is for."""
+        """Yield the requests to publish now, each with the host that it is for, '' for all."""
         by_shipper: dict[Shipper, list[WantedRanges]] = {}
         for source, wanted in list(self._wanted.items()):
             if wanted.due > now:
@@ -197,7 +210,7 @@ class Losses:
             yield shipper.host, Request(self.instance, shipper.reporter, wants)
 
     def came(self, source: str) -> None:
-        """Something of a source has come: look at the next occasion whether all has."""
+        """Note that records of a source have come: the next `due` checks whether all have."""
         if wanted := self._wanted.get(source):
             wanted.due = min(wanted.due, 0.0)
             wanted.asked = max(wanted.asked - 1, 0)

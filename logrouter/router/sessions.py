@@ -1,4 +1,4 @@
-"""Work that goes on across sessions: connect, work, and when the broker or a destination fails, connect again."""
+"""Runs work on one session after another: connects again when the broker or a destination fails."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from logrouter.support.aio import wait
 from logrouter.support.backoff import Backoff
 
 Work = Callable[[Session], Awaitable[None]]
-"""What is done on one session: returns when it is done for good, raises when the session is of no more use."""
+"""Work on one session. It returns when all work is done, and raises when it needs another session."""
 
 _BACKOFF = Backoff(0.2, 15.0)
 """Seconds between two tries to reach the broker."""
 
 _ALLOWED_SECONDS = 5.0
-"""After so long without a refusal the rights are taken to be there."""
+"""Seconds without a refusal after which the user is taken to have the rights."""
 
 
 class _Rights:
-    """What a broker refuses its user: said once, and again where it is something else; and when it is no more."""
+    """The refusals of a broker to its user. Each is reported once, until another follows or the broker allows it."""
 
     def __init__(self, broker: str) -> None:
         self._broker = broker
@@ -34,7 +34,7 @@ class _Rights:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Say what is refused meanwhile, and raise it."""
+        """Report a refusal within the block, and raise it again."""
         allowed = asyncio.get_running_loop().call_later(_ALLOWED_SECONDS, self._allow)
         try:
             yield
@@ -52,10 +52,10 @@ class _Rights:
         self._refused = ""
 
 
-async def on_sessions(broker: Broker, work: Work, stop: asyncio.Event, unreachable: Condition) -> None:
+async def run_on_sessions(broker: Broker, work: Work, stop: asyncio.Event, unreachable: Condition) -> None:
     """Run `work` on one session after another until it returns, or `stop` is set.
 
-    unreachable: said while there is none; several works may share it.
+    unreachable: the condition that the broker cannot be reached. Several calls may share it.
     """
     failures, rights = 0, _Rights(broker.name)
     while not stop.is_set():
@@ -67,7 +67,7 @@ async def on_sessions(broker: Broker, work: Work, stop: asyncio.Event, unreachab
                     await work(session)
                 return
         except Forbidden:
-            pass  # said by then, and no loss of the broker
+            pass  # `watched` has reported it, and the broker is reachable
         except BrokerError as error:
             unreachable.begin(broker=broker.name, reason=error)
         except (Retry, sqlite3.Error) as error:

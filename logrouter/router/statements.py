@@ -1,7 +1,6 @@
-"""Statements of shippers and routers -> the ledger, where audit finds them; and the router's own, each minute.
+"""Saves the statements of shippers and routers to the ledger for the audit, and publishes the router's own each minute.
 
-In come messages from the exchange of reports; what each process last said is kept in the ledger before its statement is
-acknowledged.
+A statement is acknowledged when it is in the ledger, which keeps the last one of each process.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.delivery_batch import some
 from logrouter.router.handoff import hand_off
 from logrouter.router.lineage import MAIN, Lineage
-from logrouter.router.ownership import of_branch
+from logrouter.router.ownership import source_in_branch
 from logrouter.router.resend_requests import note
 from logrouter.router.retransmission import BARRIER, Inherited, Losses, Shipper
 from logrouter.support.aio import wait_for_any
@@ -38,18 +37,18 @@ _EVERY = 60.0
 """Seconds between two statements of the router."""
 
 _PREFETCH, _BUDGET = 10, 8 << 20
-"""Statements, and bytes of them, in hand at most."""
+"""The most statements, and bytes of statements, that are unacknowledged at a time."""
 
 _AT_ONCE = 20_000
-"""Sources of statements in one transaction: nothing else is committed meanwhile."""
+"""The most sources of statements in one transaction, because nothing else is committed meanwhile."""
 
 _PATIENCE = 0.2
-"""Seconds without a statement after which, when it is to end, none is left."""
+"""Seconds without a statement after which none is left, once the router is stopping."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouterReporter:
-    """The router as it speaks of itself. config: a hash of its rules.   started: Unix time."""
+    """What a router states about itself. config: a hash of its rules.   started: Unix time."""
 
     instance: str
     config: str = ""
@@ -57,16 +56,16 @@ class RouterReporter:
 
     @property
     def queue(self) -> Queue:
-        """Where statements come in."""
+        """The queue that receives statements."""
         return Queue(f"{ingress(self.instance)}.reports", QueueKind.HANDOFF)
 
     @property
     def dead_letters(self) -> DeadLetters:
-        """Where those go that are none."""
+        """The dead letters, for messages that are not statements."""
         return DeadLetters(dead(self.instance))
 
     def statement(self, *, final: bool) -> Statement:
-        """What there is to say now."""
+        """Return the router's statement as of now. final: whether it is the last of this process."""
         decided = {f"to {name}": float(count) for name, count in metrics.by_label(metrics.DECIDED).items()}
         host = encodable(socket.gethostname())
         return Statement(
@@ -83,7 +82,7 @@ class RouterReporter:
 
 
 class _Heard(NamedTuple):
-    """A statement, and what the life that it is of has inherited and that has not come."""
+    """A statement, and the sources that its life has inherited and that are not complete here."""
 
     statement: Statement
     inherited: Sequence[Inherited]
@@ -98,7 +97,7 @@ async def report(
     stop: asyncio.Event,
     drain: asyncio.Event,
 ) -> None:
-    """Keep and make statements until `stop` is set, or once `drain` is, none is left.
+    """Save and publish statements until `stop` is set, or, after `drain` is set, until none is left.
 
     Raises BrokerError, sqlite3.Error.
     """
@@ -117,9 +116,10 @@ async def report(
             kept = await _keep(session, reporter, ledger, deliveries)
             for each in (each for each in kept if each.statement.kind == SHIPPER):
                 await _compare(session, reporter, ledger, retransmission, each)
-            await note(retransmission, ledger)  # where a source stood when it was first heard of is told but once
+            # Before the acknowledgement, because only one statement gives the position at which a source was first met.
+            await note(retransmission, ledger)
             await consumer.ack(deliveries)
-            # Its own last one comes behind all that were in the queue.
+            # The router's own final statement comes behind all others that were in the queue.
             is_all = last is not None and (not deliveries or any(each.statement == last for each in kept))
             if is_all and (stop.is_set() or not await session.depth(reporter.queue.name)):
                 return
@@ -131,7 +131,7 @@ async def report(
 async def _compare(
     session: Session, reporter: RouterReporter, ledger: Ledger, retransmission: Losses, heard: _Heard
 ) -> None:
-    """Find what a shipper says to be confirmed and that has not come."""
+    """Find what a shipper states as confirmed and that has not come, and send a barrier to check it."""
     statement, inherited = heard
     for gone in statement.gone:
         retransmission.is_gone(gone.source, gone.ranges, time.time())
@@ -147,33 +147,37 @@ async def _compare(
 
 
 def _lagging(ledger: Ledger, sources: Sequence[SourceStatement]) -> list[SourceStatement]:
-    """The sources of which something confirmed is not in the ledger."""
+    """Return the sources of which something that was confirmed is not in the ledger."""
     return [each for each in sources if not ledger.extents(INGRESS, each.source).covers(each.start, each.confirmed)]
 
 
 def _heard(statement: Statement, ledger: Ledger) -> _Heard:
-    """A statement with the names that its sources have here, and what is missing of what its life has inherited.
+    """Return a statement with the names that its sources have here, and the incomplete sources that its life inherited.
 
-    In a further life of its state directory a source begins where that parted from the others: with the first that
-    came of it. What it says to be confirmed before that, the life that shipped it may never speak of again.
+    In a further life of its state directory a source begins with the first position that came of it, where that life
+    separated from the others. The life that shipped what is before that may never state it again, so what this one
+    states as confirmed there is compared as inherited.
     """
     branch = Lineage(ledger.life).branch(decoded(statement.session)) if statement.session else MAIN
     if branch == MAIN:
         return _Heard(statement, [])
     sources, inherited = [], []
     for each in statement.sources:
-        further = Inherited(each, of_branch(each.source, branch))
+        further = Inherited(each, source_in_branch(each.source, branch))
         own = ledger.extents(INGRESS, further.own)
         if own:
             sources.append(_own_part(each, further.own, own.start))
         if not ledger.extents_of_lives(each.source).covers(each.start, further.end(own)):
             inherited.append(further)
-    gone = [msgspec.structs.replace(each, source=of_branch(each.source, branch)) for each in statement.gone]
+    gone = [msgspec.structs.replace(each, source=source_in_branch(each.source, branch)) for each in statement.gone]
     return _Heard(msgspec.structs.replace(statement, sources=sources, gone=gone), inherited)
 
 
 def _own_part(source: SourceStatement, name: str, begin: int) -> SourceStatement:
-    """What is said of a source in one life, which has it from `begin` on; only of all of it the lines are known."""
+    """Return the statement of a source for one life, which has it from `begin` on.
+
+    Its number of lines is known only if the life has all of it.
+    """
     if begin <= source.start:
         return msgspec.structs.replace(source, source=name)
     confirmed = max(source.confirmed, begin)
@@ -186,14 +190,14 @@ def _own_part(source: SourceStatement, name: str, begin: int) -> SourceStatement
 async def _keep(
     session: Session, reporter: RouterReporter, ledger: Ledger, deliveries: Sequence[Delivery]
 ) -> list[_Heard]:
-    """Make the statements among these durable, and say which they are."""
+    """Save the statements among these deliveries to the ledger, and return them. Others go to the dead letters."""
     kept: list[_Heard] = []
     for delivery in deliveries:
         if is_probe(delivery.message):
-            continue  # it came by the binding of an older router, which took everything
+            continue  # a probe comes here only by the binding of an older router, which received everything
         try:
             kept.append(await asyncio.to_thread(_heard, from_message(delivery.message), ledger))
-        except Exception as error:  # noqa: BLE001  # anybody may have written it
+        except Exception as error:  # noqa: BLE001  # anybody can publish, so a message can fail in any way
             await hand_off(session, reporter.dead_letters.letter(delivery.message, error))
     for statements in _portions(each.statement for each in kept):
         await asyncio.to_thread(ledger.commit, LedgerEntry(statements=statements))
@@ -201,7 +205,7 @@ async def _keep(
 
 
 def _portions(statements: Iterable[Statement]) -> Iterator[list[Statement]]:
-    """Those that go into a transaction together."""
+    """Split statements into the portions that are committed in one transaction each."""
     portion: list[Statement] = []
     for each in statements:
         if portion and sum(len(other.sources) for other in (*portion, each)) > _AT_ONCE:

@@ -1,11 +1,10 @@
-"""What a router declares on the broker, so that nobody sets it up by hand; and the names of it all.
+"""Declares what a router needs on the broker, so that nobody has to set it up: exchanges, queues and bindings.
 
-In comes an instance's name and what it binds; out go exchanges, queues, the bindings between them and, last of all, the
-binding that tells shippers that a router has been here.
+The binding that shows shippers that a router has been here is declared last.
 
-What it cannot declare: on a cluster of RabbitMQ 4.3 a queue waits 60 s for the consumer of a node that has died. The
-argument of a queue that shortens it would differ from what queues have that are there already, so that is for a policy
-(docs/operations.md).
+One setting cannot be declared: on a cluster of RabbitMQ 4.3 a queue waits 60 s for the consumer of a node that has
+died. The queue argument that shortens this would differ from the arguments of queues that exist already, so it takes a
+policy (docs/operations.md).
 """
 
 from __future__ import annotations
@@ -29,26 +28,26 @@ from logrouter.wire.statement import ROUTER, SHIPPER
 ALL = ("#",)
 
 NOTE = ".queues"
-"""The ledger's note of the queues that were declared; no destination can have that name."""
+"""The name of the ledger's note of the queues that were declared. No destination can have this name."""
 
 
 class _Declared(msgspec.Struct, frozen=True):
-    """That note."""
+    """The content of the note NOTE."""
 
     queues: list[str] = []  # msgspec copies it
 
 
 def lease(instance: str) -> Queue:
-    """The queue that only one router of an instance has at a time: whoever has it serves the ingress queue."""
+    """Return the queue that only one router of an instance can hold at a time. Its holder serves the ingress queue."""
     return Queue(f"{ingress(instance)}.lease", QueueKind.TAIL)
 
 
 async def declare(
     session: Session, ledger: Ledger, instance: str, bind: Sequence[str] = ALL, handoffs: Sequence[Handoff] = ()
 ) -> None:
-    """Declare everything; harmless when it is there already. What shippers look for comes last: it promises the rest.
+    """Declare everything; what exists already stays as it is. Raises BrokerError, sqlite3.Error.
 
-    Raises BrokerError, sqlite3.Error.
+    What shippers look for comes last, because it promises that the rest exists.
     """
     await session.declare_exchange(EXCHANGE)
     await session.declare_exchange(REPORTS)
@@ -58,16 +57,16 @@ async def declare(
         await session.declare_queue(queue)
     for kind in (SHIPPER, ROUTER):
         await session.bind(reports, REPORTS, f"{kind}.#")
-    await session.unbind(reports, REPORTS, "#")  # of an older router: it would take probes
+    await session.unbind(reports, REPORTS, "#")  # a binding of older routers, by which probes would come as statements
     for pattern in bind:
         await session.bind(ingress(instance), EXCHANGE, pattern)
     await _settle(session, ledger, {queue.name for queue in queues})
-    await session.declare_exchange(marker(instance))  # for shippers that look for it instead
+    await session.declare_exchange(marker(instance))  # for shippers that may not publish probes and look for it instead
     await session.bind(ingress(instance), REPORTS, probe.key(instance))
 
 
 async def missing(session: Session, instance: str, handoffs: Sequence[Handoff] = ()) -> list[str]:
-    """What was declared and is not there: names of exchanges and queues. Raises BrokerError."""
+    """Return the names of the declared exchanges and queues that do not exist. Raises BrokerError."""
     exchanges = [name for name in _exchanges(instance) if not await session.exchange_exists(name)]
     queues = [queue.name for queue in _queues(instance, handoffs) if not await _is_there(session, queue.name)]
     return exchanges + queues
@@ -95,19 +94,19 @@ def _queues(instance: str, handoffs: Sequence[Handoff]) -> list[Queue]:
 
 
 async def _settle(session: Session, ledger: Ledger, queues: Collection[str]) -> None:
-    """Wait for queues that may be new: those that the ledger does not know yet.
+    """Wait for new queues to settle: those that the ledger does not know yet.
 
-    The broker does not say which are; to ask for one that is not there is an error in its log.
+    The broker does not report which queues are new, and a check for a queue that does not exist is an error in its log.
     """
     known = noted(ledger.note(NOTE))
     if not set(queues).issubset(known):
         now = _Declared(sorted({*known, *queues}))
         await asyncio.to_thread(ledger.commit, LedgerEntry(notes={NOTE: msgspec.json.encode(now).decode()}))
-        await session.settle()  # if it is killed meanwhile, its next life begins no sooner than this would have ended
+        await session.settle()  # a router that is killed meanwhile does not start again before this would have ended
 
 
 def noted(note: str) -> list[str]:
-    """The queues in that note; none where there is no note yet, or one that cannot be read: it is written anew."""
+    """Return the queues in the note NOTE, or none if it is empty or cannot be read; `declare` then writes it again."""
     try:
         return msgspec.json.decode(note, type=_Declared).queues if note else []
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,1 +1,1 @@
-"""(key, record) -> the names of its destinations. Pure: no I/O, no event loop."""
+"""Decide which destinations a record goes to. Pure: no I/O, no event loop."""

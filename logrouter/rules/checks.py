@@ -1,6 +1,6 @@
-"""What can be said of rules before a line has come: examples that fail, rules that surely do not mean what they say.
+"""Check rules before any record arrives. Pure.
 
-In comes a RuleSet, out come mistakes (an example fails, two archives write one path) and warnings. Pure.
+Mistakes are failing examples and archives that share a path. Warnings are rules that probably do not do what was meant.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from logrouter.config.destinations import ArchiveModel
 from logrouter.config.mistakes import Mistake
 from logrouter.config.rules import DISCARD, RuleConfig, RuleEntry
 from logrouter.config.severities import SPELLINGS
-from logrouter.config.templates import may_meet
+from logrouter.config.templates import can_collide
 from logrouter.rules.patterns import FirstWords, covers, named_words
 from logrouter.rules.ruleset import RuleSet
 from logrouter.wire.record import Record, rfc3339
@@ -21,12 +21,12 @@ from logrouter.wire.routing_key import RANK, SEVERITIES, read_key, split_words
 
 
 def mistakes(rules: RuleSet) -> list[Mistake]:
-    """What keeps a router from starting."""
+    """Return the mistakes that keep a router from starting."""
     return [*_failing_examples(rules), *_shared_paths(rules.config)]
 
 
 def warnings(config: RuleConfig) -> list[Mistake]:
-    """What is probably not meant."""
+    """Return what is probably not meant, each as a Mistake."""
     found: list[Mistake] = []
     before: FirstWords[RuleEntry] = FirstWords()
     for entry in config.rules:
@@ -40,7 +40,7 @@ def warnings(config: RuleConfig) -> list[Mistake]:
 
 
 def example_record(text: str) -> tuple[str, Record]:
-    """The key and record of an example, `KEY TEXT`."""
+    """Return the key and the record of an example, `KEY TEXT`."""
     key, _, message = text.partition(" ")
     parts = read_key(key)
     record = Record(
@@ -56,18 +56,21 @@ def _failing_examples(rules: RuleSet) -> Iterator[Mistake]:
             example = example_record(text)
             if any(taker is entry for taker in rules.takers(*example)) == wanted:
                 continue
+            if not wanted:
+                problem = f"rule `{entry.name}` takes its `miss` example {text!r}"
+                yield Mistake(entry.place, problem, "narrow the rule, or remove the example")
+                continue
             verdicts = rules.explain(*example)
             last = verdicts[-1]
             own = next((verdict.reason for verdict in verdicts if verdict.rule is entry), None)
-            reason = own if own is not None else f"rule `{last.rule.name}` ({last.rule.place}) took it first"
-            problem = f"example of rule `{entry.name}` should {'match' if wanted else 'miss'}: {text!r}"
-            yield Mistake(entry.place, problem, reason)
+            reason = own if own is not None else f"rule `{last.rule.name}` ({last.rule.place}) takes it first"
+            yield Mistake(entry.place, f"rule `{entry.name}` does not take its `match` example {text!r}", reason)
 
 
 def _shared_paths(config: RuleConfig) -> Iterator[Mistake]:
     archives = [(name, model) for name, model in config.destinations.items() if isinstance(model, ArchiveModel)]
     for (first, one), (name, other) in combinations(archives, 2):
-        if one.dir == other.dir and may_meet(one.path, other.path):
+        if one.dir == other.dir and can_collide(one.path, other.path):
             problem = f"destinations `{first}` and `{name}` can write the same path {other.path}"
             yield Mistake(config.places[name], problem, "give each a `dir` or `path` of its own")
 
@@ -77,7 +80,7 @@ def _misspelt(entry: RuleEntry) -> Iterator[Mistake]:
         last = (split_words(pattern) or [""])[-1]
         meant = SPELLINGS.get(last.lower()) or (last.lower() if last.lower() in RANK else None)
         if meant and last != meant:
-            problem = f"rule `{entry.name}`: `{last}` is no severity in {pattern}"
+            problem = f"rule `{entry.name}`: `{last}` in {pattern} is not a severity"
             yield Mistake(entry.place, problem, f"did you mean `{meant}`?")
 
 
@@ -86,7 +89,7 @@ def _dotted(entry: RuleEntry) -> Iterator[Mistake]:
         words = split_words(pattern)
         if len(words) > 3 and "#" not in words:
             host = "_".join(words[1:-1])
-            problem = f"rule `{entry.name}`: our keys have three words, {pattern} has {len(words)}"
+            problem = f"rule `{entry.name}`: keys of logrouter have three words, but {pattern} has {len(words)}"
             remedy = f"dots in a host name become `_`: did you mean {words[0]}.{host}.{words[-1]}?"
             yield Mistake(entry.place, problem, remedy)
 
@@ -100,14 +103,14 @@ def _worse_left_out(entry: RuleEntry) -> Iterator[Mistake]:
     mildest = max(named, key=RANK.__getitem__)
     left = [severity for severity in SEVERITIES[: RANK[mildest]] if severity not in named]
     if left:
-        problem = f"rule `{entry.name}` takes {mildest} and leaves out what is worse: {', '.join(left)}"
+        problem = f"rule `{entry.name}` takes {mildest}, but not the worse severities {', '.join(left)}"
         yield Mistake(entry.place, problem, f"end the pattern in `*` and write `severity: {mildest}`")
 
 
 def _unarchived(config: RuleConfig, entry: RuleEntry) -> Iterator[Mistake]:
     archives = [name for name, model in config.destinations.items() if isinstance(model, ArchiveModel)]
     if archives and not entry.continues and DISCARD not in entry.to and not set(archives) & set(entry.to):
-        problem = f"what rule `{entry.name}` takes is in no archive"
+        problem = f"records that rule `{entry.name}` takes go to no archive"
         yield Mistake(entry.place, problem, f"add `{archives[0]}` to its `to`, or write `continue: true`")
 
 
@@ -123,7 +126,9 @@ def _unreachable(entry: RuleEntry, before: FirstWords[RuleEntry]) -> Iterator[Mi
             break
     else:
         takers = ", ".join(f"`{other.name}` ({other.place})" for other in final if _meets(other, entry))
-        yield Mistake(entry.place, f"rule `{entry.name}` can never match", f"what it wants is taken before: {takers}")
+        yield Mistake(
+            entry.place, f"rule `{entry.name}` can never match", f"earlier rules take all its records: {takers}"
+        )
         return
     if entry.severity is not None and all(_too_mild(pattern, entry.severity) for pattern in entry.patterns):
         problem = f"rule `{entry.name}` can never match: its patterns name severities milder than {entry.severity}"
@@ -131,12 +136,12 @@ def _unreachable(entry: RuleEntry, before: FirstWords[RuleEntry]) -> Iterator[Mi
 
 
 def _as_mild(wide: str | None, narrow: str | None) -> bool:
-    """Whether a severity limit takes all that another takes."""
+    """Report whether the severity limit `wide` takes all that `narrow` takes. None is no limit."""
     return wide is None or (narrow is not None and RANK[narrow] <= RANK[wide])
 
 
 def _meets(other: RuleEntry, entry: RuleEntry) -> bool:
-    """Whether the two have a pattern in common, or one that covers the other."""
+    """Report whether a pattern of one rule covers a pattern of the other."""
     return any(covers([wide], narrow) or covers([narrow], wide) for wide in other.patterns for narrow in entry.patterns)
 
 

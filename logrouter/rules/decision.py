@@ -1,7 +1,6 @@
-"""Decisions: which destinations a slice goes to.
+"""The interface between router and rules: pieces of a slice, and the destinations of each.
 
-In comes a slice, out go pieces of it with the destinations that each has. Where only the key matters the slice passes
-whole, undecoded, and the decision is remembered for the key.
+If a decision depends only on the key, the slice is passed on whole and without decoding it.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ class Target(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Records, and where they go; at least one target, `discard` if nowhere."""
+    """Records, and where they go. targets: at least one; only `discard` if they go nowhere."""
 
     piece: Slice
     targets: tuple[Target, ...]
 
 
 class Decide(Protocol):
-    """A set of rules as the router sees it."""
+    """A set of rules, as the router calls it."""
 
     def __call__(self, piece: Slice) -> list[Decision]:
-        """The decisions for all records of `piece`, each record in exactly one of them."""
+        """Return the decisions for all records of `piece`. Each record is in exactly one of them."""

@@ -1,4 +1,4 @@
-"""Conditions as functions: the tree that the configuration holds becomes one predicate on a record. Pure."""
+"""Compile the conditions of rules to predicates on records. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Predicate = Callable[[Record], bool]
 
 
 def predicate(condition: WhenClause) -> Predicate:
-    """The function that tells whether a record meets the condition."""
+    """Return a function that reports whether a record meets the condition."""
     match condition:
         case All(conditions):
             tests = tuple(map(predicate, conditions))
@@ -44,7 +44,7 @@ def predicate(condition: WhenClause) -> Predicate:
 
 
 def reader(field: str) -> Callable[[Record], str]:
-    """The function that reads a field as text, '' where the record has none; dots reach into mappings."""
+    """Return a function that reads a field as text; '' if the record has none. Dots reach into mappings."""
     name, _, rest = field.partition(".")
     if not rest:
         return lambda record: _text(getattr(record, name))

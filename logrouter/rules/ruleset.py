@@ -1,8 +1,8 @@
-"""The rules at work: each record to its destinations, and why. Pure: no I/O, no event loop.
+"""Apply rules: decide where each record goes, and explain why. Pure: no I/O, no event loop.
 
-In come slices, out come decisions. The first rule that matches decides; one that says `continue` adds its destinations
-and leaves the decision to those after it, in the end to the default. What a key alone decides is worked out once for
-the key; only where a rule looks into the record is the slice decoded.
+The first rule that matches decides. A rule with `continue` adds its destinations and leaves the decision to the rules
+after it, and finally to the default. A decision that depends only on the key is cached by key. A slice is decoded only
+if a rule has to examine its records.
 """
 
 from __future__ import annotations
@@ -21,22 +21,25 @@ from logrouter.wire.routing_key import RANK, matcher
 from logrouter.wire.slices import Slice
 
 DEFAULT = "default"
-"""Stands for a rule's name where no rule decided."""
+"""Replaces the name of a rule if no rule decides."""
 
 _KEYS = 65_536
-"""Keys whose decision is remembered."""
+"""Keys whose decisions are cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule ready to be asked. matches: its patterns, any of which may take a key."""
+    """A compiled rule.
+
+    holds: its condition; None if it has none.   matches: its patterns, any of which may match a key.
+    """
 
     entry: RuleEntry
     holds: Predicate | None
     matches: tuple[Callable[[str], bool], ...]
 
     def takes_key(self, key: str, severity: str) -> bool:
-        """Whether key and severity are in reach of the rule."""
+        """Report whether the rule takes this key and severity; its condition may still exclude a record."""
         wanted = self.entry.severity
         if wanted is not None and RANK.get(severity, len(RANK)) > RANK[wanted]:
             return False
@@ -44,14 +47,17 @@ class Rule:
 
 
 class _Reach(NamedTuple):
-    """What a key alone tells: the rules that can take its records, and where all of them go, None if that depends."""
+    """The decision as far as it follows from a key alone.
+
+    rules: those that can take its records.   targets: where all its records go; None if that depends on the record.
+    """
 
     rules: tuple[Rule, ...]
     targets: tuple[Target, ...] | None
 
 
 class Verdict(NamedTuple):
-    """One rule's answer for one record, for people to read."""
+    """One rule's decision about one record, for people to read."""
 
     rule: RuleEntry
     matched: bool
@@ -59,7 +65,7 @@ class Verdict(NamedTuple):
 
 
 class RuleSet:
-    """All rules of an instance, callable as the router's `Decide`."""
+    """All rules of an instance. It implements `Decide`."""
 
     def __init__(self, config: RuleConfig) -> None:
         self.config = config
@@ -77,7 +83,7 @@ class RuleSet:
         self._by_key: OrderedDict[tuple[str, str], _Reach] = OrderedDict()
 
     def __call__(self, piece: Slice) -> list[Decision]:
-        """The decisions for all records of `piece`, in their order within each decision."""
+        """Return the decisions for all records of `piece`. Within a decision, records keep their order."""
         rules, targets = self._in_reach(piece.key, piece.severity)
         if targets is not None:
             return [Decision(piece, targets)]
@@ -86,7 +92,7 @@ class RuleSet:
         return [Decision(part, targets) for part, targets in kept if part is not None]
 
     def _in_reach(self, key: str, severity: str) -> _Reach:
-        """The rules that can take a record under this key, up to the first that takes all of them and ends it."""
+        """Return the rules that can take a record with this key, up to the first that takes all and is final."""
         found = self._by_key.get((key, severity))
         if found is None:
             rules = tuple(
@@ -104,7 +110,7 @@ class RuleSet:
         return self._targets(matching)
 
     def _targets(self, matching: Iterator[RuleEntry]) -> tuple[Target, ...]:
-        """Where these rules send a record: to each destination once, by the first rule that names it."""
+        """Return where these rules send a record. Each destination appears once, with the first rule that names it."""
         rules: dict[str, str] = {}
         for entry in matching:
             for name in entry.to:
@@ -118,7 +124,7 @@ class RuleSet:
         return kept or (Target(DISCARD, rules[DISCARD]),)
 
     def explain(self, key: str, record: Record) -> list[Verdict]:
-        """Each rule that is tried for a record, in order, with its answer; those after a final one are not tried."""
+        """Return the verdict of each rule in order, up to the first that matches and is final."""
         verdicts = []
         for rule in self._rules:
             verdicts.append(_verdict(rule, key, record))
@@ -127,7 +133,7 @@ class RuleSet:
         return verdicts
 
     def takers(self, key: str, record: Record) -> Iterator[RuleEntry]:
-        """The rules that take a record: those with a verdict of `explain` that matched."""
+        """Yield the rules that take a record: those whose verdict in `explain` is a match."""
         for rule in self._in_reach(key, record.severity).rules:
             if rule.holds is None or rule.holds(record):
                 yield rule.entry
@@ -135,7 +141,7 @@ class RuleSet:
                     return
 
     def destinations(self, key: str, record: Record) -> tuple[str, ...]:
-        """Where one record goes."""
+        """Return the names of the destinations of one record."""
         rules, _ = self._in_reach(key, record.severity)
         return tuple(target.destination for target in self._choose(rules, record))
 
@@ -155,4 +161,4 @@ def _verdict(rule: Rule, key: str, record: Record) -> Verdict:
         return Verdict(entry, False, f"{record.severity} is milder than {entry.severity}")
     if rule.holds is not None and not rule.holds(record):
         return Verdict(entry, False, "`when` does not hold")
-    return Verdict(entry, True, "matches" + (", and goes on" if entry.continues else ""))
+    return Verdict(entry, True, "matches" + (" and continues" if entry.continues else ""))

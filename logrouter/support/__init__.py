@@ -1,1 +1,1 @@
-"""What the standard library and the operating system lack for us."""
+"""Small helpers that the standard library does not have."""

@@ -1,4 +1,4 @@
-"""Waiting: for an event, but not for ever; for whichever of several comes first; for tasks, and what became of them."""
+"""asyncio helpers: wait for an event with a timeout, wait for any of several events, raise the first error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:
-    """Return when `event` is set, or after so many seconds."""
+    """Return when `event` is set, or after `seconds`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
@@ -25,7 +25,7 @@ async def wait_for_any(*events: asyncio.Event) -> None:
 
 
 def raise_first(outcomes: Iterable[object]) -> None:
-    """Raise the first exception among what `asyncio.gather` returned; a cancelled task is none."""
+    """Raise the first exception in a result of `asyncio.gather`. Cancelled tasks are ignored."""
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome

@@ -1,11 +1,11 @@
-"""Named points at which a process can be made to die or to fail, before and after each durable step. A test facility.
+"""Named points, before and after each durable step, at which tests can kill the process or make a call fail.
 
-Unarmed, `reach` is one look at a module's variable. The fault campaign (`make faults`) arms it by the environment, as
-the process starts; LOGROUTER_FAULT holds any number of these, separated by spaces:
+Without faults, `reach` only checks a module variable. The fault campaign (`make faults`) arms faults through the
+environment variable LOGROUTER_FAULT when a process starts. It holds any number of these, separated by spaces:
 
-    archive.write.after:3              SIGKILL of this process the third time that this point is reached
-    ledger.*:0.01@7                    SIGKILL each time with a chance of 0.01, drawn from seed 7
-    archive.sync.before:0.5@7=EIO      no kill: the call there fails with this error; also with a number
+    archive.write.after:3              SIGKILL this process the third time that it reaches this point
+    ledger.*:0.01@7                    SIGKILL each time with a probability of 0.01, with 7 as the random seed
+    archive.sync.before:0.5@7=EIO      do not kill, but make the call fail with this error; works with a count as well
 
 A point is named as in the code, or by a shell pattern. Each fault that fires writes one line to standard error.
 """
@@ -23,14 +23,15 @@ from itertools import count
 
 VARIABLE = "LOGROUTER_FAULT"
 FIRED = "fault.fired"
-"""How the line on standard error begins; point and effect follow."""
+"""The beginning of the line on standard error. The point and the effect follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One armed fault. is_due: asked once for each time that a point of this pattern is reached.
+    """An armed fault.
 
-    error: the number of the OSError to raise, 0 to kill.
+    is_due: called each time that a point that matches `pattern` is reached; true to fire.
+    error: the errno of the OSError to raise, or 0 to kill the process.
     """
 
     pattern: str
@@ -39,7 +40,7 @@ class Fault:
 
 
 def parse(text: str) -> tuple[Fault, ...]:
-    """What LOGROUTER_FAULT says. Raises ValueError for anything else."""
+    """Parse the value of LOGROUTER_FAULT. Raises ValueError if it is malformed."""
     return tuple(map(_parse_one, text.split()))
 
 
@@ -49,16 +50,16 @@ def _parse_one(text: str) -> Fault:
     chance, at, seed = when.partition("@")
     error = getattr(errno, name, None) if name else 0
     if not (pattern and colon and chance) or error is None:
-        raise ValueError(f"{text!r} is not POINT:NUMBER or POINT:CHANCE@SEED, with =ERROR where it is to fail")
+        raise ValueError(f"{text!r} is not POINT:NUMBER or POINT:PROBABILITY@SEED, optionally followed by =ERROR")
     if at:
-        draw, below = random.Random(int(seed)).random, float(chance)  # noqa: S311  # for tests, and to be replayed
+        draw, below = random.Random(int(seed)).random, float(chance)  # noqa: S311  # for tests, and repeatable
         return Fault(pattern, lambda: draw() < below, error)
     reached, number = count(1), int(chance)
     return Fault(pattern, lambda: next(reached) == number, error)
 
 
 def reach(point: str) -> None:
-    """This point is reached. Does nothing unless it is armed; then it may not return, or raise OSError."""
+    """Fire the faults that are armed for `point`: kill this process, or raise OSError. Usually does nothing."""
     if _armed is not None:
         _fire(point, _armed)
 

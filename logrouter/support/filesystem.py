@@ -1,6 +1,6 @@
-"""The state directory: private to its owner, locked by one process, written so that a crash leaves old or new.
+"""Locks and durable files for a state directory, which is private to its owner.
 
-In come a directory and bytes to keep; out go a held lock and durable files.
+A crash leaves either the old or the new content of a file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from logrouter.support.failpoint import reach
 class Lock:
     """An exclusive lock on a file, held until `release` or the end of the process.
 
-    Raises StateError, naming the process that holds it, when it is taken.
+    Raises StateError, which names the holding process, if the lock is taken.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,18 +27,18 @@ class Lock:
         except BlockingIOError:
             holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._fd)
-            message = f"{path} is held by process {holder}; stop it, or give this one its own --state"
+            message = f"{path} is held by process {holder}; stop that process, or start this one with another --state"
             raise StateError(message) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let the next process have it."""
+        """Release the lock."""
         os.close(self._fd)
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process holds the lock at `path`."""
+    """Report whether a process holds the lock at `path`."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -53,7 +53,10 @@ def is_locked(path: Path) -> bool:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, mode 0600: after a crash there is the old content or the new, never a mixture."""
+    """Write `content` to `path` atomically and durably, with mode 0600.
+
+    After a crash the file has either the old or the new content.
+    """
     temporary = path.with_name(path.name + ".new")
     reach("state.write.before")
     with open(temporary, "wb", opener=_private) as file:
@@ -73,7 +76,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
+    """Sync a directory, which makes created, renamed and removed names in it durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -1,35 +1,38 @@
-"""The memory of a process that lives long and makes records in batches: when garbage is collected, what goes back."""
+"""Memory settings for a long-running process that creates records in batches: garbage collection and malloc."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 
-_YOUNG = 10_000
-"""Objects made and not yet gone between two looks: records come by the thousand at once and go soon."""
+_GC_THRESHOLD = 10_000
+"""The net number of new objects that triggers a collection. Records come by the thousand and are freed soon after."""
 
-_LARGE = 1 << 20
-"""Bytes of a block that goes back to the system when it is freed. By itself glibc raises this to 32 MiB, and keeps what
-large messages left behind: 100 MB of 360 with bodies of 16 MiB."""
+_MMAP_THRESHOLD = 1 << 20
+"""The bytes from which a freed block goes back to the system at once. By default glibc raises this to 32 MiB, and keeps
+what large messages used: 100 MB of 360 with bodies of 16 MiB."""
 
-_KEPT = 4 << 20
-"""Bytes at the end of the heap that are kept for the next batch, so as not to ask for them each time."""
+_TRIM_THRESHOLD = 4 << 20
+"""The free bytes at the end of the heap that are kept for the next batch, to save system calls."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _ARENAS = 2
-"""Pools that threads allocate from; each keeps what it once had."""
+"""The pools that threads allocate from. Each keeps the memory that it once used."""
 
 
 def collect_seldom() -> None:
-    """To be called when all is imported, which no look has to go through from then on. Spares a tenth of the time."""
+    """Make garbage collections rarer, and exclude everything that exists now from them.
+
+    Call this after all imports. It saves a tenth of the processing time.
+    """
     gc.freeze()
-    gc.set_threshold(_YOUNG)
+    gc.set_threshold(_GC_THRESHOLD)
 
 
 def give_back_large_blocks() -> None:
-    """Have large blocks go back to the system (mallopt(3)); does nothing where the C library has no such setting."""
+    """Make freed large blocks go back to the system (mallopt(3)). Does nothing if the C library has no mallopt."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _LARGE)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD)
+        mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD)
         mallopt(_M_ARENA_MAX, _ARENAS)

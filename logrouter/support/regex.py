@@ -1,7 +1,4 @@
-"""Patterns of users, in RE2's syntax: its time is linear in the text, so none that loads can stall on a long line.
-
-In comes a pattern, out goes what searches for it, or what is wrong with it.
-"""
+"""Regular expressions of users, in RE2's syntax. RE2 takes linear time, so no pattern can stall on a long line."""
 
 from __future__ import annotations
 
@@ -11,16 +8,16 @@ import re2
 
 
 def compile_regex(pattern: str) -> Any:
-    """A compiled RE2 pattern with `search(text)`. Raises re2.error."""
+    """Return a compiled RE2 pattern, which has `search(text)`. Raises re2.error if the pattern is invalid."""
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)
 
 
 def regex_problem(pattern: Any) -> str | None:
-    """What is wrong with a pattern, or None."""
+    """Return what is wrong with a pattern, or None if it is valid."""
     if not isinstance(pattern, str):
-        return f"{pattern!r} is not a text"
+        return f"{pattern!r} is not a string"
     try:
         compile_regex(pattern)
     except re2.error as error:

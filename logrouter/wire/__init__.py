@@ -1,1 +1,1 @@
-"""What travels between hosts, and the words for it."""
+"""The wire format: the messages between hosts, and the types that they carry."""

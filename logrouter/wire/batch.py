@@ -1,8 +1,8 @@
-"""A part of a window as a message: what a shipper publishes and a router reads, `logrouter.batch/1`.
+"""The batch message, `logrouter.batch/1`: one part of a window, which a shipper publishes and a router reads.
 
-A shipper reads a source in contiguous windows `[from, to)` of whole records; a window travels as one part for each
-(service, host, severity) in it. In come records or a Message, out goes the other. docs/wire-format.md is the
-reference; golden messages in tests/contract hold this file to it.
+A shipper reads a source in contiguous windows `[from, to)` of whole records. A window is sent as one part for each
+(service, host, severity) in it. docs/wire-format.md is the reference, and golden messages in tests/contract check this
+module against it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from logrouter.wire.session import ShipperSession, decoded
 TYPE = "logrouter.batch/1"
 CONTENT_TYPE = "application/x-ndjson"
 EARLIEST, LATEST = -62_135_510_400_000, 253_402_214_400_000
-"""Filing times, in ms since 1970: a day within what every time zone can show of the years 1 to 9999."""
+"""The limits of filing times, in ms since 1970: the years 1 to 9999, less a day at each end for time zones."""
 
-_WORTH_PACKING = 512
-"""Bytes; below that zstd saves too little."""
+_MIN_COMPRESSED = 512
+"""The least bytes of a body to compress. Below that, zstd saves too little."""
 
 _CHUNK = 1 << 20
-"""Bytes unpacked at a time of a body that does not say how many it holds."""
+"""The bytes to decompress at a time if the zstd frame does not state its content size."""
 
-_LONGEST_NAME = 256
-"""Characters of the name of a source that comes before another."""
+_MAX_SOURCE_NAME = 256
+"""The maximum number of characters in the name of the source that `after` refers to."""
 
 _PREFIX = "x-logrouter-"
 _FAMILY = "logrouter.batch/"
@@ -41,14 +41,18 @@ _FAMILY = "logrouter.batch/"
 class Part:
     """The records of one window that share service, host and severity, as NDJSON in the order of their `pos`.
 
-    source: the incarnation the window was read from.      start: where that incarnation's chain of windows begins.
-    from_, to: the window, in bytes of the source.          part: this part's place in `keys`, from 0.
-    keys: the routing keys of all parts of the window.      count: records in the body.
-    first, last: the earliest and latest filing time in the body, milliseconds since 1970 UTC (`ts`, or `received`
-    where the record has one).                             encoding: of the body, '' or 'zstd' (`packed`).
-    session: in which it was published, None where a shipper does not say.
-    again: it was asked for, since the broker lost what was published before.
-    after: of a source's first window, the source before it in its log, and up to where that had been read.
+    source: the id of the source that the window was read from, such as one generation of a log.
+    start: the position at which the source's chain of windows begins.
+    from_, to: the window, in bytes of the source.
+    part: the index of this part in `keys`, from 0.
+    keys: the routing keys of all parts of the window.
+    count: the number of records in the body.
+    first, last: the earliest and latest filing time in the body, in milliseconds since 1970 UTC. The filing time of a
+    record is `received` if it has one, otherwise `ts`.
+    encoding: the compression of the body, '' or 'zstd' (see `packed`).
+    session: the session in which the part was published, None if the shipper does not state it.
+    again: true if a router requested the window, because the broker lost it before.
+    after: in a source's first window, the source before it in its log and the position up to which that was read.
     """
 
     source: str
@@ -71,14 +75,14 @@ class Part:
 
     @property
     def key(self) -> str:
-        """The routing key that this part travels under."""
+        """The routing key of this part."""
         return self.keys[self.part]
 
 
 def whole(records: Sequence[Record], *, start: int, from_: int, to: int, filed: int) -> Part:
-    """A window of which all records share service, host and severity, as its one part.
+    """Return the only part of a window whose records all share service, host and severity.
 
-    filed: their filing time, milliseconds since 1970.
+    filed: the filing time of all records, in milliseconds since 1970.
     """
     first = records[0]
     return Part(
@@ -99,7 +103,7 @@ def whole(records: Sequence[Record], *, start: int, from_: int, to: int, filed: 
 
 
 def to_message(part: Part, headers: Mapping[str, Any] | None = None) -> Message:
-    """The message that carries `part`; `headers` are added to its own."""
+    """Return the message that carries `part`. `headers` are added to the headers of the part."""
     own = {
         "source": part.source,
         "start": part.start,
@@ -131,21 +135,24 @@ def to_message(part: Part, headers: Mapping[str, Any] | None = None) -> Message:
 
 
 def packed(part: Part) -> Part:
-    """The part with its body as zstd, where it is large enough for that and every reader will unpack it."""
-    if not _WORTH_PACKING <= len(part.body) <= MAX_BODY:
+    """Return the part with its body compressed by zstd.
+
+    A body that is too small to gain, or larger than MAX_BODY, which no reader would decompress, stays as it is.
+    """
+    if not _MIN_COMPRESSED <= len(part.body) <= MAX_BODY:
         return part
     return replace(part, body=zstandard.ZstdCompressor(level=1).compress(part.body), encoding="zstd")
 
 
 def is_batch(message: Message) -> bool:
-    """Whether a message declares itself as ours, in any version; all others are foreign."""
+    """Report whether a message declares itself a batch of logrouter, in any version. All others are foreign."""
     return message.type.startswith(_FAMILY)
 
 
 def from_message(message: Message) -> Part:
-    """The part in a message that declares itself as ours, unpacked. Raises WireError naming what is wrong with it."""
+    """Return the part in a batch message, with its body decompressed. Raises WireError if the message is invalid."""
     if message.type != TYPE:
-        raise WireError(f"type {message.type!r} is newer than this router, which reads {TYPE!r}")
+        raise WireError(f"type {message.type!r} is newer than this router, which reads {TYPE!r}; upgrade the router")
     keys = _header(message, "keys", list)
     if not all(isinstance(key, str) for key in keys):
         raise WireError(f"header {_PREFIX}keys holds something that is not a string: {keys!r}")
@@ -168,7 +175,7 @@ def from_message(message: Message) -> Part:
         after=_after(message),
     )
     if len(part.body) > MAX_BODY:
-        raise WireError(f"the body has {len(part.body)} bytes, and {MAX_BODY} are allowed")
+        raise WireError(f"the body has {len(part.body)} bytes, but at most {MAX_BODY} are allowed")
     if part.count < 1 or not EARLIEST <= part.first <= part.last <= LATEST:
         raise WireError(f"impossible records: count {part.count}, first {part.first}, last {part.last}")
     if not part.source or not 0 <= part.start <= part.from_ < part.to < 1 << 63 or not 0 <= part.part < len(part.keys):
@@ -180,34 +187,37 @@ def from_message(message: Message) -> Part:
 
 
 def unpack(body: bytes, encoding: str) -> bytes:
-    """A body without its content encoding ('' or 'zstd'). Raises WireError for any other, or a broken one."""
+    """Return a decompressed body. `encoding` is '', 'identity' or 'zstd'.
+
+    Raises WireError for any other encoding, and for a body that does not decompress or is too large.
+    """
     if encoding in ("", "identity"):
         return body
     if encoding != "zstd":
-        raise WireError(f"content encoding {encoding!r} is not known; use zstd or none")
+        raise WireError(f"content encoding {encoding!r} is unknown; use zstd or none")
     try:
-        return _unpack_zstd(body)
+        return _decompress_zstd(body)
     except (zstandard.ZstdError, MemoryError) as error:
-        raise WireError(f"the zstd body does not unpack: {error}") from error
+        raise WireError(f"the zstd body does not decompress: {error}") from error
 
 
-def _unpack_zstd(packed: bytes) -> bytes:
-    """The first frame, of MAX_BODY bytes at most.
+def _decompress_zstd(compressed: bytes) -> bytes:
+    """Return the content of the first frame, of at most MAX_BODY bytes.
 
-    The library allocates what a frame says that it holds, whatever limit it is given, so that is looked at before.
+    The library allocates the size that a frame states, whatever limit it is given, so this checks the size first.
     """
-    size = zstandard.frame_content_size(packed)
+    size = zstandard.frame_content_size(compressed)
     if size > MAX_BODY:
-        raise WireError(f"the zstd body unpacks to {size} bytes, and {MAX_BODY} are allowed")
-    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BODY)
+        raise WireError(f"the zstd body decompresses to {size} bytes, but at most {MAX_BODY} are allowed")
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_BODY)
     if size >= 0:
-        return unpacker.decompress(packed, max_output_size=MAX_BODY)
-    with unpacker.stream_reader(packed) as reader:
+        return decompressor.decompress(compressed, max_output_size=MAX_BODY)
+    with decompressor.stream_reader(compressed) as reader:
         body = bytearray()
         while chunk := reader.read(_CHUNK):
             body += chunk
             if len(body) > MAX_BODY:
-                raise WireError(f"the zstd body unpacks to more than {MAX_BODY} bytes")
+                raise WireError(f"the zstd body decompresses to more than {MAX_BODY} bytes")
     return bytes(body)
 
 
@@ -217,9 +227,9 @@ def _session(message: Message) -> ShipperSession | None:
 
 
 def _after(message: Message) -> tuple[str, int] | None:
-    """What it says that it comes after; None where that says nothing."""
+    """Return the source before this one and how far it was read. None if the header is absent or invalid."""
     match message.headers.get(_PREFIX + "after"):
-        case [str(source), int(reached)] if 0 < len(source) <= _LONGEST_NAME and 0 < reached < 1 << 63:
+        case [str(source), int(reached)] if 0 < len(source) <= _MAX_SOURCE_NAME and 0 < reached < 1 << 63:
             return source, reached
     return None
 

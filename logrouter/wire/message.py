@@ -1,4 +1,4 @@
-"""What travels over the exchange, in either direction and on either broker: one frozen message."""
+"""The message that every broker carries, independent of the engine."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_BODY = 16 << 20
-"""Bytes of a body that every broker takes: RabbitMQ 4 closes the channel on a larger one by default.
+"""The maximum number of bytes in a body. RabbitMQ 4 closes the channel on a larger one by default.
 
-No body is unpacked beyond it either, so that what was taken in can be handed on.
+No body is decompressed beyond this size either, so that every received body can be published again.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A body under a routing key, with the AMQP properties that logrouter reads or writes; '' stands for unset.
+    """A body and a routing key, with the AMQP properties that logrouter reads or writes. '' means unset.
 
-    Messages are always published persistent. `headers` hold str, int, bool, float, bytes, None and lists of
-    them; those of foreign messages also nested tables, times and decimals. `user_id` is set on what was delivered: the
-    user that the broker vouches for.
+    Messages are always published as persistent. The values of `headers` are str, int, bool, float, bytes, None and
+    lists of these; foreign messages may also have nested tables, times and decimals. `user_id` is set only on received
+    messages: it is the publisher's user name, which the broker has verified.
     """
 
     key: str

@@ -1,6 +1,6 @@
-"""Sets of positions: which bytes of a source have been read, confirmed or decided.
+"""Sets of positions, such as the bytes of a source that were read, confirmed or decided.
 
-In come half-open ranges `[start, end)` in any order and with any overlap; what is kept is the smallest sorted list of
+Half-open ranges `[start, end)` can be added in any order and with any overlap. A set keeps the shortest sorted list of
 ranges that covers the same positions.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 _SHOWN = 3
 
 
-def in_words(ranges: Sequence[tuple[int, int]]) -> str:
-    """The first few ranges, and how many there are besides."""
+def format_ranges(ranges: Sequence[tuple[int, int]]) -> str:
+    """Return the first few ranges as text, and how many more there are."""
     more = f" and {len(ranges) - _SHOWN} more ranges" if len(ranges) > _SHOWN else ""
     return ", ".join(f"[{start}, {end})" for start, end in ranges[:_SHOWN]) + more
 
 
 class Ranges:
-    """A set of positions as sorted, disjoint, non-touching ranges. Adding at the end is the cheap, usual case."""
+    """A set of positions, as sorted ranges that do not overlap or touch. Adding at the end, as usual, is cheap."""
 
     __slots__ = ("_ends", "_starts")
 
@@ -30,7 +30,7 @@ class Ranges:
             self.add(start, end)
 
     def add(self, start: int, end: int) -> None:
-        """Put `[start, end)` into the set; an empty range changes nothing."""
+        """Add `[start, end)` to the set. An empty range changes nothing."""
         if start >= end:
             return
         starts, ends = self._starts, self._ends
@@ -43,19 +43,19 @@ class Ranges:
         ends[first:last] = [end]
 
     def covers(self, start: int, end: int) -> bool:
-        """Whether every position of `[start, end)` is in the set; true for an empty range."""
+        """Report whether every position of `[start, end)` is in the set. True for an empty range."""
         if start >= end:
             return True
         index = bisect_right(self._starts, start) - 1
         return index >= 0 and end <= self._ends[index]
 
     def touches(self, start: int, end: int) -> bool:
-        """Whether any position of `[start, end)` is in the set."""
+        """Report whether any position of `[start, end)` is in the set. False for an empty range."""
         index = bisect_right(self._ends, start)
         return start < end and index < len(self._starts) and self._starts[index] < end
 
     def missing(self, start: int, end: int) -> list[tuple[int, int]]:
-        """The ranges of `[start, end)` that are not in the set, in order."""
+        """Return the ranges of `[start, end)` that are not in the set, in order."""
         gaps = []
         for index in range(bisect_right(self._ends, start), len(self._starts)):
             if self._starts[index] >= end:
@@ -69,16 +69,15 @@ class Ranges:
 
     @property
     def start(self) -> int:
-        """The lowest position, 0 for the empty set."""
+        """The lowest position, or 0 for the empty set."""
         return self._starts[0] if self._starts else 0
 
     @property
     def end(self) -> int:
-        """One past the highest position, 0 for the empty set."""
+        """One past the highest position, or 0 for the empty set."""
         return self._ends[-1] if self._ends else 0
 
     def copy(self) -> Ranges:
-        """An independent set of the same positions."""
         twin = Ranges()
         twin._starts = self._starts.copy()
         twin._ends = self._ends.copy()
@@ -89,12 +88,12 @@ class Ranges:
 
     @property
     def size(self) -> int:
-        """How many positions are in the set. No `__len__`: `list` would ask for memory for each of them."""
+        """The number of positions. Not `__len__`, because `list(ranges)` would reserve memory for each position."""
         return sum(self._ends) - sum(self._starts)
 
     @property
     def count(self) -> int:
-        """How many ranges they are."""
+        """The number of ranges."""
         return len(self._starts)
 
     def __bool__(self) -> bool:
@@ -103,7 +102,7 @@ class Ranges:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ranges) and (self._starts, self._ends) == (other._starts, other._ends)
 
-    __hash__ = None  # type: ignore[assignment]  # a set that grows is no key
+    __hash__ = None  # type: ignore[assignment]  # it is mutable
 
     def __repr__(self) -> str:
-        return f"Extents({list(self)})"
+        return f"Ranges({list(self)})"

@@ -1,6 +1,6 @@
-"""One log line as it travels and rests: the record, its NDJSON form, and the way back to the original bytes.
+"""The record: one log line on the wire and in archives, as NDJSON, from which the original bytes can be restored.
 
-The shape is fixed by docs/wire-format.md: a later version may add fields, never change what one means, and a reader
+docs/wire-format.md fixes the format. A later version may add fields but never changes the meaning of one, and a reader
 ignores fields that it does not know.
 """
 
@@ -20,17 +20,17 @@ from logrouter.wire.nesting import is_deeper_than
 from logrouter.wire.truncated import Truncated
 
 CONVERSATION = ("conversation_id", "correlation_id", "trace_id", "traceId", "traceparent")
-"""Names of fields whose value is a line's conversation unless an input says otherwise: the first that is there."""
+"""Fields that hold a line's conversation, unless its input configures others. The first that is present counts."""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A record. `ts` is RFC 3339 in UTC; `pos` and `end` are byte offsets in the content of `source`.
+    """A log record. `ts` is RFC 3339 in UTC; `pos` and `end` are byte offsets in the content of `source`.
 
-    `message` is the line without its terminator. `raw` (base64) holds the exact bytes wherever `message` cannot
-    rebuild them. `received` is there when `ts` is over a day from it: such a record is filed by `received`.
-    `nuls`: so many NULs stood in front of it, where a writer left a hole.
+    `message` is the line without its terminator. `raw` (base64) holds the exact bytes if `message` cannot restore them.
+    `received` is set if `ts` differs from it by more than a day; such a record is filed by `received`. `nuls` is the
+    number of NULs before the line, where a writer left a hole in the file.
 
-    Its values are plain data in no reference cycle, so the garbage collector need not look at it.
+    The garbage collector does not track records (gc=False), because plain data forms no reference cycle.
     """
 
     ts: str
@@ -56,17 +56,17 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 MAX_DEPTH = 32
-"""Objects and lists within each other in `fields`: more than any log has, less than any later step bears."""
+"""The maximum nesting of objects and lists in `fields`: more than logs have, and few enough for every later step."""
 
 
 MAX_RECORD = 12 << 20
-"""Bytes of a record as JSON: with what it travels in it stays below what every broker takes."""
+"""The maximum number of bytes of a record as JSON. With the rest of its message it is below what every broker takes."""
 
 
 class RecordHeader(msgspec.Struct, frozen=True, gc=False):
-    """The part of a record that the router needs of every line: a decode of this alone checks the JSON as well.
+    """The fields of a record that the router needs from every line. Decoding only these still validates the JSON.
 
-    It can be in no reference cycle, and is made so often that the garbage collector need not look at it.
+    The garbage collector does not track these (gc=False): they form no reference cycle, and there are very many.
     """
 
     pos: int
@@ -82,35 +82,35 @@ _fields_of = attrgetter("fields")
 
 
 def rfc3339(seconds: float) -> str:
-    """A Unix time in RFC 3339, UTC, to the microsecond."""
+    """Return a Unix time in RFC 3339, in UTC, to the microsecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def encode_lines(records: Iterable[Record]) -> bytes:
-    """NDJSON: one record a line, each ended by a newline."""
+    """Return records as NDJSON: one record per line, each with a newline at its end."""
     return _encoder.encode_lines(records)
 
 
 def split_lines(body: bytes) -> list[bytes]:
-    """The lines of an NDJSON body, newline included. Only a newline ends one: JSON may hold a carriage return."""
+    """Return the lines of an NDJSON body, with their newlines. A carriage return does not end a line."""
     lines = [line + b"\n" for line in body.split(b"\n")]
     rest = lines.pop()[:-1]
     return [*lines, rest] if rest else lines
 
 
 def decode_lines(body: bytes) -> list[Record]:
-    """The records of an NDJSON body. Raises WireError naming what does not decode."""
+    """Return the records of an NDJSON body. Raises WireError if the body does not decode."""
     return _decode(_records, body)
 
 
-def decode_places(body: bytes) -> list[RecordHeader]:
-    """Where each record of an NDJSON body stood in its source.
+def decode_positions(body: bytes) -> list[RecordHeader]:
+    """Return the position of each record of an NDJSON body in its source.
 
-    Raises WireError as `decode_lines` does, and for fields that are nested deeper than MAX_DEPTH.
+    Raises WireError if the body does not decode, or if `fields` are nested deeper than MAX_DEPTH.
     """
     places: list[RecordHeader] = _decode(_places, body)
     if any(map(_fields_of, places)) and any(map(_is_too_deep, map(_fields_of, places))):
-        raise WireError(f"the fields of a record are nested deeper than {MAX_DEPTH}")
+        raise WireError(f"the fields of a record are nested deeper than {MAX_DEPTH} levels")
     return places
 
 
@@ -129,34 +129,37 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> list[Any]:
 
 
 def fitted(record: Record, limit: int = MAX_RECORD) -> Record:
-    """The record; where it is larger than `limit` bytes as JSON, the beginning of its message with `fields.cut`."""
+    """Return the record, truncated if it is larger than `limit` bytes as JSON.
+
+    A truncated record keeps the beginning of its message. `fields.cut` holds the length and hash of the whole line.
+    """
     if len(_encoder.encode(record)) <= limit:
         return record
     mark = (record.fields or {}).get("cut") or Truncated.of(original(record)).as_field()
     kept = msgspec.structs.replace(record, raw=None, sd=None, lines=None, fields={"cut": mark})
     while (size := len(_encoder.encode(kept))) > limit:
-        if not kept.message:  # then it is a name that a sender has made up
+        if not kept.message:  # then an overlong name from a sender takes the room
             return msgspec.structs.replace(kept, app=None, pid=None, msgid=None, conversation=None)
         kept = msgspec.structs.replace(kept, message=kept.message[: len(kept.message) * limit // size - 1])
     return kept
 
 
 def original(record: Record) -> bytes:
-    """The exact bytes of the line, terminator included, without the NULs in front of it.
+    """Return the exact bytes of the line, with its terminator and without the NULs before it.
 
-    The span `end - pos`, less these, tells LF, CRLF and no terminator apart; a source that is not made of lines (the
-    journal, a socket) gets a newline.
+    The length `end - pos`, less the NULs, distinguishes LF, CRLF and no terminator. A line of a source that does not
+    consist of lines (the journal, a socket) gets a newline.
     """
     if record.raw is not None:
-        with contextlib.suppress(ValueError):  # somebody's `raw` that is not base64: the message says what there is
+        with contextlib.suppress(ValueError):  # a foreign `raw` that is not base64: fall back to the message
             return base64.b64decode(record.raw)
     text = record.message.encode()
     terminator = {0: b"", 2: b"\r\n"}.get(record.end - record.pos - record.nuls - len(text), b"\n")
     return text + terminator
 
 
-def message_and_raw(line: bytes) -> tuple[str, str | None]:
-    """`message` and `raw` of a line, terminator included: the way there, of which `original` is the way back."""
+def split_raw(line: bytes) -> tuple[str, str | None]:
+    """Return `message` and `raw` for a line with its terminator. `original` is the inverse."""
     text = line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
     try:
         return text.decode(), None

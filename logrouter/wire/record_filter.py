@@ -1,4 +1,4 @@
-"""Which records somebody wants to see: patterns on keys, a severity and worse, a regex, a span of time. Pure."""
+"""The filter of commands that show records: by key patterns, severity, regex and time. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from logrouter.wire.routing_key import RANK, matcher, routing_key
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Empty, it takes every record. since, until: as `filing_time` gives it."""
+    """A filter, which takes every record if it is empty.
+
+    severity: this one and worse.   regex: searched for in the message.
+    since, until: filing times in the form of `filing_time`; `until` is exclusive.
+    """
 
     patterns: tuple[str, ...] = ()
     severity: str | None = None
@@ -20,7 +24,7 @@ class RecordFilter:
     until: str | None = None
 
     def takes(self, record: Record) -> bool:
-        """Whether a record is wanted."""
+        """Report whether a record passes the filter."""
         if self.severity is not None and RANK.get(record.severity, 99) > RANK[self.severity]:
             return False
         filed = filing_time(record)
@@ -34,5 +38,5 @@ class RecordFilter:
 
 
 def filing_time(record: Record) -> str:
-    """The time that a record is filed by, in a form whose order as text is that of time."""
+    """Return the time that a record is filed by, in a form that sorts by time when compared as text."""
     return (record.received or record.ts).removesuffix("Z")

@@ -1,4 +1,4 @@
-"""Requests: a router asks shippers to send again what the broker lost. `logrouter.request/1`, one JSON object."""
+"""The request message, `logrouter.request/1`, by which a router asks shippers to resend what the broker lost."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from logrouter.wire.routing_key import word
 
 TYPE = "logrouter.request/1"
 EXCHANGE = "logrouter.requests"
-"""The durable topic exchange that requests are published to, under the word of a shipper's host, or EVERYBODY."""
+"""The durable topic exchange for requests. The key is the shipper's host as a word, or EVERYBODY."""
 
 EVERYBODY = "all"
-"""In place of a host, where it is not known whose a source is: whoever knows the source answers."""
+"""The key when the shipper of a source is unknown. The shipper that knows the source answers."""
 
 MOST_RANGES = 1000
-"""In one request."""
+"""The maximum number of ranges in one request."""
 
 _Position = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
@@ -31,10 +31,11 @@ class WantedRanges(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a router wants.
+    """A request of a router.
 
-    reporter: the id of the shipper whose sources they are, '' where that is not known.
-    wanted: nothing where a router has just begun: then shippers are to state how far all their sources are.
+    reporter: the id of the shipper that has the sources, '' if unknown.
+    wanted: the ranges to resend. Empty when a router has just started: every shipper then states how far all its
+    sources are.
     """
 
     instance: str
@@ -47,15 +48,15 @@ _decoder = msgspec.json.Decoder(Request)
 
 
 def to_message(request: Request, host: str) -> Message:
-    """The message that carries a request to the shippers of a host, '' for all."""
+    """Return the message that carries a request to the shippers of a host. With '' it goes to all hosts."""
     key = word(host) if host else EVERYBODY
     return Message(key=key, body=_encoder.encode(request), type=TYPE, content_type="application/json")
 
 
 def from_message(message: Message) -> Request:
-    """The request in a message. Raises WireError for anything else."""
+    """Return the request in a message. Raises WireError if the message is not a valid request."""
     if message.type != TYPE:
-        raise WireError(f"type {message.type!r} is no request ({TYPE})")
+        raise WireError(f"type {message.type!r} is not a request ({TYPE})")
     try:
         return _decoder.decode(message.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

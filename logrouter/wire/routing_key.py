@@ -1,7 +1,7 @@
-"""Routing keys: `service.host.severity`, and what an AMQP topic pattern matches.
+"""Routing keys (`service.host.severity`) and AMQP topic patterns.
 
-In come names as hosts and programs have them, out go words that are safe in a key; in come patterns and keys, out goes
-whether they match, exactly as a RabbitMQ topic exchange decides (AMQP 0-9-1, section 3.1.3.3).
+Names become words that are safe in a key. Patterns match keys exactly as in a RabbitMQ topic exchange (AMQP 0-9-1,
+section 3.1.3.3).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 SEVERITIES = ("emerg", "alert", "crit", "error", "warning", "notice", "info", "debug")
-"""RFC 5424 severities by their number, 0 the worst; `error` and `emerg` are spelt as in our keys."""
+"""The severities of RFC 5424 in the order of their numbers, from 0, the worst. The names are those in routing keys."""
 
 RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 MAX_KEY = 255
-"""Bytes in an AMQP short string."""
+"""The maximum number of bytes in a key, which is an AMQP short string."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_\-:@+=~]")
 _HASH_LENGTH = 16
 
 
 class KeyParts(NamedTuple):
-    """What a routing key says; `severity` is None where the key names none."""
+    """The parts of a routing key. `severity` is None if the key does not contain one."""
 
     service: str
     host: str
@@ -34,13 +34,16 @@ class KeyParts(NamedTuple):
 
 @functools.lru_cache(maxsize=65536)
 def word(name: str) -> str:
-    """One word of a routing key: each character that is not plainly safe becomes `_`; an empty name becomes `-`."""
+    """Return a name as one word of a routing key. Unsafe characters become `_`, and an empty name becomes `-`."""
     return _UNSAFE.sub("_", name) or "-"
 
 
 @functools.lru_cache(maxsize=65536)
 def routing_key(service: str, host: str, severity: str) -> str:
-    """The key of a record: at most 255 bytes; a longer one keeps its beginning and ends in a hash of the whole."""
+    """Return the key of a record, of at most 255 bytes.
+
+    A longer key keeps the beginning of service and host, and a hash of both whole names before the severity.
+    """
     first, second = word(service), word(host)
     key = f"{first}.{second}.{severity}"
     if len(key) <= MAX_KEY:
@@ -53,7 +56,10 @@ def routing_key(service: str, host: str, severity: str) -> str:
 
 
 def read_key(key: str) -> KeyParts:
-    """What a foreign key says: three words that end in a severity read as ours, any other gives its first word."""
+    """Return the parts of a foreign key. Three words that end in a severity count as a key of logrouter.
+
+    Any other key gives its first word as the service, and `-` as the host.
+    """
     words = key.split(".")
     if len(words) == 3 and words[2] in RANK:
         return KeyParts(words[0] or "-", words[1] or "-", words[2])
@@ -61,16 +67,16 @@ def read_key(key: str) -> KeyParts:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a key or pattern; RabbitMQ reads an empty one as no words at all."""
+    """Return the words of a key or pattern. An empty one has no words, as in RabbitMQ."""
     return text.split(".") if text else []
 
 
 @functools.lru_cache(maxsize=4096)
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """A function that tells whether a key matches `pattern`: `*` is one word, `#` is none or more.
+    """Return a function that reports whether a key matches `pattern`. `*` is one word, `#` is zero or more.
 
-    The key's words are stepped through with the set of places in the pattern reached so far, so the time is bounded
-    by words x places however many `#` there are.
+    The function steps through the key's words with the set of places in the pattern that are reached so far. Its time
+    is therefore bounded by words x places, however many `#` the pattern has.
     """
     words = tuple(split_words(pattern))
     if words == ("#",):
@@ -83,9 +89,9 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _is_like(pattern: tuple[str, ...], longest: str, key: str) -> bool:
-    """What `_walk` says where there is no `#`: word for word. longest: of the words that have to be there."""
+    """Report whether a key matches a pattern without `#`. `longest` is the longest literal word of the pattern."""
     if longest not in key:
-        return False  # as it is with most keys
+        return False  # most keys end here
     words = split_words(key)
     return len(words) == len(pattern) and all(map(_fits, pattern, words))
 
@@ -95,16 +101,16 @@ def _fits(place: str, word: str) -> bool:
 
 
 Places = frozenset[int]
-"""Places in a pattern's words that a key may have reached: the states of the pattern as an automaton."""
+"""Indexes in a pattern's words that a key may have reached: states of the pattern as an automaton."""
 
 
 def begin(pattern: tuple[str, ...]) -> Places:
-    """The places before any word of a key."""
+    """Return the places before the first word of a key."""
     return _past_hashes(pattern, {0})
 
 
 def step(pattern: tuple[str, ...], reached: Places, word: str) -> Places:
-    """The places after one more word."""
+    """Return the places after one more word of the key."""
     following = set()
     for place in reached:
         if place == len(pattern):
@@ -117,7 +123,7 @@ def step(pattern: tuple[str, ...], reached: Places, word: str) -> Places:
 
 
 def ends(pattern: tuple[str, ...], reached: Places) -> bool:
-    """Whether a key that ends here matches."""
+    """Report whether a key that ends here matches."""
     return len(pattern) in reached
 
 
@@ -128,7 +134,7 @@ def _walk(pattern: tuple[str, ...], reached: Places, key: str) -> bool:
 
 
 def _past_hashes(pattern: tuple[str, ...], reached: set[int]) -> Places:
-    """The places reached, and those beyond each `#` there, which may stand for no word at all."""
+    """Return `reached`, with the places after each `#` there, because `#` may match no word. Changes `reached`."""
     for place in list(reached):
         following = place
         while following < len(pattern) and pattern[following] == "#":
@@ -138,20 +144,23 @@ def _past_hashes(pattern: tuple[str, ...], reached: set[int]) -> Places:
 
 
 def matches(pattern: str, key: str) -> bool:
-    """Whether `key` matches the AMQP topic `pattern`."""
+    """Report whether `key` matches the AMQP topic `pattern`."""
     return matcher(pattern)(key)
 
 
 def ingress(instance: str) -> str:
-    """The name of the queue that everything for an instance comes through."""
+    """Return the name of the queue through which an instance receives all records."""
     return f"logrouter.{instance}"
 
 
 def dead(instance: str) -> str:
-    """The name of the queue of what an instance could not decide at all."""
+    """Return the name of the queue for messages that an instance cannot process, its dead letters."""
     return f"{ingress(instance)}.dead"
 
 
 def marker(instance: str) -> str:
-    """The name of the exchange that a router declares last: while it is absent, shippers hold."""
+    """Return the name of the exchange whose existence shows that a router has been on the broker.
+
+    Shippers look for it only if they cannot use a probe (see `probe`).
+    """
     return f"logrouter.{instance}.ready"

@@ -1,10 +1,12 @@
-"""Sessions of shippers: which life of a state directory a window was published in.
+"""Shipper sessions, which identify the state from which a window was published.
 
-Each time that a shipper connects it begins a session with a random id, and saves it before it publishes anything. While
-it publishes it raises the session's *lease*, a number that is saved before it is used. A session names its ancestors,
-each with the lease at which the next one began. So two lives that went on from the same point, because the state
-directory was copied or set back, can be told apart from one that was killed and started again: nothing is published
-under a lease that was not saved, so whoever starts from the state knows at least as much as was published.
+A shipper begins a session with a random id each time that it connects, and saves it before it publishes anything. While
+it publishes, it raises the session's *lease*, a number that is saved before it is used. A session names its ancestors,
+each with the lease at which the next one began.
+
+This distinguishes a shipper that was killed and restarted from two shippers that continued from the same state, because
+the state directory was copied or restored. Nothing is published under a lease that was not saved, so a restarted
+shipper knows at least what was published.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from secrets import token_hex
 from logrouter.errors import WireError
 
 MOST_ANCESTORS = 8
-"""Ancestors that a session names: more than start one after the other without a router meeting any of them."""
+"""The maximum number of ancestors that a session names: more than begin in a row without a router seeing one."""
 
 _MARK = ":"
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A moment in the life of a state directory: a session, and its lease then."""
+    """A point in the history of a state directory: a session and its lease at that time."""
 
     session: str
     lease: int
@@ -34,34 +36,34 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ShipperSession:
-    """A session as a window carries it. ancestors: where it went on from, and before that; the latest first."""
+    """A session as a window carries it. `ancestors` are the points that it continued from, the latest first."""
 
     point: Point
     ancestors: tuple[Point, ...] = ()
 
     def child(self) -> ShipperSession:
-        """A session that goes on from here. One that has published nothing leaves no trace."""
+        """Return a session that continues from this one. This one becomes an ancestor only if it has published."""
         ancestors = (self.point, *self.ancestors) if self.point.lease else self.ancestors
         return ShipperSession(Point(token_hex(8), 0), ancestors[:MOST_ANCESTORS])
 
     def renewed(self) -> ShipperSession:
-        """The same with the next lease."""
+        """Return this session with the next lease."""
         return ShipperSession(Point(self.point.session, self.point.lease + 1), self.ancestors)
 
     def encoded(self) -> list[str]:
-        """As it travels: itself, then its ancestors."""
+        """Return the wire form: the session's point, then its ancestors."""
         return [str(point) for point in (self.point, *self.ancestors)]
 
 
 def first_session() -> ShipperSession:
-    """The session of a state directory that had none before."""
+    """Return the session of a state directory that has had none."""
     return ShipperSession(Point(token_hex(8), 0))
 
 
 def decoded(points: Sequence[object]) -> ShipperSession:
-    """The session that was encoded so. Raises WireError for anything else."""
+    """Return the session for its wire form. Raises WireError if the form is invalid."""
     if not 1 <= len(points) <= 1 + MOST_ANCESTORS:
-        raise WireError(f"{len(points)} points make no session")
+        raise WireError(f"a session cannot have {len(points)} points")
     first, *others = map(_point, points)
     return ShipperSession(first, tuple(others))
 
@@ -69,5 +71,5 @@ def decoded(points: Sequence[object]) -> ShipperSession:
 def _point(text: object) -> Point:
     session, _, lease = text.partition(_MARK) if isinstance(text, str) else ("", "", "")
     if not (session and len(session) <= 64 and lease.isascii() and lease.isdecimal() and len(lease) <= 18):
-        raise WireError(f"{text!r} is no point in a session")
+        raise WireError(f"{text!r} is not a point in a session")
     return Point(session, int(lease))

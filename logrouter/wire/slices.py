@@ -1,7 +1,7 @@
-"""Slices: the records of one part that go the same way, kept as the bytes they came in for as long as that will do.
+"""Slices: records of one part that are routed together, kept as the bytes in which they arrived.
 
-In comes a Part (or a foreign message made into records), out go whole bodies, lines, positions or decoded records,
-each made only when somebody asks. Most records pass from the broker into an archive without ever being decoded.
+A slice gives its whole body, or its lines, positions or decoded records, and computes each only on demand. Most records
+pass from the broker into an archive without being decoded.
 """
 
 from __future__ import annotations
@@ -18,10 +18,18 @@ import msgspec
 
 from logrouter.errors import WireError
 from logrouter.wire.batch import EARLIEST, LATEST, Part
-from logrouter.wire.record import Record, RecordHeader, decode_lines, decode_places, encode_lines, rfc3339, split_lines
+from logrouter.wire.record import (
+    Record,
+    RecordHeader,
+    decode_lines,
+    decode_positions,
+    encode_lines,
+    rfc3339,
+    split_lines,
+)
 
 FOREIGN = "-"
-"""The source of records that have none: foreign messages come in no windows."""
+"""The source of records that have none, because they arrived in foreign messages and not in windows."""
 
 
 class _Times(msgspec.Struct):
@@ -36,8 +44,9 @@ _times = msgspec.json.Decoder(_Times)
 class Slice:
     """Records of one source that share key, service, host and severity, in the order of their `pos`.
 
-    body: NDJSON.   places: the positions of each record, one for one.   first, last: filing times, ms since 1970.
-    runs: where runs of adjoining records begin, and where they end; None where nobody has looked.
+    body: the records as NDJSON.   places: the position of each record, in the same order.
+    first, last: the earliest and latest filing time, in milliseconds since 1970.
+    runs: the starts and the ends of the runs of adjoining records, None if they were not determined.
     """
 
     key: str
@@ -53,25 +62,28 @@ class Slice:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether the record came in a message that is not ours, so that its place says nothing."""
+        """Whether the record arrived in a foreign message, so that its position means nothing."""
         return self.source == FOREIGN
 
     def __len__(self) -> int:
         return len(self.places)
 
     def lines(self) -> list[bytes]:
-        """Each record's NDJSON line, newline included."""
+        """Return the NDJSON line of each record, with its newline."""
         return split_lines(self.body)
 
     def records(self) -> list[Record]:
-        """Each record, decoded; one whose fields are not what they should be is its own line as a message."""
+        """Return the decoded records. One with invalid fields becomes a record whose message is its NDJSON line."""
         try:
             return decode_lines(self.body)
         except WireError:
             return [self._readable(line, place) for line, place in zip(self.lines(), self.places, strict=True)]
 
     def filed_at(self) -> list[str]:
-        """The filing time of each record, RFC 3339: `received` where it has one, else `ts`; `first` if neither is."""
+        """Return the filing time of each record in RFC 3339: `received` if it has one, otherwise `ts`.
+
+        A record without a valid time gets `first`.
+        """
         try:
             times = [times.received or times.ts for times in _times.decode_lines(self.body)]
             for time in times:
@@ -106,7 +118,7 @@ class Slice:
         return times.received or times.ts
 
     def select(self, keep: Sequence[bool]) -> Slice | None:
-        """The records at which `keep` is true; this very slice for all of them, None for none."""
+        """Return a slice of the records for which `keep` is true: None if there are none, `self` if all are kept."""
         if all(keep):
             return self
         lines = list(compress(self.lines(), keep))
@@ -116,12 +128,12 @@ class Slice:
 
 
 def from_part(part: Part) -> Slice:
-    """The slice that is all of `part`. Raises WireError if the body is not what the headers say."""
-    places = decode_places(part.body)
+    """Return the slice of all records of `part`. Raises WireError if the body does not match the headers."""
+    places = decode_positions(part.body)
     if len(places) != part.count or part.body.count(b"\n") != part.count:
-        raise WireError(f"header count is {part.count}, the body has {len(places)} records")
+        raise WireError(f"header count is {part.count}, but the body has {len(places)} records")
     if {place.source for place in places} - {part.source, ""}:
-        raise WireError(f"a record is of another source than {part.source}")
+        raise WireError(f"a record has another source than {part.source}")
     runs = _runs(places)
     if places and not part.from_ <= places[0].pos < places[-1].end <= part.to:
         raise WireError(f"a record is outside [{part.from_}, {part.to})")
@@ -131,7 +143,10 @@ def from_part(part: Part) -> Slice:
 
 
 def _runs(places: Sequence[RecordHeader]) -> tuple[list[int], list[int]]:
-    """Where runs of adjoining records begin, and where they end. Raises WireError if they are in no order."""
+    """Return the starts and the ends of the runs of adjoining records.
+
+    Raises WireError if records overlap, are not in order, or have no length.
+    """
     starts, ends, before = list[int](), list[int](), -1
     for place in places:
         pos = place.pos
@@ -139,7 +154,7 @@ def _runs(places: Sequence[RecordHeader]) -> tuple[list[int], list[int]]:
             starts.append(pos)
             ends.append(before)
             if pos < before:
-                raise WireError(f"the record at {pos} begins before {before}, where the one before it ends")
+                raise WireError(f"the record at {pos} begins before {before}, where the previous one ends")
         before = place.end
         if before <= pos:
             raise WireError(f"record [{pos}, {before}) has no length")
@@ -147,9 +162,10 @@ def _runs(places: Sequence[RecordHeader]) -> tuple[list[int], list[int]]:
 
 
 class Salvage(NamedTuple):
-    """What a part comes to whose body is not what its headers say.
+    """What remains of a part whose body does not match its headers.
 
-    piece: the records that can be kept.   left: the lines that cannot.   claimed: where these say that they stood.
+    piece: the records that are valid, None if there are none.   left: the other lines.
+    claimed: the positions that the other lines state, so that they do not count as missing.
     """
 
     piece: Slice | None
@@ -161,12 +177,12 @@ _POS, _END = re.compile(rb'(?<!\\)"pos":(\d{1,19})(?=[,}])'), re.compile(rb'(?<!
 
 
 def salvage(part: Part) -> Salvage:
-    """What can be kept of a part whose body is not what its headers say."""
+    """Return what can be kept of a part whose body does not match its headers."""
     places, kept, left = [], [], []
     before = part.from_
     for line in split_lines(part.body):
         try:
-            (place,) = decode_places(line)
+            (place,) = decode_positions(line)
         except (WireError, ValueError):
             left.append(line)
             continue
@@ -183,7 +199,7 @@ def salvage(part: Part) -> Salvage:
 
 
 def _claimed(line: bytes, part: Part) -> tuple[int, int] | None:
-    """Where a line stood that is no record, if it says so: what is laid aside with it is missing to nobody."""
+    """Return the range that an invalid line states, if it is within the window. It then does not count as missing."""
     pos, end = _POS.search(line), _END.search(line)
     if pos is None or end is None or not part.from_ <= int(pos[1]) < int(end[1]) <= part.to:
         return None
@@ -191,7 +207,7 @@ def _claimed(line: bytes, part: Part) -> tuple[int, int] | None:
 
 
 def from_record(key: str, record: Record) -> Slice:
-    """The slice that holds one record alone."""
+    """Return a slice with this one record. Raises ValueError if the record's filing time is invalid."""
     filed = milliseconds(record.received or record.ts)
     return Slice(
         key=key,
@@ -207,8 +223,8 @@ def from_record(key: str, record: Record) -> Slice:
 
 
 def milliseconds(time: str) -> int:
-    """An RFC 3339 time as milliseconds since 1970 UTC. Raises ValueError for anything else."""
+    """Return an RFC 3339 time in milliseconds since 1970 UTC. Raises ValueError if it is invalid or out of range."""
     found = int(datetime.fromisoformat(time).timestamp() * 1000)
     if not EARLIEST <= found <= LATEST:
-        raise ValueError(f"{time} is out of reach")
+        raise ValueError(f"{time} is out of range")
     return found

@@ -1,8 +1,8 @@
-"""Statements: what shippers and routers say of themselves each minute and at exit; the centre holds them to it.
+"""The statement message, `logrouter.statement/1`: what shippers and routers report each minute and at exit.
 
-In comes a Statement or a Message, out goes the other: `logrouter.statement/1`, one JSON object. A statement names the
-sources that have changed since the last one that was confirmed, so that a host of thousands of quiet files says little.
-What others state is bounded here: each value ends up in the ledger, and an audit adds them up.
+Routers record statements in the ledger, and an audit compares them with the archives. A statement names only the
+sources that changed since the last confirmed statement, so a host with thousands of quiet files reports little. This
+module limits every value of a statement, because each ends up in the ledger and an audit adds them up.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from logrouter.wire.nesting import is_deeper_than
 
 TYPE = "logrouter.statement/1"
 EXCHANGE = "logrouter.reports"
-"""The durable topic exchange that statements are published to, under `shipper.HOST` or `router.INSTANCE`."""
+"""The durable topic exchange for statements. The key is `shipper.HOST` or `router.INSTANCE`."""
 
 SHIPPER, ROUTER = "shipper", "router"
-
 
 EXCEPTIONS = (
     "file.rewritten",
@@ -35,24 +34,24 @@ EXCEPTIONS = (
     "unread bytes",
     "shed",
 )
-"""What shippers count because nobody could promise it."""
+"""The counts of shippers that concern content which they cannot guarantee to deliver."""
 
 MOST_SOURCES = 20_000
-"""In one statement; whoever has more to say makes several."""
+"""The maximum number of sources in one statement. A shipper with more sends several statements."""
 
 _MOST_BYTES = 8 << 20
 _MOST_COUNTED = 500
 _DEEPEST = 8
-"""Levels of JSON: three are in use, and a later version may add some."""
+"""The maximum number of levels of JSON. Three are in use, and a later version may add some."""
 
-_SHOWN = 4096
-"""Characters of a path or an input, which are only shown."""
+_MAX_DISPLAYED = 4096
+"""The maximum number of characters of a path or an input, which are only displayed."""
 
 _LATEST = 7_258_118_400.0
-"""The year 2200, Unix time."""
+"""The year 2200, in Unix time. Later times are implausible."""
 
-_AHEAD = 86_400.0
-"""Seconds by which a clock may be ahead of ours."""
+_MAX_AHEAD = 86_400.0
+"""The maximum number of seconds by which a reporter's clock may be ahead of ours."""
 
 Position = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -61,13 +60,15 @@ Amount = Annotated[float, msgspec.Meta(ge=0, le=float(1 << 53))]
 
 
 class SourceStatement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far a source is, in bytes of its content.
+    """The progress of a source. Positions are in bytes of its content.
 
-    input, path: what it belongs to, and where it is or was.   start: where its chain of windows begins.
-    read: up to where windows were published.                  confirmed: up to where all of them are.
-    lines: records between `start` and `confirmed`.
-    by_line: each line is a record, however often and from wherever it is read.
-    since: when it was first followed, Unix time; 0 if nobody knows.
+    input, path: the input that the source belongs to, and its current or last path.
+    start: the position at which its chain of windows begins.
+    read: the position up to which windows were published.
+    confirmed: the position up to which all windows are confirmed.
+    lines: the number of records between `start` and `confirmed`.
+    by_line: whether each line is a record, no matter how often and from which position the source is read.
+    since: when the source was first followed, in Unix time, or 0 if unknown.
     """
 
     source: Name
@@ -82,19 +83,22 @@ class SourceStatement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """Ranges `[start, end)` of a source that a router asked for and that cannot be read any more."""
+    """Ranges `[start, end)` of a source that a router requested but that can no longer be read."""
 
     source: str
     ranges: Annotated[list[tuple[Position, Position]], msgspec.Meta(max_length=1000)]
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a process says of itself.
+    """A report of a process about itself.
 
-    reporter: the same for one state directory for ever.   started, at: Unix times of the process and the statement.
-    config: a hash of what it was told to do.              final: whether it is the last of the process.
-    counted: named events and other counts since it started.
-    session: a shipper's session, encoded.                 gone: what it was asked for and does not have.
+    reporter: the permanent id of the process's state directory.
+    started, at: when the process started and when it made the statement, in Unix time.
+    config: a hash of its configuration.
+    final: whether this is the last statement of the process.
+    counted: event counts and other counts since the process started.
+    session: the session of a shipper, encoded.
+    gone: requested ranges that can no longer be read.
     """
 
     kind: Text
@@ -118,19 +122,19 @@ _decoder = msgspec.json.Decoder(Statement)
 
 
 def to_message(statement: Statement, key: str) -> Message:
-    """The message that carries a statement."""
+    """Return the message that carries a statement."""
     return Message(key=key, body=_encoder.encode(statement), type=TYPE, content_type="application/json")
 
 
 def from_message(message: Message, now: float | None = None) -> Statement:
-    """The statement in a message, received at `now` (Unix time).
+    """Return the statement in a message that was received at `now` (Unix time, by default the current time).
 
-    Raises WireError for anything else, and for what cannot be true.
+    Raises WireError if the message is not a valid statement, or if its positions are impossible.
     """
     if message.type != TYPE:
-        raise WireError(f"type {message.type!r} is no statement that this router reads ({TYPE})")
+        raise WireError(f"type {message.type!r} is not a statement that this router reads ({TYPE})")
     if len(message.body) > _MOST_BYTES:
-        raise WireError(f"the statement has {len(message.body)} bytes, at most {_MOST_BYTES} are read")
+        raise WireError(f"the statement has {len(message.body)} bytes, but at most {_MOST_BYTES} are allowed")
     if is_deeper_than(message.body, _DEEPEST):
         raise WireError(f"the statement is nested deeper than {_DEEPEST} levels")
     try:
@@ -141,7 +145,10 @@ def from_message(message: Message, now: float | None = None) -> Statement:
 
 
 def _plausible(statement: Statement, now: float) -> Statement:
-    """What of it can be true: of a clock that is far off nothing is believed."""
+    """Return the statement with implausible times replaced and overlong texts truncated.
+
+    Raises WireError if its positions are impossible.
+    """
     for source in statement.sources:
         if not source.start <= source.confirmed <= source.read or source.lines > source.confirmed - source.start:
             raise WireError(
@@ -151,10 +158,10 @@ def _plausible(statement: Statement, now: float) -> Statement:
     return msgspec.structs.replace(
         statement,
         started=statement.started if 0 <= statement.started <= _LATEST else 0.0,
-        at=statement.at if 0 <= statement.at <= min(now + _AHEAD, _LATEST) else now,
+        at=statement.at if 0 <= statement.at <= min(now + _MAX_AHEAD, _LATEST) else now,
         sources=[
-            msgspec.structs.replace(each, input=each.input[:_SHOWN], path=each.path[:_SHOWN])
-            if len(each.input) > _SHOWN or len(each.path) > _SHOWN
+            msgspec.structs.replace(each, input=each.input[:_MAX_DISPLAYED], path=each.path[:_MAX_DISPLAYED])
+            if len(each.input) > _MAX_DISPLAYED or len(each.path) > _MAX_DISPLAYED
             else each
             for each in statement.sources
         ],

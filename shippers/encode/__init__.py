@@ -1,1 +1,1 @@
-"""A window of a source is turned into the messages that are published. Pure."""
+"""Encodes windows of sources as the messages that are published. Pure."""

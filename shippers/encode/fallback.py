@@ -1,7 +1,7 @@
-"""Plain records: what a window comes to where reading its lines more closely fails.
+"""Encodes a window even if looking into its lines fails: its lines then become plain records.
 
-Each line is a record with the default severity and the time it was read. What an input redacts is redacted; where that
-fails as well, the text is withheld.
+Each line is then a record with the severity of its input and the time when it was read. Its text is redacted as usual;
+if that fails too, the text is withheld.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from logrouter.observability.events import WINDOW_UNREAD
 from logrouter.wire.batch import Part, whole
-from logrouter.wire.record import Record, fitted, message_and_raw, rfc3339, split_lines
+from logrouter.wire.record import Record, fitted, rfc3339, split_lines, split_raw
 from logrouter.wire.routing_key import SEVERITIES
 from shippers.encode.lines import Window
 from shippers.encode.windows import all_parts
@@ -21,10 +21,10 @@ _UNKNOWN = "unknown"
 
 
 def safe_parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
-    """The parts of a window as `windows.parts` makes them; plain ones where that raises."""
+    """Return the parts of a window, as `windows.all_parts` does, or one of plain records if that raises."""
     try:
         return all_parts(window, settings, now)
-    except Exception as error:  # noqa: BLE001  # whatever lines come to, they are shipped
+    except Exception as error:  # noqa: BLE001  # lines are shipped, whatever their content does to the parsers
         reason = f"{type(error).__name__}: {error}"
         WINDOW_UNREAD.happened(input=settings.name, source=window.source, position=window.from_, reason=reason)
         return (_plain_part(window, settings, now),)
@@ -52,14 +52,14 @@ def _records(window: Window, settings: Input, ts: str) -> Iterator[Record]:
 def _text(line: bytes, settings: Input) -> tuple[str, str | None]:
     redaction = settings.refining.redaction
     if redaction is None:
-        return message_and_raw(line)
+        return split_raw(line)
     text = line.decode(errors="replace").rstrip("\r\n")
     try:
         return redaction.texts([text]).get(0, text), None
-    except Exception:  # noqa: BLE001  # better a line without its text than one with what it must not tell
+    except Exception:  # noqa: BLE001  # a line without its text is better than one with a secret
         return _WITHHELD, None
 
 
 def _name(name: str) -> str:
-    """A name that can be sent: a configuration may hold a lone surrogate of a path."""
+    """Return a name that can be encoded as UTF-8: a configuration may hold a lone surrogate from a path."""
     return name.encode(errors="replace").decode() or _UNKNOWN

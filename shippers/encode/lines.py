@@ -1,6 +1,6 @@
-"""A window of a source -> the texts of its records: split, joined and unwrapped as its input says. Pure.
+"""Splits a window of a source into the texts of its records, joined and unwrapped as its input says. Pure.
 
-In comes what a source held between two positions; out go texts, where each ends, and what cannot be had back from it.
+Each text comes with its end position, and with its exact bytes if they cannot be rebuilt from the text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from operator import add
 from typing import Any
 
-from logrouter.wire.record import message_and_raw
+from logrouter.wire.record import split_raw
 from logrouter.wire.truncated import Truncated
 from shippers.parse.container_formats import Unwrapped, unwrap
 from shippers.parse.multiline import Joining, heads
@@ -22,10 +22,12 @@ _MARK = "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Whole lines of a source: its bytes `[from_, to)` are `data`; with `cut`, `data` is the beginning of one line.
+    """Whole lines of a source: `data` holds its bytes `[from_, to)`.
 
-    container: what is known of the container that wrote them.   hole: NULs in front of `data`.
-    after: of the first window of a source, the source before it in its log, and up to where that had been read.
+    start: where the first window of the source began.
+    cut: the length and hash of a line that was truncated. `data` is the beginning of that one line.
+    container: what is known of the container that wrote the lines.   hole: how many NULs are left out before `data`.
+    after: for the first window of a source, the source before it in its log and the position up to which that was read.
     """
 
     source: str
@@ -40,21 +42,23 @@ class Window:
 
     @property
     def begin(self) -> int:
-        """Where `data` begins."""
+        """The position in the source where `data` begins."""
         return self.from_ + self.hole
 
     def rest(self, position: int) -> Window:
-        """What of it begins there."""
+        """Return the window that begins at `position` and ends where this one ends."""
         data = self.data[position - self.begin :]
         return Window(self.source, self.start, position, self.to, data, container=self.container)
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What records are made of: their texts, where each ends, and the exact bytes (base64) of those that need them.
+    """The columns from which records are made, one item for each record. Mappings are by its index.
 
-    firsts: the first line of each, which says what it is.   starts: of those of several lines, where each line begins.
-    whens: the line or part of it that tells the time of each.   fields: what else is known of some.
+    texts: the messages.   ends: where each record ends in the source.   raw: the exact bytes (base64) of texts from
+    which they cannot be rebuilt.   firsts: the first line of each, from which severity and program are read.
+    starts: where each line begins, for records of several lines.
+    whens: the line, or the part of it, from which the time is read.   fields: additional fields.
     """
 
     texts: list[str]
@@ -62,12 +66,12 @@ class Lines:
     raw: dict[int, str]
     firsts: list[str]
     starts: dict[int, list[int]]
-    whens: list[str]
+    time_texts: list[str]
     fields: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def lines_of(window: Window, joining: Joining | None) -> Lines:
-    """The texts of a window."""
+    """Return the texts of a window. joining: None if each line is a record."""
     lines = _split(window)
     if not window.from_ and lines.texts[0].startswith(_MARK):
         _without_mark(lines, window)
@@ -77,9 +81,9 @@ def lines_of(window: Window, joining: Joining | None) -> Lines:
 
 
 def _split(window: Window) -> Lines:
-    """Each newline-terminated range is a line, an empty one too, and so is what follows the last newline.
+    """Split at newlines. Empty lines count, and so does what follows the last newline.
 
-    A cut line is given a newline in place of what it lost, so that it stays a line of its own.
+    A truncated line gets a newline in place of the rest, so that it remains a line of its own.
     """
     data = window.data + b"\n" if window.cut else window.data
     try:
@@ -97,33 +101,33 @@ def _split(window: Window) -> Lines:
 
 
 def _ends(pieces: Sequence[str | bytes], count: int, window: Window) -> list[int]:
-    """Where each of so many lines ends, of which these are the bytes, or as many characters."""
+    """Return where each of `count` lines ends. pieces: the lines, as bytes or as text of ASCII, where lengths agree."""
     ends = list(map(add, accumulate(map(len, pieces)), range(window.begin + 1, window.begin + 1 + count)))
     ends[-1] = window.to
     return ends
 
 
 def _without_mark(lines: Lines, window: Window) -> None:
-    """A byte order mark at the beginning of a file is no text."""
+    """Remove a byte order mark from the first text, and keep its exact bytes."""
     exact = window.data if window.cut else window.data[: lines.ends[0] - window.begin]
     lines.raw.setdefault(0, base64.b64encode(exact).decode())
     lines.texts[0] = lines.texts[0].removeprefix(_MARK)
 
 
 def _decode_each(data: bytes, window: Window) -> Lines:
-    """Lines of which at least one is not UTF-8."""
+    """Split data of which at least one line is not UTF-8, line by line."""
     pieces = data.split(b"\n")
     rest = pieces.pop()
     exact = [piece + b"\n" for piece in pieces] + ([rest] if rest else [])
     ends = _ends([*pieces, rest], len(exact), window)
-    found = [message_and_raw(line) for line in exact]
+    found = [split_raw(line) for line in exact]
     texts = [text for text, _ in found]
     raw = {index: each for index, (_, each) in enumerate(found) if each is not None}
     return Lines(texts, ends, raw, texts, {}, texts)
 
 
 def _join(lines: Lines, window: Window, joining: Joining) -> Lines:
-    """Records of one line or several."""
+    """Join lines to records of one or several lines."""
     data, begin = window.data, window.begin
     begins = heads(data.removesuffix(b"\n").split(b"\n"), joining)
     if len(begins) == len(lines.texts):
@@ -144,7 +148,7 @@ def _join(lines: Lines, window: Window, joining: Joining) -> Lines:
 
 
 def _unwrap(lines: Lines, window: Window, joining: Joining) -> Lines:
-    """Records of what a container's program wrote, put together again."""
+    """Restore the records that a program in a container wrote, from the lines that the engine wrapped or split."""
     pieces = window.data.removesuffix(b"\n").split(b"\n")
     positions = [window.begin, *lines.ends]
     whole = Lines([], [], {}, [], {}, [])
@@ -160,7 +164,7 @@ def _unwrap(lines: Lines, window: Window, joining: Joining) -> Lines:
         whole.texts.append(text)
         whole.ends.append(positions[following])
         whole.firsts.append(begin)
-        whole.whens.append(unwrapped[0].time or begin)
+        whole.time_texts.append(unwrapped[0].time or begin)
         if unwrapped[0].stream:
             attributes = {"attributes": unwrapped[0].attributes} if unwrapped[0].attributes else {}
             whole.fields[number] = {"stream": unwrapped[0].stream, **attributes}
@@ -168,5 +172,5 @@ def _unwrap(lines: Lines, window: Window, joining: Joining) -> Lines:
 
 
 def _content(unwrapped: Sequence[Unwrapped]) -> bytes:
-    """The lines, with a newline between two unless the first of them is only a piece."""
+    """Return the lines as one, separated by newlines except where a line is only a piece that continues."""
     return b"".join(each.content if each.is_partial else each.content + b"\n" for each in unwrapped).removesuffix(b"\n")

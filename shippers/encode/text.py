@@ -1,7 +1,7 @@
-"""Texts as they were read -> as they leave the host: redacted, with their fields and conversation. Pure.
+"""Prepares texts to leave the host: redacts them and extracts their fields and conversation. Pure.
 
-What a record says beside its message is made of the redacted text, so that nothing of what was made unreadable can
-stand there; only time and severity, which are words of our own, are read from the original.
+Everything that a record holds besides its message comes from the redacted text, so that no secret can reappear there.
+Only time and severity are read from the original text, because their values are ours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shippers.parse.syslog import SyslogMessage
 from shippers.parse.trace_id import BY_NAME, Conversation
 from shippers.redact.redaction import Redaction
 
-_UNTOLD = "[redacted]"
+_WITHHELD = "[redacted]"
 _ESCAPE = re.compile(r'["\\\]]')
 
 Program = tuple[str | None, str | None]
@@ -27,7 +27,11 @@ Program = tuple[str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Refining:
-    """What an input's lines go through. redaction: None for none.   fields: whether JSON and logfmt are taken apart."""
+    """How to prepare the lines of an input.
+
+    redaction: None for none.   fields: whether to extract fields from JSON and logfmt.
+    conversation: where to find the conversation of a line.
+    """
 
     redaction: Redaction | None = None
     fields: bool = False
@@ -35,12 +39,15 @@ class Refining:
 
 
 UNREDACTED = Refining()
-"""What an input goes through that is not told otherwise."""
+"""The default: neither redaction nor fields, and conversations by the usual names."""
 
 
 @dataclass(slots=True)
 class Refined:
-    """Texts, and by index what goes with them. changed: those that were redacted.   is_redacted: if any could be."""
+    """Prepared texts, and what goes with them, by index.
+
+    changed: the texts in which something was redacted.   is_redacted: whether the input has a redaction at all.
+    """
 
     texts: Sequence[str]
     changed: dict[int, str] = field(default_factory=dict)
@@ -49,18 +56,19 @@ class Refined:
     is_redacted: bool = False
 
     def programs(self, found: Sequence[Program]) -> Sequence[Program]:
-        """Of each text its program, as far as it still stands in it."""
-        return [self._left(index, *each) for index, each in enumerate(found)] if self.changed else found
+        """Return the program of each text, without names and pids that were redacted from it."""
+        return [self._remaining(index, *each) for index, each in enumerate(found)] if self.changed else found
 
-    def _left(self, index: int, app: str | None, pid: str | None) -> Program:
+    def _remaining(self, index: int, app: str | None, pid: str | None) -> Program:
         text = self.changed.get(index)
         if text is None:
             return app, pid
         return app if app and app in text else None, pid if pid and pid in text else None
 
     def raw(self, raw: Mapping[int, str], originals: Sequence[str], positions: Sequence[int]) -> Mapping[int, str]:
-        """The exact bytes (base64) of texts that need them: of a redacted one those of what it is now, if any.
+        """Return the exact bytes (base64) of the texts that need them; for a redacted text, those of the redacted text.
 
+        raw: the exact bytes of the originals that need them.
         positions: where each original began, and where the last one ended.
         """
         if not self.changed:
@@ -74,113 +82,121 @@ class Refined:
         return needed
 
     def mark_truncated(self, whole: Truncated) -> None:
-        """The one text was cut. The hash of what may hold a secret would let a guess be checked."""
+        """Mark the one text as truncated.
+
+        If the input has a redaction, the hash is left out: a guess of the secret could be checked against it.
+        """
         cut = {"length": whole.length} if self.is_redacted else whole.as_field()
         self.fields[0] = {**self.fields.get(0, {}), "cut": cut}
 
 
-def refine(texts: Sequence[str], how: Refining) -> Refined:
-    """All of it for many texts."""
-    refined = Refined(texts, is_redacted=how.redaction is not None)
-    if how.redaction is not None:
-        refined.changed = how.redaction.texts(texts)
+def refine(texts: Sequence[str], refining: Refining) -> Refined:
+    """Redact many texts, and extract their fields and conversations."""
+    refined = Refined(texts, is_redacted=refining.redaction is not None)
+    if refining.redaction is not None:
+        refined.changed = refining.redaction.texts(texts)
         if refined.changed:
             refined.texts = [refined.changed.get(index, text) for index, text in enumerate(texts)]
-    refined.conversations = how.conversation.of(refined.texts)
-    if how.fields:
-        taken = ((index, _fields(text, how)) for index, text in enumerate(refined.texts))
+    refined.conversations = refining.conversation.of(refined.texts)
+    if refining.fields:
+        taken = ((index, _fields(text, refining)) for index, text in enumerate(refined.texts))
         refined.fields = {index: found for index, found in taken if found}
     return refined
 
 
 def refine_message(
-    text: str, said: SyslogMessage, content: bytes, how: Refining
+    text: str, parsed: SyslogMessage, content: bytes, refining: Refining
 ) -> tuple[SyslogMessage, bytes, Refined]:
-    """The same for a syslog message: what it says, its bytes, and what goes with them.
+    """Redact a syslog message, and extract its fields and conversation. Return its parts, its bytes and the extract.
 
-    The host stays where it is an address (`ip`): it says which machine a line is of.
+    text: the message as received.   parsed: its parts.   content: its bytes.
+    A host that is an address stays even with the preset `ip`, because it names the machine of the line.
     """
-    refined = Refined((text,), is_redacted=how.redaction is not None)
-    if how.redaction is not None:
-        said, clean = _redacted(text, said, how.redaction)
+    refined = Refined((text,), is_redacted=refining.redaction is not None)
+    if refining.redaction is not None:
+        parsed, clean = _redacted(text, parsed, refining.redaction)
         if clean != text:
             refined, content = Refined((clean,), {0: clean}, is_redacted=True), clean.encode()
-    refined.conversations = how.conversation.of(refined.texts)
-    found = _fields(said.message, how)
+    refined.conversations = refining.conversation.of(refined.texts)
+    found = _fields(parsed.message, refining)
     if found:
         refined.fields[0] = found
-    return said, content, refined
+    return parsed, content, refined
 
 
-def refine_entry(message: str, known: Mapping[str, Any] | None, how: Refining) -> Refined:
-    """The same for an entry of a journal, whose further fields are `known`."""
-    refined = refine((message,), how)
+def refine_entry(message: str, known: Mapping[str, Any] | None, refining: Refining) -> Refined:
+    """Redact the message of a journal entry, and extract fields and conversation. known: the entry's other fields."""
+    refined = refine((message,), refining)
     if known:
-        refined.fields[0] = {**refined.fields.get(0, {}), **told(known, how)}
+        refined.fields[0] = {**refined.fields.get(0, {}), **told(known, refining)}
     return refined
 
 
-def told(known: Mapping[str, Any], how: Refining) -> dict[str, Any]:
-    """What is known of a record from elsewhere, redacted."""
-    found = dict(known)
-    return found if how.redaction is None else {name: _unescaped(each, how.redaction) for name, each in found.items()}
+def told(known: Mapping[str, Any], refining: Refining) -> dict[str, Any]:
+    """Return redacted fields of a record that come from elsewhere than its text."""
+    redaction = refining.redaction
+    return dict(known) if redaction is None else {name: _redact_all(each, redaction) for name, each in known.items()}
 
 
-def named(name: str | None, how: Refining) -> str | None:
-    """A name from elsewhere, None for one in which something is to be redacted."""
-    return name if not name or how.redaction is None or how.redaction.text(name) == name else None
+def named(name: str | None, refining: Refining) -> str | None:
+    """Return a name that comes from elsewhere than a text; None if something in it would be redacted."""
+    return name if not name or refining.redaction is None or refining.redaction.text(name) == name else None
 
 
-def _redacted(text: str, said: SyslogMessage, redaction: Redaction) -> tuple[SyslogMessage, str]:
-    """What may be told of what a message said, and its text: no part of it tells what is not in that any more.
+def _redacted(text: str, parsed: SyslogMessage, redaction: Redaction) -> tuple[SyslogMessage, str]:
+    """Redact a syslog message. Return its parts and its text; no part holds what is no longer in the text.
 
-    The message is looked at with its header and by itself, since a pattern may be written for either.
+    The message is searched with its header and without, because a pattern may be written for either.
     """
     clean = redaction.texts((text,)).get(0, text)
-    message = redaction.text(said.message)
-    if said.message and clean.endswith(said.message):
-        clean = clean.removesuffix(said.message) + message
+    message = redaction.text(parsed.message)
+    if parsed.message and clean.endswith(parsed.message):
+        clean = clean.removesuffix(parsed.message) + message
     elif not clean.endswith(message):
         message = clean
     if clean == text:
-        return said, text
-    host = said.host if said.host and said.host in redaction.without("ip").text(text) else None
-    app, pid, msgid = (value if value and value in clean else None for value in (said.app, said.pid, said.msgid))
-    sd = said.sd and {redaction.text(name): _values(element, clean, redaction) for name, element in said.sd.items()}
-    return replace(said, message=message, host=host, app=app, pid=pid, msgid=msgid, sd=sd), clean
+        return parsed, text
+    host = parsed.host if parsed.host and parsed.host in redaction.without("ip").text(text) else None
+    app, pid, msgid = (value if value and value in clean else None for value in (parsed.app, parsed.pid, parsed.msgid))
+    sd = parsed.sd and {redaction.text(name): _values(element, clean, redaction) for name, element in parsed.sd.items()}
+    return replace(parsed, message=message, host=host, app=app, pid=pid, msgid=msgid, sd=sd), clean
 
 
 def _values(element: Mapping[str, str], clean: str, redaction: Redaction) -> dict[str, str]:
-    """The parameters of structured data; a value that does not stand in the redacted text is not told."""
+    """Return redacted parameters of structured data. A value that is not in the redacted text is withheld."""
     found = {}
     for name, value in element.items():
-        told = redaction.text(value)
-        found[redaction.text(name)] = told if told in clean or _ESCAPE.sub(r"\\\g<0>", told) in clean else _UNTOLD
+        kept = redaction.text(value)
+        found[redaction.text(name)] = kept if kept in clean or _ESCAPE.sub(r"\\\g<0>", kept) in clean else _WITHHELD
     return found
 
 
-def _fields(text: str, how: Refining) -> dict[str, Any] | None:
-    """The fields of a redacted text. Unescaping may have brought to light what redaction did not see."""
-    found = fields(text) if how.fields else None
-    return _unescaped(found, how.redaction) if found and how.redaction is not None and "\\" in text else found
+def _fields(text: str, refining: Refining) -> dict[str, Any] | None:
+    """Return the fields of a redacted text. Redact them again if unescaping may have revealed something."""
+    redaction = refining.redaction
+    found = fields(text) if refining.fields else None
+    return _redact_all(found, redaction) if found and redaction is not None and "\\" in text else found
 
 
-def _unescaped(value: Any, redaction: Redaction) -> Any:
-    """Plain data with all texts in it redacted, keys too."""
+def _redact_all(value: Any, redaction: Redaction) -> Any:
+    """Return plain data with all texts in it redacted, including keys."""
     if isinstance(value, str):
         return redaction.text(value)
     if isinstance(value, dict):
-        return {redaction.text(name): _unescaped(each, redaction) for name, each in value.items()}
-    return [_unescaped(each, redaction) for each in value] if isinstance(value, list) else value
+        return {redaction.text(name): _redact_all(each, redaction) for name, each in value.items()}
+    return [_redact_all(each, redaction) for each in value] if isinstance(value, list) else value
 
 
 def _guessed(text: str, span: int) -> bytes:
-    """The terminator that readers of a record take it to have had (`logrouter.wire.record.original`)."""
+    """Return the terminator that readers of the record will assume (`logrouter.wire.record.original`).
+
+    span: bytes of the line in the source.
+    """
     return {0: b"", 2: b"\r\n"}.get(span - len(text.encode()), b"\n")
 
 
 def _terminator(text: str, raw: str | None, span: int) -> bytes:
-    """What ended a line that was so many bytes long."""
+    """Return the terminator of a line. raw: its exact bytes (base64), if known.   span: bytes of the line."""
     if raw is None:
         return _guessed(text, span)
     content = base64.b64decode(raw)

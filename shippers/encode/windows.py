@@ -1,7 +1,7 @@
-"""Turns a window of a source into the parts that are published: one for each service, host and severity in it. Pure.
+"""Encodes a window of a source as the parts that are published: one for each service, host and severity. Pure.
 
-The records of the parts rebuild every byte of the window (`original` in `logrouter.wire.record`), save for lines that
-had to be cut. The window of a syslog spool holds envelopes, that of a journal entries.
+The records of the parts rebuild every byte of the window (`original` in `logrouter.wire.record`), except for lines that
+were truncated or redacted. The window of a syslog spool holds envelopes, and that of a journal holds entries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shippers.encode.messages import entry, message
 from shippers.encode.text import Refining, refine, told
 from shippers.input import Input, Journal, Syslog
 from shippers.parse.container_name import service_of
-from shippers.parse.severity.bulk import glance
+from shippers.parse.severity.bulk import parse_lines
 from shippers.parse.syslog import programs
 from shippers.parse.timestamp.calendar import DAY
 from shippers.parse.timestamp.line import times
@@ -28,23 +28,23 @@ from shippers.parse.timestamp.line import times
 T = TypeVar("T")
 
 MAX_PARTS = 64
-"""In a window: each part's message names the keys of all, and whoever sends syslog can make up services and hosts."""
+"""The most parts of a window: each names the keys of all, and a sender of syslog can invent services and hosts."""
 
 
 @dataclass(slots=True)
 class _PartRecords:
-    """The records of one part, and the time in ms since 1970 that each is filed by."""
+    """The records of one part. filed: the filing time of each, in ms since 1970."""
 
     records: list[Record] = field(default_factory=list)
     filed: list[int] = field(default_factory=list)
 
 
 Label = tuple[str, str, str]
-"""Service, host, severity: what all records of a part have in common."""
+"""The service, host and severity that all records of a part have in common."""
 
 
 def all_parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
-    """The parts of a window: of several in its place, one behind the other, where it has too many for one."""
+    """Return the parts of a whole window. If it has too many, it is split into several windows in a row."""
     made = parts(window, settings, now)
     while made[-1].to < window.to:
         made += parts(window.rest(made[-1].to), settings, now)
@@ -52,9 +52,9 @@ def all_parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
 
 
 def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
-    """The parts of a window in the order in which they first appear in it; `now` is when it was read (Unix time).
+    """Return the parts of a window, in the order in which they first appear. now: when it was read (Unix time).
 
-    A window of more than MAX_PARTS is cut before the line that would begin another: the parts say where, in `to`.
+    A window with more than MAX_PARTS ends before the first line of the next part. `to` of the parts says where.
     """
     is_spooled = isinstance(settings.feed, Syslog | Journal)
     groups = _spooled(window, settings, now) if is_spooled else _lines(window, settings, now)
@@ -83,7 +83,7 @@ def parts(window: Window, settings: Input, now: float) -> tuple[Part, ...]:
 
 
 def _encoded(records: Sequence[Record]) -> bytes:
-    """The records as they travel; one that is too large for a message is cut."""
+    """Return the records as NDJSON. A record that is too large for a message is truncated."""
     body = encode_lines(records)
     if len(body) <= MAX_RECORD:
         return body
@@ -95,29 +95,28 @@ def _encoded(records: Sequence[Record]) -> bytes:
 
 
 def _lines(window: Window, settings: Input, now: float) -> dict[Label, _PartRecords]:
-    """The records of a window of lines.
+    """Return the records of a window of lines, by label.
 
-    In columns, one for each field of a record, since these are made of each other and put together without a step of
-    Python for each line.
+    They are made in columns, one for each field, to avoid Python code that runs for each line.
     """
     lines = lines_of(window, settings.joining)
-    levels, found_by, times_told, moments = glance(lines.firsts, settings.severity, now)
-    if lines.whens is not lines.firsts:
-        times_told, moments = zip(*times(lines.whens, now), strict=True)
+    levels, found_by, stated_times, moments = parse_lines(lines.firsts, settings.severity, now)
+    if lines.time_texts is not lines.firsts:
+        stated_times, moments = zip(*times(lines.time_texts, now), strict=True)
     refined = refine(lines.texts, settings.refining)
     raw = refined.raw(lines.raw, lines.texts, [window.begin, *lines.ends])
     if window.cut:
         refined.mark_truncated(window.cut)
     service = settings.service or service_of(window.container or {})
-    said = () if settings.service else refined.programs(programs(lines.firsts))
-    apps, pids = zip(*said, strict=True) if said else (repeat(None), repeat(None))
+    apps_and_pids = () if settings.service else refined.programs(programs(lines.firsts))
+    apps, pids = zip(*apps_and_pids, strict=True) if apps_and_pids else (repeat(None), repeat(None))
     by_app = {} if service else {app: settings.services.of(app) for app in set(apps)}
     services = repeat(service) if service else [by_app[app] for app in apps]
     received, filed = _filed(moments, now)
     records = list(
         map(
             Record,
-            times_told,
+            stated_times,
             services,
             repeat(settings.host),
             levels,
@@ -143,7 +142,7 @@ def _lines(window: Window, settings: Input, now: float) -> dict[Label, _PartReco
 
 
 def _filed(moments: Sequence[int], now: float) -> tuple[Iterable[str | None], Sequence[int]]:
-    """When each was received, where that is what it is filed by, and the time in ms since 1970 that it is filed by."""
+    """Return two columns: `received` of the records that are filed by it, and the filing times in ms since 1970."""
     now_ms, far = int(now * 1000), DAY * 1000
     if now_ms - far <= min(moments) and max(moments) <= now_ms + far:
         return repeat(None), moments
@@ -154,12 +153,12 @@ def _filed(moments: Sequence[int], now: float) -> tuple[Iterable[str | None], Se
 
 
 def _column(found: Mapping[int, T], count: int) -> Iterable[T | None]:
-    """What was found of each of so many lines."""
+    """Return a column of `count` items from the values that were found, by index."""
     return [found.get(index) for index in range(count)] if found else repeat(None)
 
 
 def _grouped(labels: Sequence[Label], records: Sequence[Record], filed: Sequence[int]) -> dict[Label, _PartRecords]:
-    """Records by label, in the order in which these first appear; up to the one that would begin a part too many."""
+    """Group records by label, in the order of first appearance, up to the record that would begin a part too many."""
     groups = {label: _PartRecords() for label in dict.fromkeys(labels)}
     if len(groups) == 1:
         return {labels[0]: _PartRecords(list(records), list(filed))}
@@ -174,19 +173,19 @@ def _grouped(labels: Sequence[Label], records: Sequence[Record], filed: Sequence
 
 
 def _fields(
-    refined: Mapping[int, dict[str, Any]], lines: Lines, window: Window, how: Refining
+    refined: Mapping[int, dict[str, Any]], lines: Lines, window: Window, refining: Refining
 ) -> Mapping[int, dict[str, Any]]:
-    """What is known of each record beside its message: from it, from its wrapping, and of its container."""
+    """Return the fields of each record: from its text, from the wrapping of the line, and of its container."""
     if not (lines.fields or window.container):
         return refined
-    common = told({"container": window.container}, how) if window.container else {}
-    wrapped = {index: told(each, how) for index, each in lines.fields.items()}
+    common = told({"container": window.container}, refining) if window.container else {}
+    wrapped = {index: told(each, refining) for index, each in lines.fields.items()}
     every = range(len(lines.texts)) if common else refined.keys() | wrapped.keys()
     return {index: {**refined.get(index, {}), **common, **wrapped.get(index, {})} for index in every}
 
 
 def _spooled(window: Window, settings: Input, now: float) -> dict[Label, _PartRecords]:
-    """The records of a window of a spool of syslog messages, or of entries of a journal."""
+    """Return the records of a window of a syslog or journal spool, by label."""
     read = entry if isinstance(settings.feed, Journal) else message
     groups: dict[Label, _PartRecords] = {}
     pos = window.from_

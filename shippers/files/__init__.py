@@ -1,1 +1,1 @@
-"""Files that are followed: logs, and the chain of generations that rotation makes of each."""
+"""Following log files: each log is a chain of generations that rotation produces."""

@@ -1,4 +1,4 @@
-"""The files that are to be opened, since nobody knows yet what they are."""
+"""Keeps the files that have to be opened because it is not known yet which generation they hold."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from shippers.files.notices import Notices
 from shippers.files.reader import Reader
 from shippers.files.registry import Registry
 from shippers.files.rotation import Sibling, age, uncompressed
-from shippers.files.standing import Standing
+from shippers.files.standing import LogFiles
 from shippers.files.tree import Inode
 from shippers.input import is_compressed
 
 
 class Arrival(NamedTuple):
-    """A file that was opened.
+    """A file that was opened and has to be recognised.
 
-    was_there: it stood there when its glob was looked at first.   was_rotated: and no glob led to it.
+    was_there: it existed at the first look at its glob.   was_rotated: it existed then, and no glob led to it.
     """
 
     wanted: Wanted
@@ -32,14 +32,15 @@ class Arrival(NamedTuple):
 
     @property
     def what(self) -> tuple[Sibling, Reader]:
-        """What it is recognised by."""
+        """The arguments by which `Recognition` recognises it."""
         return self.wanted.file, self.reader
 
 
 class Arrivals:
-    """origins: by glob.   looked_before: the globs under which all has been seen once.
+    """The files that are not recognised yet, opened or not.
 
-    settling: seconds for which a compressed file must not have changed: it may be just being made.
+    origins: by glob.   looked_before: the globs that have been looked at completely once.
+    settling: seconds for which a compressed file must be unchanged, because it may still be being written.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Arrivals:
         origins: Mapping[str, Origin],
         chains: Chains,
         registry: Registry,
-        standing: Standing,
+        standing: LogFiles,
         notices: Notices,
         *,
         looked_before: set[str],
@@ -62,13 +63,13 @@ class Arrivals:
         self.settling = settling
         self._wanted: dict[Inode, Wanted] = {}
         self._failing: set[Inode] = set()
-        self._there_before: dict[Inode, bool] = {}  # and whether a glob led to it
+        self._there_before: dict[Inode, bool] = {}  # whether a glob led to each
         self._met: set[str] = set()
 
-    def wanted(self, discovery: Discovery, *, is_roomy: bool) -> list[Wanted]:
-        """The files that are to be opened, those of each log oldest first.
+    def wanted(self, discovery: Discovery, *, has_room: bool) -> list[Wanted]:
+        """Return the files to open, those of each log oldest first.
 
-        is_roomy: also those that were closed to make room, and hold nothing new.
+        is_roomy: include files that were closed to make room and hold nothing new.
         """
         found = {inode: each for inode, each in self._wanted.items() if not each.is_matched}
         for live in sorted(self._standing.changed):
@@ -78,13 +79,13 @@ class Arrivals:
             if inode not in self._chains.by_inode and each.origin.glob not in discovery.late:
                 file = Sibling(each.paths[0], inode, *each.stamp)
                 found[inode] = Wanted(file, self._standing.log_of(file.path), each.origin)
-        wanted = [each for each in found.values() if not self._is_known(each, is_roomy=is_roomy)]
+        wanted = [each for each in found.values() if not self._is_known(each, has_room=has_room)]
         wanted.sort(key=lambda each: (age(each.path), not is_compressed(each.path)), reverse=True)
         self._wanted = {each.inode: each for each in wanted}
         return wanted
 
     def arrive(self, discovery: Discovery, opened: Opened) -> dict[str, list[Arrival]]:
-        """The files that were opened, by their logs; they leave `opened`."""
+        """Return the files that were opened, by the live path of their log, and remove them from `opened`."""
         met = self._origins.keys() - discovery.late
         first = met - self.looked_before
         before = {inode: is_matched for inode, is_matched in self._there_before.items() if inode in self._wanted}
@@ -106,7 +107,7 @@ class Arrivals:
         return arrived
 
     def looked(self, discovery: Discovery) -> bool:
-        """What was discovered has been taken in; whether a glob was looked at for the first time."""
+        """Note that `discovery` was processed. Report whether it includes the first look at a glob."""
         met = self._origins.keys() - discovery.late
         self._met |= met
         is_first = not met <= self.looked_before
@@ -114,32 +115,35 @@ class Arrivals:
         return is_first
 
     def waiting(self) -> Iterator[Wanted]:
-        """The files of which it is not known yet what they are, save for those that cannot be read."""
+        """Yield the files that are not recognised yet, except those that cannot be read."""
         return (each for inode, each in self._wanted.items() if inode not in self._failing)
 
     def unknown(self, inodes: set[Inode]) -> set[Inode]:
-        """Those of these files."""
+        """Return those of these files that are not recognised yet, except those that cannot be read."""
         return (inodes & self._wanted.keys()) - self._failing
 
     def recognised(self, inode: Inode) -> None:
-        """It is known what this one is."""
+        """Stop waiting for this file: it is recognised."""
         self._wanted.pop(inode, None)
 
     def fail(self, wanted: Wanted, error: OSError) -> None:
-        """It cannot be read; what came behind it does not wait for it."""
+        """Note that a file cannot be read, so that later generations do not wait for it."""
         self._failing.add(wanted.inode)
         self._standing.changed.add(wanted.live)
         self._notices.failed(wanted.path, error.strerror)
 
     def is_fresh(self, arrival: Arrival) -> bool:
-        """Whether it is perhaps just being compressed; what a glob leads to when this process begins is not."""
+        """Report whether a compressed file may still be being written.
+
+        A file that a glob matches at the first look of this process never counts as fresh.
+        """
         wanted, reader = arrival.wanted, arrival.reader
         if not is_compressed(wanted.path) or (wanted.is_matched and wanted.origin.glob not in self._met):
             return False
         return time.time() - os.fstat(reader.fd).st_ctime < self.settling
 
     def _reader(self, wanted: Wanted, answer: int | OSError | None) -> Reader | None:
-        """Of a file that was opened; None where nothing is to be read. Raises OSError."""
+        """Return a reader for a file that was opened, or None if there is nothing to read now. Raises OSError."""
         if isinstance(answer, OSError):
             if isinstance(answer, FileNotFoundError) or is_shortage(answer):
                 return None
@@ -147,24 +151,27 @@ class Arrivals:
         if answer is None or wanted.inode in self._chains.by_inode:
             return None
         reader = Reader(answer, wanted.path, wanted.origin.settings)
-        if reader.inode != wanted.inode:  # the path led to another file by then
+        if reader.inode != wanted.inode:  # by then the path led to another file
             self._standing.changed.add(wanted.live)
             return None
         return reader
 
-    def _is_known(self, wanted: Wanted, *, is_roomy: bool) -> bool:
-        """Whether a file need not be opened: one that is done or, where a glob leads to it, closed to make room."""
+    def _is_known(self, wanted: Wanted, *, has_room: bool) -> bool:
+        """Report whether a file need not be opened: it is open, a copy, done, excluded, or was closed to make room.
+
+        The last reason counts only for a file that a glob matches, and only while there is no room.
+        """
         file = wanted.file
         if file.inode in self._chains.by_inode or self._is_copy(file, wanted.live):
             return True
         resting = self._registry.resting(file)
         if resting is not None:
             is_done = resting.done and bool(resting.size)
-            return is_done or (wanted.is_matched and not is_roomy)
+            return is_done or (wanted.is_matched and not has_room)
         return not wanted.is_matched and is_excluded(uncompressed(file.path), wanted.origin.settings)
 
     def _is_copy(self, file: Sibling, live: str) -> bool:
-        """Whether it holds what another file holds, which still does."""
+        """Report whether a file is known to be a copy of another that still holds the same content."""
         log = self._chains.log(live)
         copy = log.copies.get(file.inode)
         if copy is None:

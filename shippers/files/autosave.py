@@ -1,4 +1,4 @@
-"""When the state is saved: identities before they are used, the rest now and then. One write at a time."""
+"""Decides when the state is saved: identities before they are used, positions twice a second. One write at a time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from logrouter.observability.events import STATE_SAVED, STATE_UNSAVED
 from shippers.files.checkpoint import Checkpoints
 from shippers.files.follow import Files
 
-_EVERY = 0.5
-"""Seconds between two saves of confirmed positions: what is read again after a crash."""
+_SAVE_INTERVAL = 0.5
+"""Seconds between two saves of confirmed positions. After a crash, what was confirmed since then is read again."""
 
 _RETRY = 1.0
-"""Seconds until the next try where a save failed."""
+"""Seconds until a failed save is tried again."""
 
 
 class Autosave:
-    """Takes the state of `files` to `checkpoints`."""
+    """The schedule by which the state of `files` is saved to `checkpoints`."""
 
     def __init__(self, files: Files, checkpoints: Checkpoints) -> None:
         self._files = files
@@ -28,14 +28,14 @@ class Autosave:
         self._unsaved = Condition(STATE_UNSAVED, STATE_SAVED)
 
     async def save_if_due(self) -> None:
-        """Save if a file waits for its identity to be safe, or positions have moved on for a while."""
+        """Save if a file waits for its identity to be saved, or if positions have moved and a save is due."""
         now = time.monotonic()
         moved = self._files.revision != self._revision and now >= self._due
         if (self._files.unsaved or moved) and now >= self._retry:
             await self.save()
 
     async def save(self) -> None:
-        """Save now. A failure is said, and tried again when it is next due."""
+        """Save now. A failure is logged, and `save_if_due` tries again."""
         state, revision, unsaved = self._files.state(), self._files.revision, list(self._files.unsaved)
         try:
             await asyncio.to_thread(self._checkpoints.save, state)
@@ -46,4 +46,4 @@ class Autosave:
         self._unsaved.end(path=self._checkpoints.path)
         self._files.saved(unsaved)
         self._revision = revision
-        self._due = time.monotonic() + _EVERY
+        self._due = time.monotonic() + _SAVE_INTERVAL

@@ -1,4 +1,4 @@
-"""The open generations of all logs, and the chain that each is in."""
+"""Keeps the open generations of all logs, and the chain that each belongs to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from shippers.files.tree import Inode
 
 
 class Chains:
-    """by_inode: those whose file still holds them.   changes: how often what is open, or where it is, has changed."""
+    """The open generations of all logs.
+
+    by_inode: those whose file still holds them.
+    changes: a counter that increases whenever a generation is opened, closed or found elsewhere.
+    """
 
     def __init__(self, turns: Turns) -> None:
         self.by_inode: dict[Inode, Generation] = {}
@@ -24,37 +28,36 @@ class Chains:
         self._forget_at = REMEMBERED
 
     def __iter__(self) -> Iterator[Generation]:
-        """All, also those that have ended and wait to be confirmed."""
+        """Iterate over all of them, including those that have ended and wait for their confirms."""
         return iter(list(self._open))
 
     def log(self, live: str) -> Log:
-        """The log with this live path."""
+        """Return the log with this live path; it is created if need be."""
         log = self._logs.get(live)
         if log is None:
             log = self._logs[live] = Log(live)
         return log
 
     def log_of(self, generation: Generation) -> Log:
-        """The log that one is of."""
         return self._logs[generation.live]
 
     def add(self, log: Log, generation: Generation, behind: Generation | None = None) -> None:
-        """One is open from now on: behind another one of its log, or where it was followed in time."""
+        """Add an open generation: behind another one of its log, or else by the time when it was first followed."""
         log.insert(generation, behind)
         generation.live = log.live
         self._open[generation] = None
-        self._have(generation)
+        self._register(generation)
 
     def leave(self, generation: Generation) -> None:
-        """Close one."""
-        self._have_not(generation)
+        """Close a generation and drop it."""
+        self._unregister(generation)
         del self._open[generation]
         self.log_of(generation).remove(generation)
         generation.reader.close()
         self.changes += 1
 
     def carry(self, generation: Generation, live: str) -> None:
-        """One stands where generations of this log do, which may be another log than before."""
+        """Note that a generation is now where those of this log are, which may be another log than before."""
         self.changes += 1
         if generation.live != live:
             self.log_of(generation).remove(generation)
@@ -62,17 +65,20 @@ class Chains:
             self.log(live).insert(generation)
 
     def move(self, generation: Generation, reader: Reader, path: str, now: float) -> None:
-        """Go on with one in another file, which holds it now. Raises OSError."""
-        self._have_not(generation)
+        """Continue a generation in another file, which holds it now. Raises OSError."""
+        self._unregister(generation)
         generation.move(reader, path, now)
-        self._have(generation)
+        self._register(generation)
 
     def rest(self, generation: Generation) -> None:
-        """Its file holds it no longer: there is nothing to read."""
+        """Give a generation no more turns: its file no longer holds it, so there is nothing to read."""
         self._turns.leave(generation)
 
     def forget(self, is_known: Callable[[str], bool]) -> list[str]:
-        """Now and then drop the logs of which nothing is open, or known; returns their live paths."""
+        """Drop the logs of which nothing is open or known, and return their live paths.
+
+        This does nothing until the number of logs has about doubled since the last time.
+        """
         if len(self._logs) <= self._forget_at:
             return []
         gone = [live for live, log in self._logs.items() if not (log.chain or is_known(live))]
@@ -81,12 +87,12 @@ class Chains:
         self._forget_at = 2 * len(self._logs) + REMEMBERED
         return gone
 
-    def _have(self, generation: Generation) -> None:
+    def _register(self, generation: Generation) -> None:
         self.by_inode[generation.inode] = generation
         self._turns.wake(generation)
         self.changes += 1
 
-    def _have_not(self, generation: Generation) -> None:
+    def _unregister(self, generation: Generation) -> None:
         if self.by_inode.get(generation.inode) is generation:
             del self.by_inode[generation.inode]
         self._turns.leave(generation)

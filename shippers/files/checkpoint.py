@@ -1,9 +1,9 @@
-"""How far each generation is: what is saved of it, and the versioned files in a locked state directory.
+"""Saves how far each generation is read, in versioned files in a locked state directory.
 
-Two files hold it: `positions.json` the generations that are read, saved often, and `finished.json` those that are
-done, saved when one of them changes. Files of an older version are read as they are, since a version adds fields and
-redefines none; newer ones are refused. Broken ones are set aside and every file is read again from its start: that
-repeats lines and loses none.
+`positions.json` has the generations that are being read and is saved often. `finished.json` has those that are done and
+is saved when one of them changes. Files of an older version are read as they are, because a version adds fields and
+redefines none. Files of a newer version are refused. A broken file is set aside, and every log is read again from its
+start: that repeats lines and loses none.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ POSITIONS, FINISHED = "positions.json", "finished.json"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is known of one generation.
+    """What is known of one generation. Positions and lengths are in bytes.
 
-    source: '' of one that was passed over, since it was there before the log was followed.
-    path: where it was seen last, by the name that a glob gives.   real: the same without links, '' where it is that.
-    start: where its chain of windows begins.   confirmed: up to where the broker has it, in bytes.   glob: what met it.
-    prefix, tail: of its beginning, and of what stands just before `confirmed`.
-    done: it was read to its end and let go, or looked for in vain.
-    lines: records between `start` and `confirmed`.   since: when it was first followed, Unix time; 0 if nobody knows.
-    size, changed: of the file when it was let go or passed over, in bytes on disk, and in ns; -1 if nobody knows.
-    log: the path of its live file, '' where its own says it.
-    previous, reached: the generation before it, and up to where that had been read when this one began.
+    source: '' for a generation that was passed over because it existed before the log was followed.
+    path: where it was last seen, by the name that a glob gives.   real: the same with links resolved; '' if equal.
+    start: where its chain of windows begins.   confirmed: up to where the broker has it.   glob: what led to it.
+    prefix, tail: the marks of its beginning and of the bytes just before `confirmed`.
+    done: it was read to its end and closed, or was searched for in vain.
+    lines: records between `start` and `confirmed`.   since: when it was first followed, Unix time; 0 if unknown.
+    size, changed: bytes on disk, and modification time in ns, of its file when that was closed or passed over; -1 if
+    unknown.
+    log: the path of its live file; '' if its own path implies it.
+    previous, reached: the source of the generation before it, and up to where that was read when this one began.
     """
 
     source: str
@@ -65,7 +66,7 @@ class Checkpoint:
     log: str = ""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for positions that cannot be."""
+        """Raise ValueError for impossible positions."""
         if (
             not 0 <= self.start <= self.confirmed
             or not 0 <= self.tail.length <= self.confirmed
@@ -79,32 +80,35 @@ class Checkpoint:
         return self.log or live_path(self.path)
 
     def at(self, inode: Inode) -> bool:
-        """Whether it was in this file, when it was last seen."""
+        """Report whether it was in this file when it was last seen."""
         return (self.device, self.inode) == inode
 
     def rests_in(self, standing: Mapping[Inode, Sibling]) -> bool:
-        """Whether its file is among these, and has not changed since. Another one may have its inode."""
+        """Report whether its file is among these and has not changed since.
+
+        Size and time are compared because another file may have its inode by now.
+        """
         there = standing.get((self.device, self.inode))
         return there is not None and (self.size, self.changed) == (there.size, there.changed)
 
     def begins(self, content: Content) -> bool:
-        """Whether an open file begins as it did; never of one that had no content."""
+        """Report whether an open file begins as this generation did. False if that had no content."""
         return bool(self.prefix.length) and self.prefix.ends_at(self.prefix.length, content)
 
     def recognises(self, content: Content) -> bool:
-        """Whether an open file still has the bytes that were read from it."""
+        """Report whether an open file has the bytes that were read of this generation, as far as its marks show."""
         return self.begins(content) and self.tail.ends_at(self.confirmed, content)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that is saved.
+    """Everything that is saved.
 
-    files: what is read, and in a version before 2 what is done.   finished: what is done.
-    globs: the patterns that have been looked at before; what appears under them is new, and read from its start.
-    looked_at: when directories were last looked at, Unix time; 0 for never.
-    reporter: the id under which this directory's shipper makes statements.
-    empty: the files that were followed and had no content yet, the inode of each path: they are not new either.
+    files: generations that are being read; before version 2 also those that are done.   finished: those that are done.
+    globs: patterns that have been looked at before. A file that appears under one later is new and read from its start.
+    looked_at: when directories were last looked at, Unix time; 0 for never. It is not written any more.
+    reporter: the id under which this directory's shipper publishes statements.
+    empty: before version 2, the inode of each followed path that had no content yet. Such files are not new either.
     """
 
     files: list[Checkpoint] = field(default_factory=list)
@@ -117,16 +121,16 @@ class State:
     finished: Sequence[Checkpoint] = ()
 
 
-_USUAL = {each.name: msgspec.to_builtins(each.default) for each in fields(Checkpoint) if each.default is not MISSING}
-"""What msgspec reads where a field is left out."""
+_DEFAULTS = {each.name: msgspec.to_builtins(each.default) for each in fields(Checkpoint) if each.default is not MISSING}
+"""The values that msgspec reads for fields that are left out."""
 
 
 class Checkpoints:
-    """The state directory of one shipper, held until `close`.
+    """The state directory of one shipper, locked until `close`.
 
-    path: the file of positions.   state: what was saved last.   lost: it was there and could not be read.
-    reporter: this directory's id.   upgraded: it was written by a version that did not save what was passed over.
-    Raises StateError when another process holds the directory, or a newer version wrote it.
+    path: the positions file.   state: what was saved last.   lost: a state file existed and could not be read.
+    reporter: this directory's id.   upgraded: the state is of a version that did not save which files it passed over.
+    Raises StateError if another process holds the directory or a newer version wrote it.
     """
 
     def __init__(self, directory: Path, machine: str | None = None) -> None:
@@ -148,9 +152,10 @@ class Checkpoints:
             self._rename_sources()
 
     def save(self, state: State) -> None:
-        """Make this state durable. Raises OSError when it cannot; then the last one stands.
+        """Save this state durably. Raises OSError on failure; what was saved before then remains valid.
 
-        What is newly done stands in both files until both are saved; of two entries that of the positions holds.
+        A generation that is newly done is in both files until both are saved. Of two entries, the one in the positions
+        file counts.
         """
         self.state = replace(state, machine=self._machine, reporter=self.reporter, version=VERSION)
         others = msgspec.to_builtins(replace(self.state, files=[], finished=()))
@@ -164,11 +169,11 @@ class Checkpoints:
             self._finished = state.finished
 
     def close(self) -> None:
-        """Let another process have the directory."""
+        """Release the directory to other processes."""
         self._lock.release()
 
     def _encode(self, files: Sequence[Checkpoint]) -> list[str]:
-        """The text of each: there may be many, of which few have moved since the last save."""
+        """Return each as JSON. Texts are reused, because there may be many files and few move between two saves."""
         known, self._encoded = self._encoded, {}
         texts = []
         for saved in files:
@@ -203,12 +208,12 @@ class Checkpoints:
         version = document.get("version") if isinstance(document, dict) else None
         if isinstance(version, int) and version > VERSION:
             raise StateError(
-                f"{path} is of version {version}, and this logrouter reads up to {VERSION}; "
-                "run the newer one, or give this one its own --state"
+                f"{path} has version {version}, and this logrouter reads versions up to {VERSION}; "
+                "run the newer logrouter, or give this one its own --state"
             )
 
     def _rename_sources(self) -> None:
-        """Go on under new names in a copy of another machine's state: two hosts with one source would lose lines."""
+        """Rename all sources in a copy of another machine's state: two hosts with one source would lose lines."""
         if self.state.files:
             STATE_CLONED.happened(path=self.path)
         renamed = {each.source: token_hex(8) for each in (*self.state.files, *self.state.finished) if each.source}
@@ -218,12 +223,13 @@ class Checkpoints:
 
 
 def _text(saved: Checkpoint) -> str:
-    """As JSON, without what is as it usually is."""
-    return json.dumps({name: value for name, value in msgspec.to_builtins(saved).items() if value != _USUAL.get(name)})
+    """Return a checkpoint as JSON, without the fields that have their default."""
+    values = msgspec.to_builtins(saved)
+    return json.dumps({name: value for name, value in values.items() if value != _DEFAULTS.get(name)})
 
 
 def _renamed(saved: Checkpoint, sources: dict[str, str]) -> Checkpoint:
-    """What is confirmed belongs to the other machine's source."""
+    """Return a checkpoint under its new source. What is confirmed so far belongs to the other machine's source."""
     source, previous = sources.get(saved.source, ""), sources.get(saved.previous, "")
     start, lines = saved.confirmed, 0
     return replace(saved, source=source, start=start, lines=lines, since=time.time(), previous=previous)

@@ -1,4 +1,4 @@
-"""Files as they are opened: a descriptor for each, or why there is none."""
+"""Opens many files at once: each has a descriptor afterwards, or the error that kept it from being opened."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Opened = dict[Inode, int | OSError]
 
 
 def open_file(path: str) -> int:
-    """To be read, without waiting for whoever writes to what is no file. Raises OSError."""
+    """Open a file for reading, without waiting for the writer of a FIFO, and return its descriptor. Raises OSError."""
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
 
 
 def open_all(paths: Mapping[Inode, str]) -> Opened:
-    """All of these, each under the inode that it was met with."""
+    """Open these files. Each result is under the inode that was discovered; the path may name another file by now."""
     opened: Opened = {}
     for inode, path in paths.items():
         try:
@@ -28,12 +28,12 @@ def open_all(paths: Mapping[Inode, str]) -> Opened:
 
 
 def close_all(opened: Iterable[int | OSError]) -> None:
-    """Let go of all."""
+    """Close every descriptor among these; errors are skipped."""
     for fd in opened:
         if isinstance(fd, int):
             os.close(fd)
 
 
 def is_shortage(error: OSError) -> bool:
-    """Whether there is no descriptor left: nothing is wrong with the file."""
+    """Report whether there was no descriptor left, so that nothing is wrong with the file."""
     return error.errno in (errno.EMFILE, errno.ENFILE)

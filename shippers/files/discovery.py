@@ -1,7 +1,7 @@
-"""Which files there are to follow: globs -> the regular files that they match, each once however many names it has.
+"""Finds the files to follow: the regular files that globs match, each once however many names it has.
 
-Reads directories only, never a file. Each base directory is looked at by itself, in a thread: a slow disk or a large
-tree must not hold up the lines, and one that hangs must not hold up the others.
+Only directories are read, never a file. Each base directory is looked at separately, in a thread: a slow disk or large
+tree must not delay lines, and a directory that hangs must not delay the others.
 """
 
 # Thousands of paths are looked at in a scan, as plain strings.
@@ -26,23 +26,23 @@ from shippers.input import Input, is_compressed
 from shippers.spool.spool import Segment
 
 _GRAIN = 2 * 10**9
-"""Nanoseconds within which a directory may change without another time."""
+"""Nanoseconds within which a directory may change and keep its modification time."""
 
 _PAUSES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0)
-"""Seconds between two lists of a directory in which files are renamed: a rotation takes a few milliseconds."""
+"""Seconds between two listings of a directory in which files are being renamed: a rotation takes a few milliseconds."""
 
 Stamp = tuple[int, int]
-"""Size and time of the last change: as long as both are the same there is nothing new in a file."""
+"""Size in bytes and modification time in ns. While both are the same, there is nothing new in a file."""
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Of a file with this status."""
+    """Return the stamp of a file with this status."""
     return status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What leads to a file: an input, and one of its globs; or the spool that it is a segment of."""
+    """What leads to a file: an input and one of its globs, or the spool that the file is a segment of."""
 
     settings: Input
     glob: str
@@ -50,21 +50,21 @@ class Origin:
 
     @property
     def base(self) -> str:
-        """The directory in which the glob begins: what stands before the first wildcard."""
+        """The directory in which the glob begins: the last one before the first wildcard."""
         parts = os.path.abspath(self.glob).split("/")  # noqa: PTH100  # a glob is no path
         fixed = [is_pattern(part) for part in parts[:-1]]
         return "/".join(parts[: fixed.index(True) if True in fixed else -1]) or "/"
 
 
 Family = tuple[str, str]
-"""A directory, and the name of a live file whose rotated files may stand there."""
+"""A directory, and the name of a live file whose rotated files may be there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What was under a base directory at the time `began` (Unix time).
+class BaseListing:
+    """What was found under a base directory at the time `began` (Unix time).
 
-    matches: of each origin the files, by path, inode and stamp.   The rest is as in a Discovery.
+    matches: the path, inode and stamp of each origin's files.   The other fields are as in Discovery.
     """
 
     began: float
@@ -77,7 +77,7 @@ class Look:
 
 
 class Found(NamedTuple):
-    """A file: all names under which it was met, what met it first, and how it was then."""
+    """A file: all paths at which it was found, the origin that matched it first, and its stamp at that time."""
 
     paths: list[str]
     origin: Origin
@@ -86,16 +86,16 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was there at the time `began` (Unix time).
+    """What was found at the time `began` (Unix time).
 
-    unreadable: directories and files that could not be looked at, with the reason.   matched: globs that met a file.
-    vacant: the places of single files (of globs without wildcards) where none is.   overlaps: files that a further
-    input matches, by the names of the first and the further one.   wanted: where a change may lead to another
-    discovery: directories, and patterns of the names in each that matter.
-    families: of each live file where its rotated ones may stand, if that is not known from an earlier discovery.
-    siblings: these, of directories that have changed.
-    late: globs whose directories have not answered; what they lead to is as it was when they last did.
-    remote: globs that lead to file systems of other machines, where whatever is done with a file may wait.
+    unreadable: directories and files that could not be looked at, with the reason.   matched: globs that match a file.
+    vacant: paths of single files (globs without wildcards) that do not exist, with their origin.
+    overlaps: files that a further input matches too, by the names of the first and the further input.
+    wanted: where a change may lead to another discovery: directories, and in each the patterns of names that matter.
+    families: where the rotated files of each live file may be, unless an earlier discovery said so.
+    siblings: the rotated files of the directories that have changed, by directory.
+    late: globs whose directories have not answered. Their files are as in the last answer.
+    remote: globs that lead to network file systems, where any operation on a file may block.
     """
 
     began: float
@@ -112,7 +112,7 @@ class Discovery:
 
 
 class Wanted(NamedTuple):
-    """A file that is to be opened, of the log `live`. is_matched: whether a glob leads to it."""
+    """A file to open, of the log `live`. is_matched: whether a glob leads to it."""
 
     file: Sibling
     live: str
@@ -121,12 +121,10 @@ class Wanted(NamedTuple):
 
     @property
     def inode(self) -> Inode:
-        """Of the file."""
         return self.file.inode
 
     @property
     def path(self) -> str:
-        """Of the file."""
         return self.file.path
 
 
@@ -136,18 +134,21 @@ def discover(
     directories: Directories | None = None,
     followed: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Discovery:
-    """The files that the inputs match now. `excluded` are directories whose files are never followed, by any path."""
+    """Find the files that the inputs match now.
+
+    excluded: directories whose files are never followed, whatever path leads to them.   The rest is as in `look`.
+    """
     origins, known = origins_of(inputs), directories or Directories()
     return joined(origins, {base: look(each, excluded, known, followed) for base, each in by_base(origins).items()})
 
 
 def origins_of(inputs: Sequence[Input]) -> list[Origin]:
-    """One for each glob, in their order."""
+    """Return one origin for each glob of the inputs, in their order."""
     return [Origin(settings, glob) for settings in inputs for glob in settings.globs]
 
 
 def by_base(origins: Sequence[Origin]) -> dict[str, list[Origin]]:
-    """The origins of each base directory."""
+    """Group these origins by base directory."""
     found: dict[str, list[Origin]] = {}
     for origin in origins:
         found.setdefault(origin.base, []).append(origin)
@@ -159,12 +160,13 @@ def look(
     excluded: Sequence[str],
     directories: Directories,
     followed: Mapping[str, Collection[str]] = MappingProxyType({}),
-) -> Look:
-    """What these lead to now.
+) -> BaseListing:
+    """Find what these origins of one base directory lead to now.
 
-    directories: of this base, looked at before.   followed: live paths of logs that each glob has led to before.
+    directories: the listings of this base, kept from look to look.
+    followed: by glob, the live paths of the logs that it has led to before.
     """
-    found = Look(time.time(), {}, {}, {}, {})
+    found = BaseListing(time.time(), {}, {}, {}, {})
     tree = Tree(found.unreadable, [os.path.realpath(directory) for directory in excluded])
     for origin in origins:
         matches = found.matches.setdefault(origin, [])
@@ -187,7 +189,7 @@ def look(
 
 
 def _families(path: str, real: str, settings: Input) -> Iterator[Family]:
-    """Where rotated files of the log stand that a path is of: beside it, beside what it links to, where it is told."""
+    """Yield where the rotated files of a path's log may be: beside the path and beside its target, and in `olddir`."""
     for each in dict.fromkeys((path, real)):
         directory, _, name = live_path(each).rpartition("/")
         yield directory, name
@@ -196,9 +198,16 @@ def _families(path: str, real: str, settings: Input) -> Iterator[Family]:
 
 
 def joined(
-    origins: Sequence[Origin], looks: Mapping[str, Look], late: Collection[str] = (), remote: Collection[str] = ()
+    origins: Sequence[Origin],
+    looks: Mapping[str, BaseListing],
+    late: Collection[str] = (),
+    remote: Collection[str] = (),
 ) -> Discovery:
-    """All looks by base directory, those into `late` ones being old; origins: of all, in their order."""
+    """Merge the looks into all base directories.
+
+    origins: all of them, in the order of the configuration.
+    late: base directories whose look is an old one.   remote: those that are on network file systems.
+    """
     fresh = [each for base, each in looks.items() if base not in late]
     found = Discovery(
         min((each.began for each in fresh), default=time.time()),
@@ -227,7 +236,7 @@ def joined(
 
 
 def is_excluded(path: str, settings: Input) -> bool:
-    """Whether a pattern of the input keeps this file out: by its name, or by its path if the pattern has a `/`."""
+    """Report whether the input excludes this file: by its name, or by its path where a pattern has a `/`."""
     if not settings.exclude:
         return False
     names, paths = _excluding(settings.exclude)
@@ -236,7 +245,7 @@ def is_excluded(path: str, settings: Input) -> bool:
 
 @lru_cache
 def _excluding(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What matches the names, and the paths, that these patterns keep out."""
+    """Return an expression for the names, and one for the paths, that these patterns exclude."""
     return (
         _any_of([pattern for pattern in patterns if "/" not in pattern]),
         _any_of([pattern for pattern in patterns if "/" in pattern]),
@@ -248,7 +257,7 @@ def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
 
 
 class Directories:
-    """What stands beside the files of a base, listed again where a directory has changed since."""
+    """The rotated files beside those of a base. A directory is listed again only when it has changed."""
 
     def __init__(self) -> None:
         self._families: dict[str, set[str]] = {}
@@ -256,12 +265,12 @@ class Directories:
         self._leads: dict[Origin, dict[str, str]] = {}
 
     def changed(self, origin: Origin, leads: dict[str, str]) -> list[str]:
-        """The paths that led elsewhere, or nowhere, when this was asked last. leads: where each path leads now."""
+        """Return the paths that are new or lead elsewhere since the last call. leads: where each path leads now."""
         before, self._leads[origin] = self._leads.get(origin, {}), leads
         return [path for path, real in leads.items() if before.get(path) != real]
 
     def siblings(self, families: Iterable[Family]) -> dict[str, list[Sibling]]:
-        """The rotated files of these and of all that were asked for before, by directory, where that has changed."""
+        """Return the rotated files of these and all earlier families, by directory, where that has changed."""
         found: dict[str, list[Sibling]] = {}
         for directory, name in families:
             known = self._families.setdefault(directory, set())
@@ -279,14 +288,14 @@ class Directories:
                 if self._listed.pop(directory, None) is not None:
                     found[directory] = []
             except OSError:
-                continue  # the tree says so
+                continue  # Tree reports the directories that globs lead through; an `olddir` stays unreported
         return found
 
 
 def _rotated(directory: str, names: Collection[str]) -> list[Sibling]:
-    """The regular files in a directory whose names say that they were such live files.
+    """Return the regular files in a directory whose names say that they are rotated files of `names`.
 
-    Rotation may rename them one after the other meanwhile: then they are listed again, until two lists are the same.
+    Rotation may be renaming them one after the other. Then the directory is listed again until two listings agree.
     """
     stems = {stem(name) for name in names}
     before: list[Sibling] | None = None
@@ -300,7 +309,7 @@ def _rotated(directory: str, names: Collection[str]) -> list[Sibling]:
 
 
 def _listed(directory: str, names: Collection[str], stems: Collection[str]) -> tuple[list[Sibling], bool]:
-    """The same, and whether each of them was still what the list said when it was looked at."""
+    """List the directory once. Also return whether each file was still the one in the listing when it was looked at."""
     siblings, is_at_rest = [], True
     with os.scandir(directory) as entries:
         numbers = {entry.name: entry.inode() for entry in entries}

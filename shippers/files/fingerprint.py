@@ -1,7 +1,7 @@
-"""What a generation is recognised by: hashes of a little of its content.
+"""Hashes a little of a generation's content, so that the generation is recognised.
 
-Its identity is its minted `source`, never what is computed here. This tells whether a file met later, under another
-name or inode, compressed or copied, holds what a position is about.
+Its identity is its random `source`, never these hashes. They show whether a file that is met later, under another name
+or inode, compressed or copied, holds what a position refers to.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 from shippers.files.content import Content, Rewritten
 
 PREFIX = 4096
-"""Bytes from the beginning of a file that are compared, or as many as it had."""
+"""Bytes that are compared at the beginning of a file; fewer if it had fewer."""
 
 TAIL = 256
-"""Bytes just before a position that are compared, or as many as there are."""
+"""Bytes that are compared just before a position; fewer if there are fewer."""
 
 WHOLE = 64 << 10
-"""Bytes before a position that are all compared, where it is not further from the beginning."""
+"""A position of at most this many bytes is recognised by everything before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,12 @@ class Mark:
 
     @classmethod
     def of(cls, content: bytes) -> Mark:
-        """The mark of these bytes."""
         return cls(len(content), hashlib.sha256(content).hexdigest() if content else "")
 
     def ends_at(self, position: int, content: Content, *, at_once: bool = True) -> bool:
-        """Whether the bytes just before a position are these. Raises OSError; where it need not be at once, NotReady.
+        """Report whether the bytes just before a position have this hash. False if the file was rewritten meanwhile.
 
-        A file that was rewritten meanwhile does not hold them.
+        Raises OSError, and NotReady unless `at_once`.
         """
         try:
             return Mark.of(content.read(self.length, position - self.length, at_once=at_once)) == self
@@ -46,11 +45,11 @@ class Mark:
 
 
 NONE = Mark()
-"""Of nothing."""
+"""The mark of no bytes."""
 
 
-class Beginning:
-    """The hash of what was read from the beginning of a file, up to WHOLE bytes, as it grows."""
+class RunningMark:
+    """A running hash of what was read from the beginning of a file, up to WHOLE bytes."""
 
     __slots__ = ("_digest", "length")
 
@@ -59,7 +58,7 @@ class Beginning:
         self.length = len(content)
 
     def add(self, position: int, content: bytes) -> None:
-        """These bytes stand at a position; what does not follow directly is passed over."""
+        """Add the bytes at a position. They are ignored unless they directly follow those added before."""
         if position == self.length < WHOLE:
             more = content[: WHOLE - self.length]
             self._digest.update(more)
@@ -67,12 +66,12 @@ class Beginning:
 
     @property
     def mark(self) -> Mark:
-        """Of what was added so far."""
+        """The mark of the bytes added so far."""
         return Mark(self.length, self._digest.hexdigest()) if self.length else Mark()
 
 
 def machine_id() -> str:
-    """The id of this installation of an operating system; '' where it has none."""
+    """Return the id of this installation of the operating system, or '' if it has none."""
     for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
         try:
             return path.read_text(encoding="ascii").strip()
@@ -82,5 +81,5 @@ def machine_id() -> str:
 
 
 def shown(path: str) -> str:
-    """A path as it can be logged: names may hold bytes that are no text."""
+    """Return a path as it can be logged: names may contain bytes that are not text."""
     return path.encode(errors="backslashreplace").decode()

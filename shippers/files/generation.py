@@ -1,7 +1,7 @@
-"""One generation of a log: which it is, how far it is read, and how far that is confirmed.
+"""One generation of a log: its identity, how far it is read, and how far it is confirmed.
 
-It is the one owner of this state. Its file may be renamed, copied, compressed or replaced meanwhile: it goes on in
-whichever file holds its content.
+It is the only owner of this state. Its file may be renamed, copied, compressed or replaced meanwhile: the generation
+continues in whichever file holds its content.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from shippers.files.tree import Inode
 from shippers.sources.containers import container_of
 
 TICK = 0.025
-"""Seconds between two looks at a file that grows: short enough to be immediate, and it gathers lines to a window."""
+"""Seconds between two looks at a growing file: short enough to be immediate, long enough to gather lines in windows."""
 
 QUIET = 1.0
-"""Seconds after which a file that does not grow is looked at only by each scan."""
+"""Seconds without growth after which a file is no longer looked at each tick, but only by the scan loop."""
 
 _LOOK_BACK = 1 << 20
-"""Bytes before a position in which the beginning of a line is looked for."""
+"""Bytes before a position that are searched for the beginning of a line."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Lines of one input: read into windows, and confirmed of these."""
+    """The line counts of one input: lines read into windows, and how many of these are confirmed."""
 
     lines_read: int = 0
     lines_confirmed: int = 0
 
 
 class _Pending(NamedTuple):
-    """A window that was handed out: where it ends, the bytes before that, what tells of them, and its lines."""
+    """A window that was handed out: where it ends, the bytes before that, the mark of what was read, and its lines."""
 
     to: int
     tail: bytes
@@ -53,17 +53,18 @@ class _Pending(NamedTuple):
 
 
 class Generation:
-    """`now` is always time.monotonic().
+    """A generation that is read from an open file. `now` is always time.monotonic().
 
-    source: '' until there is content.   saved: whether the source is in the saved state; nothing is read before.
-    path, origin: where it is, and what led there.   real: where that leads by links, '' where it is that.
-    live: the path of the live file of its log.   matched: whether a glob still leads to it.
-    left_at: when it was renamed, or no glob led to it any more.   grown_at: when it was last seen to grow.
-    due: when to read next.   failing: the last look at it failed.
-    rewritten_at: when its file was found not to hold it any more, Unix time.   ended: its content is gone.
-    start: where the first window began.   confirmed: up to where all is safe.   lines: records between the two.
-    previous, reached: the generation before it, and up to where that was read when this one began; '' for none.
-    rewinds: how often it went back.   is_new: nothing of it was read before, or confirmed.
+    source: '' until there is content.   saved: whether the source is in the saved state; nothing is read before it is.
+    path, origin: where the file is, and what led there.   real: the path with links resolved; '' if equal.
+    live: the path of the live file of its log.   matched: whether a glob still leads to the file.
+    left_at: when the file was renamed, or when the last glob ceased to match it; None for neither.
+    grown_at: when the file was last seen to grow.   due: when to read next.   failing: whether the last look failed.
+    rewritten_at: when the file was found to hold something else, Unix time.   ended: whether the content is gone.
+    start: where the first window began.   confirmed: up to where all is confirmed.   lines: records between the two.
+    previous, reached: the source of the generation before it, and up to where that was read when this one began; ''
+    for none.
+    rewinds: how often it went back to `confirmed`.
     """
 
     def __init__(self, reader: Reader, path: str, origin: Origin, now: float, tally: Tally) -> None:
@@ -86,41 +87,41 @@ class Generation:
         self.previous, self.reached = "", 0
         self._tally = tally
         self._tail, self._mark = b"", NONE
-        self._pending: list[_Pending] = []  # not a deque: one is as large as the rest of a generation that rests
+        self._pending: list[_Pending] = []  # a deque would take as much memory as all else of a resting generation
         self._checkpoint: Checkpoint | None = None
 
     def __repr__(self) -> str:
         return f"<{self.source or 'empty'} {self.path} {self.confirmed}>"
 
     def resume(self, saved: Checkpoint) -> None:
-        """Go on as the generation that it was recognised as. Raises Rewritten, OSError."""
+        """Continue as the generation that the file was recognised as. Raises Rewritten, OSError."""
         self.source, self.since, self.saved = saved.source, saved.since, True
         self.start, self.confirmed, self.lines = saved.start, saved.confirmed, saved.lines
         self.previous, self.reached = saved.previous, saved.reached
         self._mark = saved.tail
         self.reader.prefix = saved.prefix
-        is_late = not self._is_plain  # what stands before the position is compared when it is unpacked
+        is_late = not self._is_plain  # the content before the position is compared when it is decoded
         self.reader.go_to(saved.confirmed, proof=saved.tail if is_late else None)
         self._tail = self.reader.tail
 
     def begin_as_set(self) -> None:
-        """Begin where `read_from` says: with the first line that begins there, or with an unended one."""
+        """Begin where `read_from` says: at the next line that begins there, else at the unended line before."""
         setting, reader = self.origin.settings.read_from, self.reader
         if setting == "start" or not self._is_plain:
-            return  # of what is packed all: where its end is, is known at its end alone
+            return  # compressed content is read whole, because its size is known only at its end
         offset = max(0, os.fstat(reader.fd).st_size - setting)
         reader.go_to(self._line_near(offset) if offset else 0)
         self.start = self.confirmed = reader.position
         self._tail, self._mark = reader.tail, reader.mark_read()
 
     def follow(self, previous: str, reached: int) -> None:
-        """Begin behind another one, that was read up to there."""
+        """Set the generation before this one, which was read up to `reached`. Ignored once this one has begun."""
         if not (self.previous or self.has_begun):
             self.previous, self.reached = previous, reached
 
     @property
     def pending(self) -> bool:
-        """Whether windows were handed out and not confirmed."""
+        """Whether windows were handed out that are not confirmed."""
         return bool(self._pending)
 
     @property
@@ -129,25 +130,24 @@ class Generation:
 
     @property
     def inode(self) -> Inode:
-        """Of the file that it is read from."""
         return self.reader.inode
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of it was handed out."""
+        """Whether any of it was handed out."""
         return self.reader.position > self.start or self.confirmed > self.start or self.rewinds > 0
 
     @property
     def is_rewritten(self) -> bool:
-        """Whether its file does not hold it any more."""
+        """Whether its file no longer holds it."""
         return self.ended or self.rewritten_at is not None
 
     def size_now(self) -> int:
-        """Bytes that its file has; of a packed one, as far as is known."""
+        """Return the size of its content in bytes; of a compressed file, as far as is known."""
         return os.fstat(self.reader.fd).st_size if self._is_plain else self.reader.size
 
     def is_through(self, size: int) -> bool:
-        """Whether all up to there is safe, and if it is packed to its end; or it cannot be read."""
+        """Report whether all up to `size` is confirmed, or cannot be read. A compressed file has to be read whole."""
         reader = self.reader
         if self.ended or self.failing:
             return not self._pending
@@ -158,12 +158,12 @@ class Generation:
 
     @property
     def settled(self) -> bool:
-        """Whether all that there was has been read and confirmed."""
+        """Whether everything seen so far has been read and confirmed."""
         return self.confirmed == self.reader.size and not self._pending
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """What is to be saved of it: the same object as before while nothing of it has moved."""
+        """The checkpoint to save. It is the same object as before while nothing in it has changed."""
         last, reader = self._checkpoint, self.reader
         moves = (self.source, self.path, self.start, self.confirmed, reader.prefix, self.previous)
         if last is None or moves != (last.source, last.path, last.start, last.confirmed, last.prefix, last.previous):
@@ -186,15 +186,15 @@ class Generation:
         return last
 
     def rested(self, stamp: Stamp, *, done: bool) -> Checkpoint:
-        """What is known of it when it is closed. stamp: of its file."""
+        """Return the checkpoint to keep when the file is closed. stamp: of the file."""
         return replace(self.checkpoint, size=stamp[0], changed=stamp[1], done=done)
 
     def identity_saved(self) -> None:
-        """Its source is in the saved state: it can be read."""
+        """Note that the source is in the saved state, so that the generation can be read."""
         self.saved = True
 
     def seen_at(self, path: str, now: float) -> None:
-        """A glob leads to it there."""
+        """Note that a glob leads to the file at `path`."""
         if path != self.path:
             self.path, self.left_at, self.real = path, now, _real(self.reader.fd, path)
         elif not self.matched:
@@ -202,13 +202,13 @@ class Generation:
         self.matched = True
 
     def missed(self, now: float, path: str = "") -> None:
-        """No glob leads to it any more. path: where it stands now, if that is known."""
+        """Note that no glob leads to the file any more. path: where the file is now, if that is known."""
         if self.matched:
             self.left_at, self.matched = now, False
         self.path = path or self.path
 
     def move(self, reader: Reader, path: str, now: float) -> None:
-        """Go on in another file that holds the same content: a copy, or what was compressed."""
+        """Continue in another file with the same content, such as a copy or the compressed file."""
         old = self.reader
         old.close()
         reader.prefix = old.prefix
@@ -222,7 +222,7 @@ class Generation:
         self._checkpoint = None
 
     def look(self, now: float) -> None:
-        """See how large it is; at the first sight of content it gets its identity. Raises Rewritten, OSError."""
+        """Update the size. When content first appears, the generation gets its source. Raises Rewritten, OSError."""
         self.failing = False
         reader = self.reader
         if reader.look():
@@ -234,9 +234,9 @@ class Generation:
             reader.prefix = reader.mark(PREFIX)
 
     def read(self, now: float, *, final: bool = False) -> Window | None:
-        """The next window, or None when there is no whole line; `final`: a last line without a newline is whole too.
+        """Return the next window, or None if there is no whole line. Raises Rewritten, OSError.
 
-        Raises Rewritten, OSError.
+        final: a last line without a newline counts as whole.
         """
         reader = self.reader
         try:
@@ -251,18 +251,18 @@ class Generation:
             self.due = now
             return None
         self.due = now + TICK if reader.exhausted or not self.saved else now
-        return self._handed_out(piece) if piece is not None else None
+        return self._hand_out(piece) if piece is not None else None
 
     def failed(self, due: float) -> None:
-        """It cannot be read now."""
+        """Note that it cannot be read, and read no more of it before `due`."""
         self.failing, self.due = True, due
 
     def rest(self, due: float) -> None:
-        """It is not to be read before that."""
+        """Read no more of it before `due`."""
         self.due = due
 
     def confirm(self, records: int) -> None:
-        """The oldest window handed out is safe; it came to so many records."""
+        """Move past the oldest window handed out, which is confirmed and made this many records."""
         oldest = self._pending.pop(0)
         self.confirmed, self._tail, self._mark = oldest.to, oldest.tail, oldest.mark
         self.lines += records
@@ -272,9 +272,9 @@ class Generation:
             self.segment.confirmed = self.confirmed
 
     def rewind(self, due: float) -> bool:
-        """Go back to where it is confirmed: what was handed out since is read again, from the time `due`.
+        """Go back to the confirmed position. What was handed out since is read again, from the time `due` on.
 
-        False if it cannot be, since its content is gone.
+        Return False if that is impossible because the content is gone.
         """
         if self.ended and self._pending:
             self._lose(self.confirmed, self.reader.position)
@@ -286,12 +286,12 @@ class Generation:
         return not self.ended
 
     def end(self) -> None:
-        """Its content is gone: whatever it had beyond what was read is lost."""
+        """Note that the content is gone. Whatever was not read is lost, and is reported and counted."""
         self.ended, self.rewritten_at = True, None
         self._lose(self.reader.position, max(self.reader.position, self.reader.size))
 
     def _lose(self, begin: int, end: int) -> None:
-        """Count bytes that were there and can no longer be read."""
+        """Report and count bytes that existed and can no longer be read."""
         FILE_REWRITTEN.happened(path=shown(self.path), position=begin, unread=end - begin)
         UNREAD.inc(end - begin)
 
@@ -305,7 +305,7 @@ class Generation:
         before = content.read(min(offset, _LOOK_BACK), max(0, offset - _LOOK_BACK))
         return offset - len(before) + before.rfind(b"\n") + 1
 
-    def _handed_out(self, piece: Piece) -> Window:
+    def _hand_out(self, piece: Piece) -> Window:
         reader = self.reader
         to = reader.position
         from_ = to - piece.length
@@ -315,13 +315,13 @@ class Generation:
         if reader.prefix.length < PREFIX:
             reader.prefix = reader.mark(PREFIX)
         read = reader.mark_read()
-        mark = reader.prefix if read == reader.prefix else read  # one object for both, of each small file
+        mark = reader.prefix if read == reader.prefix else read  # a small file keeps one object for both
         self._pending.append(_Pending(to, reader.tail, mark, piece.lines))
         self._tally.lines_read += piece.lines
         return Window(self.source, self.start, from_, to, piece.data, piece.cut, self.container, piece.hole, after)
 
 
 def _real(fd: int, path: str) -> str:
-    """What an open file is called, where that is something else than the path by which it was met."""
+    """Return the resolved path of an open file, or '' if it equals the path at which the file was found."""
     real = os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115  # paths are plain strings here
     return "" if real == path else real

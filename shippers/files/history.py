@@ -1,4 +1,4 @@
-"""Which rotated files are history: older than what was followed of their log, or perhaps of another log."""
+"""Decides which rotated files are history: older than anything followed of their log, or possibly of another log."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from shippers.files.tree import Inode
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Of one log.
+    """The files and generations of one log, from which its history is derived.
 
-    standing: its files, oldest first.   opened: the open generations of all logs.
-    empty: the inodes of files without content that a version followed which did not note the files it passed over;
-    None if there was none.
+    standing: its files, oldest first.   opened: the inodes of the open generations of all logs.
+    empty: the inodes of files without content that an older version followed, which did not record the files that it
+    passed over; None if the state is not of such a version.
     """
 
     log: Log
@@ -30,7 +30,7 @@ class History:
     empty: Collection[int] | None = None
 
     def older(self) -> frozenset[Inode]:
-        """The files older than all that is known, where an older version did not note those that it passed over."""
+        """Return the files older than any known one, if an older version did not record those that it passed over."""
         if self.empty is None:
             return frozenset()
         files = list(self.standing)
@@ -40,7 +40,11 @@ class History:
         return frozenset() if self.log.chain or self.registry.of_log(self.log.live) else frozenset(files)
 
     def has_rotated(self) -> bool:
-        """Whether its live file is another one than before, or none, or was truncated; or one was in such a place."""
+        """Report whether the log is known to rotate.
+
+        It is if its live file is another one, is missing or was truncated, or if a followed generation has a name such
+        as `k.1.log`.
+        """
         closed = self.registry.of_log(self.log.live)
         known: list[Generation | Checkpoint] = [*self.log.chain, *closed]
         live = next((each for each in self.standing.values() if each.path == self.log.live), None)

@@ -13,7 +13,7 @@ from shippers.files.tree import Inode
 
 
 class Copy(NamedTuple):
-    """A file that holds what another one holds.   of: the inode of that.   size, changed: as in a Sibling."""
+    """A file with the same content as another.   of: the inode of the other.   size, changed: as in Sibling."""
 
     of: Inode
     size: int
@@ -26,10 +26,12 @@ _NO_COPIES: Mapping[Inode, Copy] = MappingProxyType({})
 
 @dataclass(slots=True, eq=False)
 class Log:
-    """live: the path of its live file.   chain: its open generations.
+    """A log and the order of its generations.
 
-    copies: files that hold what another one holds, by inode.   is_chain: whether its generations have an order.
-    _sizes: of each that waits, how much those before it had when it was first asked whether it may begin.
+    live: the path of its live file.   chain: its open generations, oldest first.
+    copies: the files that are copies of others, by inode.   is_chain: whether its generations have an order.
+    _sizes: for each waiting generation, the sizes of those before it when it was first asked whether it may begin.
+    _unknown: the places in the order of files that are not recognised yet.   _places: of all files, if some are not.
     """
 
     live: str
@@ -42,14 +44,14 @@ class Log:
 
     @property
     def is_unclear(self) -> bool:
-        """Whether it is not known yet what some of its files are."""
+        """Whether some of its files are not recognised yet."""
         return bool(self._unknown)
 
     def may_begin(self, generation: Generation) -> bool:
-        """Whether all has been read that came before it, as far as that went when it was met.
+        """Report whether each generation before it is through, up to the size that it had when this was first asked.
 
-        Late lines of a writer that goes on with a renamed file hold up nothing. While it is not known where one stands
-        whose file was rewritten, nothing begins.
+        So late lines of a writer that still uses a renamed file delay nothing. While a rewritten generation has not
+        been found in another file, nothing begins.
         """
         if any(each.rewritten_at is not None for each in self.chain):
             return False
@@ -66,13 +68,14 @@ class Log:
         return True
 
     def before(self, generation: Generation) -> list[Generation]:
-        """Those that came before it."""
+        """Return the open generations that came before it."""
         return self.chain[: self.chain.index(generation)]
 
     def arrange(self, standing: Sequence[Sibling], unknown: set[Inode]) -> None:
-        """Put the chain into the order of these files, of which some are not known yet.
+        """Sort the chain into the order of these files. unknown: the inodes of those that are not recognised yet.
 
-        What stands nowhere has the place of its copy; without one it stays before all that came behind it.
+        A generation whose file is gone takes the place of its copy. Without a copy it stays before all that came
+        behind it.
         """
         places = {each.inode: place for place, each in enumerate(standing)}
         copied = {copy.of: places[inode] for inode, copy in self.copies.items() if inode in places}
@@ -88,7 +91,7 @@ class Log:
         self._places = places if unknown else _NOWHERE
 
     def insert(self, generation: Generation, behind: Generation | None = None) -> None:
-        """Take in another one: behind one of the chain, else as the newest of those followed no later."""
+        """Insert a generation: behind this one, or else before the first that was followed later."""
         place = len(self.chain)
         if behind is not None:
             place = self.chain.index(behind) + 1
@@ -98,6 +101,5 @@ class Log:
         self.chain.insert(place, generation)
 
     def remove(self, generation: Generation) -> None:
-        """It is open no longer."""
         self.chain.remove(generation)
         self._sizes.pop(generation, None)

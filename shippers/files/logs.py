@@ -1,4 +1,4 @@
-"""The logs that the inputs lead to: each file that is met is a generation of its log, or begins a new one."""
+"""Takes in the files of all logs: each file that is met is a known generation of its log, or begins a new one."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ from shippers.files.recognition import Recognised, Recognition, Unclear, is_unch
 from shippers.files.registry import Registry
 from shippers.files.rotation import Sibling, is_doubtful, log_beside
 from shippers.files.schedule import Turns
-from shippers.files.standing import Standing
+from shippers.files.standing import LogFiles
 from shippers.files.succession import predecessor
 from shippers.files.tree import Inode
 from shippers.input import Input
 
 SETTLING = 3.0
-"""Seconds for which a compressed file must not have changed before it is taken: it may be just being made."""
+"""Seconds for which a compressed file must be unchanged before it is read, because it may still be being written."""
 
 
 class Logs:
-    """registry: the generations that are not open.   chains: those that are.   arrivals: files that are to be opened.
+    """The logs that the inputs lead to.
 
-    tallies: lines, by input.   looked_before: the globs under which all has been seen once.   settling: see SETTLING.
-    empty: the inodes of files without content that an older version followed, by path; None if there was none.
+    registry: the generations that are not open.   chains: those that are.   arrivals: the files to open.
+    tallies: line counts by input.   settling: see SETTLING.
+    looked_before: the globs that have been looked at completely once.
+    empty: the inodes of files without content that an older version followed, by path; None if the state is newer.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Logs:
         self._origins = origins
         self._tallies = tallies
         self._empty = None if empty is None else frozenset(empty.values())
-        self._standing = Standing(
+        self._standing = LogFiles(
             {each.live: origins[each.glob] for each in registry if each.glob in origins},
         )
         self.arrivals = Arrivals(
@@ -72,18 +74,18 @@ class Logs:
             settling=settling,
         )
 
-    def wanted(self, discovery: Discovery, *, is_roomy: bool) -> list[Wanted]:
-        """The files that are to be opened, those of each log oldest first.
+    def wanted(self, discovery: Discovery, *, has_room: bool) -> list[Wanted]:
+        """Return the files to open, those of each log oldest first.
 
-        is_roomy: also those that were closed to make room, and hold nothing new.
+        is_roomy: include files that were closed to make room and hold nothing new.
         """
         self._standing.note(discovery)
-        return self.arrivals.wanted(discovery, is_roomy=is_roomy)
+        return self.arrivals.wanted(discovery, has_room=has_room)
 
     def apply(self, discovery: Discovery, opened: Opened, now: float) -> float:
-        """Take in what is new, notice what was renamed or is gone; says when to discover again at the latest.
+        """Recognise or follow new files, and note renamed and missing ones. Return by when to discover again.
 
-        opened: files that were opened since they were discovered; those that are taken leave it.
+        opened: the files opened since the discovery; those that are used are removed from it.
         """
         self._see(discovery, now)
         arrived = self.arrivals.arrive(discovery, opened)
@@ -103,7 +105,7 @@ class Logs:
         return math.inf if all(are_settled) else now + self.arrivals.settling
 
     def begin_anew(self, generation: Generation, now: float) -> None:
-        """Its file was rewritten: what stands there is another generation, and its own content may stand in a copy."""
+        """Begin another generation in a file that was rewritten. The old one's content may be in a copy."""
         log, old, origin = self.chains.log_of(generation), generation.reader, generation.origin
         reader = Reader(os.dup(old.fd), generation.path, origin.settings)
         following = Generation(reader, generation.path, origin, now, self._tallies[origin.settings])
@@ -114,12 +116,12 @@ class Logs:
         log.copies = {inode: copy for inode, copy in log.copies.items() if copy.of != generation.inode}
         self._standing.changed.add(log.live)
         generation.rewritten_at = time.time()
-        if not old.is_proven:  # it was taken for what it only began like
+        if not old.is_proven:  # the file was recognised by its beginning alone, and wrongly
             self.registry.keep(replace(generation.checkpoint, device=0, inode=0))
             self.chains.leave(generation)
 
     def may_begin(self, generation: Generation) -> bool:
-        """Whether all that came before it in its log was read as far as that went when it was met; it follows that."""
+        """Report whether all that came before it in its log is through. If so, set its predecessor."""
         log = self.chains.log_of(generation)
         if not log.is_chain:
             return True
@@ -132,21 +134,21 @@ class Logs:
         return True
 
     def is_copied(self, generation: Generation) -> bool:
-        """Whether another file holds what it holds."""
+        """Report whether another file holds the same content."""
         return any(generation.inode == each.of for each in self.chains.log_of(generation).copies.values())
 
     def files(self, live: str) -> list[Sibling]:
-        """Those of a log, oldest first."""
+        """Return the files of a log, oldest first."""
         return list(self._standing.of(live).values())
 
     def adopt(self, generation: Generation) -> None:
-        """Follow a segment of a spool, behind the one before it."""
+        """Add a segment of a spool behind the one before it."""
         log = self.chains.log(generation.path.rpartition("/")[0])
         log.is_chain = True
         self.chains.add(log, generation)
 
-    def go_on(self, saved: Checkpoint, fd: int, path: str, now: float) -> None:
-        """With a generation in a file that was found elsewhere, to which no glob leads."""
+    def resume_elsewhere(self, saved: Checkpoint, fd: int, path: str, now: float) -> None:
+        """Continue a generation in a file that was found elsewhere, to which no glob leads."""
         origin = self._origins[saved.glob]
         reader = Reader(fd, path, origin.settings)
         file = Sibling(path, reader.inode, saved.size, saved.changed)
@@ -154,23 +156,23 @@ class Logs:
         self._begin(self.chains.log(saved.live), Arrival(wanted, reader), now, saved)
 
     def missing(self, discovery: Discovery) -> list[Checkpoint]:
-        """The generations that were not read to their end, and stand nowhere."""
+        """Return the generations that were not read to their end and are in none of the files."""
         waiting = {each.live for each in self.arrivals.waiting()}
         those = (each for each in self.registry.unfinished() if each.glob not in discovery.late)
         return [each for each in those if each.live not in waiting and self._is_sought(each)]
 
     def _has_unread_before(self, generation: Generation) -> bool:
-        """Whether one that was followed before it has been neither found nor given up."""
+        """Report whether a generation that was followed earlier has been neither found nor given up."""
         closed = self.registry.of_log(generation.live)
         return any(each.since < generation.since and not each.done and self._is_sought(each) for each in closed)
 
     def _is_sought(self, saved: Checkpoint) -> bool:
-        """Whether an input still leads to it, and it does not rest where it stands."""
+        """Report whether an input still leads to it, and its file is missing or has changed."""
         there = self._standing.of(saved.live).get((saved.device, saved.inode))
         return saved.glob in self._origins and (there is None or self.registry.resting(there) is not saved)
 
     def _see(self, discovery: Discovery, now: float) -> None:
-        """Notice which open generations were renamed, or are where no glob leads."""
+        """Note which open generations were renamed, or are where no glob leads."""
         for inode, generation in self.chains.by_inode.items():
             found = discovery.files.get(inode)
             if found is not None:
@@ -186,9 +188,9 @@ class Logs:
                 generation.missed(now)
 
     def _recognise(self, log: Log, arrived: list[Arrival], waiting: set[Inode], now: float) -> bool:
-        """Find out what these files of a log are, and put its generations into their order.
+        """Recognise the files of a log that were opened, and put its generations in order.
 
-        waiting: those of its files that were not known before.   False if some are to be opened once more before long.
+        waiting: its files that were not recognised before.   Return False if some must be opened again before long.
         """
         standing = self._standing.of(log.live)
         log.is_chain = log.is_chain or _has_order(standing, self.registry.of_log(log.live))
@@ -211,11 +213,11 @@ class Logs:
             if not generation.matched and generation.inode in standing:
                 generation.path = standing[generation.inode].path
         log.arrange(list(standing.values()), self.arrivals.unknown(waiting) & standing.keys())
-        self.registry.looked_through(log.live, standing)
+        self.registry.forget_excess(log.live, standing)
         return len(settled) == len(arrived)
 
     def _begin_new(self, log: Log, new: list[Arrival], recognition: Recognition, now: float) -> None:
-        """Follow what nothing recognised, save for what is history."""
+        """Follow the files that were not recognised, except history, which is only recorded."""
         history = History(log, recognition.standing, self.registry, self.chains.by_inode, self._empty)
         older = history.older()
         for each in new:
@@ -233,7 +235,7 @@ class Logs:
             self.arrivals.recognised(wanted.inode)
 
     def _take(self, log: Log, arrival: Arrival, found: Recognised | None, now: float) -> bool:
-        """Go on with what a file was recognised as; false if it is new."""
+        """Continue with what a file was recognised as. Return False if the file is new."""
         wanted, reader = arrival.wanted, arrival.reader
         match found:
             case None:
@@ -255,7 +257,7 @@ class Logs:
         return True
 
     def _begin(self, log: Log, arrival: Arrival, now: float, saved: Checkpoint | None = None) -> None:
-        """Follow a file: as the generation that it is, or as a new one."""
+        """Follow a file: as the saved generation, or as a new one."""
         wanted, reader = arrival.wanted, arrival.reader
         generation = Generation(reader, wanted.path, wanted.origin, now, self._tallies[wanted.origin.settings])
         try:
@@ -269,18 +271,18 @@ class Logs:
             return
         for each in self.registry.at(wanted.inode, wanted.path) if saved is None else ():
             if not each.prefix.length:
-                self.registry.take(each)  # it was empty
+                self.registry.take(each)  # the file was empty then
         if saved is not None:
             self.registry.take(saved)
             generation.left_at = now if saved.path != wanted.path else None
-        with contextlib.suppress(OSError, Rewritten):  # the next look says so
+        with contextlib.suppress(OSError, Rewritten):  # the next look reports it
             generation.look(now)
         if not wanted.is_matched:
             generation.missed(now)
         self.chains.add(log, generation)
 
     def _move(self, log: Log, generation: Generation, arrival: Arrival, now: float) -> None:
-        """Go on with a generation in the file that holds it now."""
+        """Continue a generation in the file that holds it now."""
         is_there = generation.inode in self._standing.of(log.live)
         is_current = self.chains.by_inode.get(generation.inode) is generation
         if generation.rewritten_at is None and is_current and is_there:
@@ -290,7 +292,7 @@ class Logs:
             generation.missed(now)
 
     def _give_up(self, log: Log, began: float) -> None:
-        """What was rewritten before all files of its log were listed, and stands in none of them, is gone."""
+        """End the generations that were rewritten before the log's files were listed, and are in none of these."""
         for generation in log.chain:
             if generation.rewritten_at is not None:
                 if generation.rewritten_at <= began and not log.is_unclear:
@@ -300,16 +302,17 @@ class Logs:
 
 
 def _has_order(standing: Mapping[Inode, Sibling], closed: Sequence[Checkpoint]) -> bool:
-    """Whether files such as `worker-1.log` and `worker-2.log` are generations of one log.
+    """Report whether the files of a log have an order.
 
-    They are where there is or was a `worker.log`, or one of them is known to follow another.
+    Files such as `worker-1.log` and `worker-2.log` have one only if there is or was a `worker.log`, or if one of them
+    is known to follow another.
     """
     paths = [*(each.path for each in standing.values()), *(each.path for each in closed)]
     return any(each.previous for each in closed) or not all(map(is_doubtful, paths))
 
 
 def _met_again(saved: Checkpoint, wanted: Wanted) -> Checkpoint:
-    """The same content in another file."""
+    """Return the checkpoint of the same content in another file."""
     file = wanted.file
     device, inode = file.inode
     log = log_beside(file.path, wanted.live)

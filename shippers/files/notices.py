@@ -1,7 +1,7 @@
-"""What people are told about files: what cannot be read, and what is not there, once each.
+"""Reports which files cannot be read and which are missing, once each, when that begins and when it ends.
 
-In comes the outcome of each scan, out go events when something begins or ends. What begins in one scan is one event,
-however many files it is true of: a fresh machine has few of the files that are looked for.
+Everything that begins in one scan is one event, however many files it concerns: a fresh machine has few of the files
+that inputs look for.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from logrouter.observability.events import FILE_READABLE, FILE_UNREADABLE, GLOB_
 from shippers.files.discovery import Discovery
 from shippers.files.fingerprint import shown
 
-_NAMED = 5
-"""So many names are all said; of more the first few, and how many there are."""
+_MAX_NAMES = 5
+"""Up to this many names are listed in full; of more, the first few and their number."""
 
 _DENIED = os.strerror(errno.EACCES)
 
 
 class Notices:
-    """The troubles that hold now."""
+    """The problems with files that exist now."""
 
     def __init__(self, globs: Iterable[str]) -> None:
         self._awaited = sorted(globs)
@@ -36,11 +36,11 @@ class Notices:
         return sorted(self._unreadable | self._failed.keys())
 
     def failed(self, path: str, reason: object) -> None:
-        """A file or directory could not be opened or read; it is said when the scan is over."""
+        """Note that a file or directory could not be opened or read. It is reported at the end of the scan."""
         self._failed[path] = str(reason)
 
     def scanned(self, discovery: Discovery) -> None:
-        """A scan is over: what did not fail in it is well again, or gone."""
+        """Report what has changed with this scan. Whatever did not fail in it is readable again, or gone."""
         self._failed |= discovery.unreadable
         by_reason: dict[str, list[str]] = {}
         for path in sorted(self._failed.keys() - self._unreadable):
@@ -71,10 +71,10 @@ class Notices:
 
 
 def named(names: Sequence[str], what: str) -> str:
-    """The names for people: `a, b`, or `a, b, c, d, ... (9 patterns)`."""
-    if len(names) <= _NAMED:
+    """Return names as a message lists them: `a, b`, or `a, b, c, d, ... (9 patterns)`."""
+    if len(names) <= _MAX_NAMES:
         return ", ".join(names)
-    return f"{', '.join(names[: _NAMED - 1])}, ... ({len(names)} {what})"
+    return f"{', '.join(names[: _MAX_NAMES - 1])}, ... ({len(names)} {what})"
 
 
 def _remedy(reason: str) -> str:

@@ -1,25 +1,25 @@
-"""Pieces of a file that make a window: whole lines and records, or one line that is too long. Pure."""
+"""Cuts the content of a file into pieces for windows: whole lines and records, or one line that is too long. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from logrouter.wire.truncated import Truncated, Truncation
-from shippers.parse.multiline import Joining, last_head
+from shippers.parse.multiline import Joining, last_record_start
 
 MAX_LINES = 4096
-"""Lines in a window: a window full of very short ones would make a message of many MiB."""
+"""The most lines in a window: a window full of very short ones would make a message of many MiB."""
 
 
 HOLE = bytes(64)
-"""So many NULs in a row are no text: a hole, or room that a writer has made in advance."""
+"""This many NULs in a row are not text: they are a hole, or space that a writer has preallocated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next `length` bytes of a file. data: these, or with `cut` the beginning of the one line that they are.
+    """The next `length` bytes of a file. data: these bytes, or with `cut` the beginning of the one line that they are.
 
-    hole: NULs in front of `data`, which a writer left out that went on at its old offset in a truncated file.
+    hole: NULs in front of `data`. A writer leaves them when its file is truncated and it continues at its old offset.
     """
 
     length: int
@@ -29,16 +29,16 @@ class Piece:
 
     @property
     def lines(self) -> int:
-        """How many they are; a last one may be without its newline."""
+        """The number of lines; the last may lack its newline."""
         return 1 if self.cut else self.data.count(b"\n") + (not self.data.endswith(b"\n"))
 
 
 def piece_of(content: bytes, limit: int, joining: Joining | None, *, hold: bool, more: bool) -> Piece | None:
-    """The first piece of whole lines; None if their only record is to be held.
+    """Return the first piece of whole lines, or None if their only record has to be held back.
 
-    limit: bytes of a line at most, without its newline; a longer one is cut.
-    hold: the last record may go on in lines that are still to come.
-    more: there is more than this, so that the last record goes into the next piece if it is not the only one.
+    limit: bytes of a line at most, without its newline; a longer line is cut.
+    hold: the last record may continue in lines that are still to come.
+    more: more content follows, so the last record goes into the next piece unless it is the only one.
     """
     if len(content) <= limit and content.count(b"\n") <= MAX_LINES:
         return _records(content, joining, hold=hold, more=more)
@@ -55,13 +55,13 @@ def piece_of(content: bytes, limit: int, joining: Joining | None, *, hold: bool,
 
 
 def nuls(content: bytes) -> int:
-    """How many NULs it begins with."""
+    """Return how many NULs `content` begins with."""
     return len(content) - len(content.lstrip(b"\0")) if content.startswith(b"\0") else 0
 
 
 def _records(content: bytes, joining: Joining | None, *, hold: bool, more: bool) -> Piece | None:
     if joining is not None and (hold or more):
-        last = last_head(content, joining)
+        last = last_record_start(content, joining)
         if last:
             content = content[:last]
         elif hold:
@@ -71,28 +71,28 @@ def _records(content: bytes, joining: Joining | None, *, hold: bool, more: bool)
 
 @dataclass(slots=True)
 class LongLine:
-    """A line that is longer than what is read at a time, as far as it was seen. ended: its newline was."""
+    """A line that is longer than one read, as far as it has been seen. ended: whether its newline was seen."""
 
     ended: bool = False
     _whole: Truncation = field(default_factory=Truncation)
 
     @property
     def length(self) -> int:
-        """Bytes that were seen, its newline among them."""
+        """The number of bytes seen, including the newline."""
         return self._whole.length
 
     def add(self, content: bytes) -> None:
-        """Take what stands next in the file, up to the newline."""
+        """Add what comes next in the file, up to the newline."""
         end = content.find(b"\n") + 1
         seen = content[: end or len(content)]
         self._whole.add(seen)
         self.ended = bool(end)
 
     def kept(self, limit: int) -> int:
-        """Bytes of it that go into a window."""
+        """Return how many of its bytes go into a window."""
         return limit if self.length - self.ended > limit else self.length
 
     def piece(self, data: bytes) -> Piece:
-        """The piece that it is, of which `data` is kept."""
+        """Return its piece, of which `data` is kept."""
         cut = self._whole.end() if len(data) < self.length else None
         return Piece(self.length, data, cut)

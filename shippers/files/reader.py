@@ -1,8 +1,8 @@
-"""An open file, read from a position on, as pieces of whole lines.
+"""Reads an open file from a position on, as pieces of whole lines.
 
-Others append to it, rename, truncate and delete it. Whether it still holds what was read is checked before more of it
-is read, and whenever it changed without growing. NULs at its end are room that a writer has made, and no content yet;
-NULs in front of text are a hole, which is passed over and counted.
+Other programs append to the file, rename, truncate and delete it. The reader checks that the file still holds what was
+read before it reads more, and whenever the file has changed without growing. NULs at the end are space that a writer
+has preallocated, and not content yet. NULs in front of text are a hole, which is skipped and counted.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from shippers.files.content import Content, Plain, Rewritten, content_of
-from shippers.files.fingerprint import TAIL, WHOLE, Beginning, Mark
+from shippers.files.fingerprint import TAIL, WHOLE, Mark, RunningMark
 from shippers.files.pieces import HOLE, LongLine, Piece, nuls, piece_of
 from shippers.files.tree import Inode
 from shippers.input import Input
 
 WINDOW = 256 << 10
-"""Bytes read at a time, and so the most in a piece, save for one that is a single longer line."""
+"""Bytes read at a time, and so the most in a piece, except for a piece that is a single longer line."""
 
 MAX_LINE = 8 << 20
-"""Bytes of a line that are kept at most, whatever `max_line` says: a record has to fit into a message."""
+"""Bytes kept of a line at most, whatever `max_line` says, because a record has to fit into a message."""
 
 _SCAN = 1 << 20
-"""Bytes of a line or of a hole that does not end that are looked at in one turn."""
+"""Bytes of a line or hole without an end that are searched in one turn."""
 
 _GRAIN = 10**8
-"""Nanoseconds within which a file may change without another time, and more."""
+"""Nanoseconds within which a file may change and keep its modification time, with a margin."""
 
 
 def line_limit(settings: Input) -> int:
-    """Bytes of a line of an input that are kept."""
+    """Return how many bytes are kept of a line of this input."""
     return min(settings.max_line, MAX_LINE)
 
 
@@ -44,7 +44,7 @@ def _all_of_it() -> int:
 
 
 class _TextRun(NamedTuple):
-    """What stands next. hole: NULs in front.   is_last: there is no more now.   is_ended: what follows is a hole."""
+    """The next text of a file. hole: NULs in front.   is_last: there is no more now.   is_ended: a hole follows."""
 
     content: bytes
     hole: int = 0
@@ -53,12 +53,12 @@ class _TextRun(NamedTuple):
 
 
 class Reader:
-    """Owns `fd`.   path: for what is said of it.   limit: bytes beyond which nothing is read.
+    """A reader of one file, which owns `fd`.   path: for messages.   limit: returns where reading has to stop.
 
-    is_ours: it is a segment of a spool, which only grows.
-    position: where the next piece begins.   tail: the bytes just before that.   prefix: how it began when it was met.
-    size: where its content ended when last looked.   shrunk: bytes of that which were gone at that look.
-    holds: a last record waits for lines that may belong to it.
+    is_ours: the file is a segment of a spool, which only grows.
+    position: where the next piece begins.   tail: the bytes just before that.   prefix: the mark of its first bytes.
+    size: where its content ended at the last look.   shrunk: how many bytes less that was than at the look before.
+    holds: a last record waits for lines that may belong to it.   unlinked: the file had no name at the last look.
     """
 
     def __init__(
@@ -78,36 +78,36 @@ class Reader:
         self._on_disk = 0
         self._stamp: tuple[int, ...] | None = None
         self._is_settled = False
-        self._beginning = Beginning()
+        self._beginning = RunningMark()
         self.go_to(0, b"")
 
     def go_to(self, position: int, tail: bytes | None = None, proof: Mark | None = None) -> None:
-        """Read on from there. Raises Rewritten, OSError.
+        """Continue at `position`. Raises Rewritten, OSError.
 
-        tail: the bytes before it, if they are known.   proof: what is to be found there before anything is read.
+        tail: the bytes before it, if they are known.   proof: the mark that they must have before anything is read.
         """
         self.position = position
         self._proof = proof
         self.tail = b"" if proof else self.before(position) if tail is None else tail
         self.holds = False
         self._long: LongLine | None = None
-        self._fruitless = -1
-        self._hole = self._behind_hole = self._long_hole = 0
+        self._searched_to = -1
+        self._hole_searched = self._hole_end = self._long_hole = 0
         if self._beginning.length < position <= WHOLE and not proof:
-            self._beginning = Beginning(self.content.read(position, 0))
+            self._beginning = RunningMark(self.content.read(position, 0))
 
     def before(self, position: int) -> bytes:
-        """The bytes just before a position."""
+        """Return the last TAIL bytes before a position, or fewer if there are fewer."""
         count = min(TAIL, position)
         return self.content.read(count, position - count)
 
     def mark(self, length: int) -> Mark:
-        """Of the first bytes, as many as there are before room."""
+        """Return the mark of the first `length` bytes, without preallocated space behind them."""
         content = self.content.read(min(length, self._limit()), 0)
         return Mark.of(content.rstrip(b"\0") or content)
 
     def has_text(self) -> bool:
-        """Whether there is anything but room; a long hole in front is looked through in several turns."""
+        """Report whether there is more than preallocated space. A long hole in front is searched in several turns."""
         if self.position or self._is_ours or not isinstance(self.content, Plain):
             return True
         if self.content.read(len(HOLE), 0).strip(b"\0"):
@@ -115,42 +115,42 @@ class Reader:
         return self._end_of_hole(0) > 0
 
     def mark_read(self) -> Mark:
-        """What tells that a file was read up to where it is: all of it while that is not much, else the last bytes."""
+        """Return the mark of what was read: of all of it while that is little, else of the last bytes."""
         return self._beginning.mark if self.position == self._beginning.length else Mark.of(self.tail)
 
     @property
     def is_proven(self) -> bool:
-        """Whether it is known to hold what a position is about."""
+        """Whether the file is known to hold what its position refers to."""
         return self._proof is None
 
     @property
     def reached(self) -> int:
-        """Up to where it was read, or looked at in vain for the end of a line."""
-        return max(self.position, self._fruitless)
+        """The position up to which the file was read, or searched in vain for the end of a line."""
+        return max(self.position, self._searched_to)
 
     @property
     def exhausted(self) -> bool:
-        """Whether there was nothing more to read when last looked, save for a last line without a newline."""
-        return self.size in (self.position, self._fruitless)
+        """Whether the last look found nothing more to read, except a last line without a newline."""
+        return self.size in (self.position, self._searched_to)
 
     @property
     def waits(self) -> bool:
-        """Whether something is to be read that only time makes whole: a record held, the end of what was unpacked."""
+        """Whether something is left to read later: a held record, content to decode again, or its unended last line."""
         return self.holds or self.content.behind or (self.content.ended and self.position < self.size)
 
     def look(self) -> bool:
-        """See where its content ends, and whether it still holds what was read; whether it has more.
+        """Update `size`, and check that the file still holds what was read. Return whether it has more than before.
 
         Raises Rewritten, OSError.
         """
         status = os.fstat(self.fd)
         stamp, before = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, self._limit()), self._stamp
-        if stamp == before and self._is_settled and not self._is_room_filled():
+        if stamp == before and self._is_settled and not self._is_text_behind():
             self.shrunk = 0
             return False
         self.unlinked = status.st_nlink == 0
         if not (self._on_disk or self._is_ours) and status.st_size:
-            self.content = content_of(self.fd, self.path)  # when it was opened it may have been empty
+            self.content = content_of(self.fd, self.path)  # the file may have been empty when it was opened
         is_plain = not self._is_ours and isinstance(self.content, Plain)
         self._is_settled = is_plain and time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _GRAIN
         size = min(self.content.size(status.st_size), self._limit())
@@ -165,10 +165,10 @@ class Reader:
         return has_more
 
     def read(self, *, final: bool, due: bool) -> Piece | None:
-        """The next piece, or None where there is no whole line now.
+        """Return the next piece, or None if there is no whole line now. Raises NotReady, Rewritten, OSError.
 
-        final: a last line without a newline is whole too.   due: the last record has waited long enough.
-        Does a bounded amount of work, so that files can take turns. Raises NotReady, Rewritten, OSError.
+        final: a last line without a newline counts as whole.   due: the last record has waited long enough.
+        A call does a bounded amount of work, so that files can take turns.
         """
         self.holds = False
         if self._long is not None:
@@ -192,30 +192,29 @@ class Reader:
             if piece is not None:
                 return self._taken(piece, text.hole)
             self.holds = True
-        self._fruitless = self.size
+        self._searched_to = self.size
         return None
 
     def close(self) -> None:
-        """Let the file go."""
         os.close(self.fd)
 
     def _check(self, *, is_longer: bool = False) -> None:
-        """Raises Rewritten unless it holds what was read. Of what has become longer the last bytes of that will do."""
+        """Raise Rewritten unless the file holds what was read. If it only grew, the last bytes of that are enough."""
         tail, marks = self.tail, [] if is_longer and self.position else [self.prefix, self._beginning.mark]
         is_same = self.content.read(len(tail), self.position - len(tail)) == tail
         if not (is_same and all(each.ends_at(each.length, self.content) for each in marks)):
             raise Rewritten(f"{self.path} was written anew")
 
-    def _is_room_filled(self) -> bool:
-        """Whether text stands where there were NULs: a file that is mapped into memory changes without another time."""
+    def _is_text_behind(self) -> bool:
+        """Report whether text has replaced the NULs at the end. A mapped file may change and keep its time."""
         return self.size < self._on_disk and self.content.read(1, self.size) != b"\0"
 
     def _bytes(self, count: int, offset: int) -> bytes:
-        """What stands there, within the limit. Raises NotReady."""
+        """Return the bytes at `offset`, within the limit. Raises NotReady."""
         return self.content.read(max(0, min(count, self._limit() - offset)), offset, at_once=False)
 
     def _take(self, count: int) -> bytes:
-        """The next bytes, if those before them are still what they were."""
+        """Return the next bytes. Raises Rewritten if those before them are not what they were."""
         if self._proof is not None:
             before = self._bytes(self._proof.length, self.position - self._proof.length)
             if Mark.of(before) != self._proof:
@@ -227,7 +226,7 @@ class Reader:
         return content[len(self.tail) :]
 
     def _text(self) -> _TextRun | None:
-        """What stands between holes; None where a hole goes on, or room."""
+        """Return the text up to the next hole, or None while a hole or preallocated space continues."""
         content = self._take(WINDOW)
         if self._is_ours or 0 not in content or not isinstance(self.content, Plain):
             return _TextRun(content, is_last=len(content) < WINDOW)
@@ -252,28 +251,31 @@ class Reader:
         return _TextRun(content[:end], hole, is_last=True) if self.size == self.position + hole + end else None
 
     def _end_of_hole(self, begin: int) -> int:
-        """Where text goes on behind NULs that begin there; 0 if it does not, or not within what a turn looks at."""
-        if self._behind_hole > self.position + begin:
-            return self._behind_hole - self.position
-        at = max(begin, self._hole)
+        """Return where text continues behind the NULs at `begin`, both relative to the position.
+
+        0 if no text follows, or none within the bytes that are searched in one turn.
+        """
+        if self._hole_end > self.position + begin:
+            return self._hole_end - self.position
+        at = max(begin, self._hole_searched)
         try:
             at = max(at, os.lseek(self.fd, self.position + at, os.SEEK_DATA) - self.position)
         except OSError as error:
             if error.errno == errno.ENXIO:  # no more data
-                self._hole, self.size = 0, self.position + begin
+                self._hole_searched, self.size = 0, self.position + begin
                 return 0
         content = self._bytes(_SCAN, self.position + at)
         at += nuls(content)
         if nuls(content) < len(content):
-            self._hole, self._behind_hole = 0, self.position + at
+            self._hole_searched, self._hole_end = 0, self.position + at
             return at
-        self._hole = at
+        self._hole_searched = at
         if len(content) < _SCAN:
-            self._hole, self.size = 0, self.position + begin
+            self._hole_searched, self.size = 0, self.position + begin
         return 0
 
     def _scan(self, line: LongLine, final: bool) -> Piece | None:
-        """A further look for the end of a long line."""
+        """Search on for the end of a long line."""
         hole = self._long_hole
         content = self._bytes(_SCAN, self.position + hole + line.length)
         text = content.partition(HOLE)[0].rstrip(b"\0")
@@ -281,10 +283,10 @@ class Reader:
         if not line.ended and len(content) == _SCAN and text and HOLE not in content:
             return None
         is_at_hole = not line.ended and len(text) < len(content) and self._end_of_hole(hole + line.length) > 0
-        if self._hole:
+        if self._hole_searched:
             return None
         if not (line.ended or is_at_hole or final):
-            self._fruitless = self.size
+            self._searched_to = self.size
             return None
         self._long = None
         kept = line.kept(line_limit(self._settings))
@@ -294,7 +296,7 @@ class Reader:
         return self._taken(line.piece(data), hole)
 
     def _taken(self, piece: Piece, hole: int) -> Piece:
-        """Go behind a piece, and behind the hole in front of it."""
+        """Move behind a piece and the hole in front of it."""
         to = self.position + hole + piece.length
         if piece.cut or hole:
             tail = self.before(to)

@@ -1,7 +1,7 @@
-"""Which generation of a log a file is: by what it holds, and never by where it stands or what its times say.
+"""Recognises which generation of a log a file holds: by its content, never by its path or times.
 
-Device and inode only say what to compare first. What nothing recognises is new, and is read from its start: better
-twice than lost.
+Device and inode only decide what is compared first. A file that is not recognised is new and is read from its start:
+it is better to read lines twice than to lose them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shippers.files.checkpoint import Checkpoint
-from shippers.files.content import Packed, Rewritten
+from shippers.files.content import Decoded, Rewritten
 from shippers.files.discovery import Wanted
 from shippers.files.fingerprint import NONE, PREFIX, TAIL, WHOLE, Mark
 from shippers.files.generation import Generation
@@ -23,25 +23,25 @@ from shippers.files.tree import Inode
 from shippers.input import is_compressed
 
 _SAMPLE = 64 << 10
-"""Bytes at the end of a copy that are compared with what it may be a copy of; of a packed one, at its beginning."""
+"""Bytes of a possible copy that are compared with its original: at its end, or if it is compressed at its beginning."""
 
-_UNPACKED = 64 << 20
-"""Bytes that are unpacked at once, at most, to tell whether a file is a copy."""
+_MAX_DECOMPRESSED = 64 << 20
+"""Bytes that are decompressed at once, at most, to find out whether a file is a copy."""
 
 
 class Unclear(NamedTuple):
-    """A file that may be what another one is, which is to be opened first."""
+    """The file may hold the same generation as another file, which has to be opened first."""
 
 
 Recognised = Checkpoint | Generation | Copy | Unclear
-"""A closed generation, which is gone on with; or an open one, which goes on in this file; or one of the above."""
+"""A closed generation to continue, an open one that continues in this file, a copy, or not clear yet."""
 
 
 @dataclass(slots=True)
 class Recognition:
-    """Of the files of one log.
+    """The recognition of the files of one log.
 
-    chain: its open generations.   standing: all its files.   unknown: those of them that are still to be opened.
+    chain: its open generations.   standing: all its files.   unknown: the inodes of those that are still to be opened.
     """
 
     live: str
@@ -52,9 +52,10 @@ class Recognition:
     _claimed: list[Checkpoint] = field(default_factory=list)
 
     def by_inode(self, file: Sibling, reader: Reader, older: Sequence[Reader]) -> Checkpoint | None:
-        """What it is by its inode and what it holds: a file that was not open for a while.
+        """Recognise a file that was not open for a while, by its inode and content. Return None if that fails.
 
-        older: files that came before it. Where one of them may be the same, and is no copy, the inode was freed.
+        older: the files that came before it. If one of them may be the same generation and is not a copy of this file,
+        the inode was freed and used again.
         """
         for saved in self.registry.at(file.inode, file.path):
             if saved not in self._claimed and _holds(saved, reader) and not self._is_another(saved, reader, older):
@@ -62,18 +63,18 @@ class Recognition:
         return None
 
     def _is_another(self, saved: Checkpoint, reader: Reader, older: Sequence[Reader]) -> bool:
-        """Whether a file that holds what was read may as well be a later one, or one of another log."""
+        """Report whether a file that holds what was read may still be a later generation, or one of another log."""
         if saved.live != self.live and any(_holds(each, reader) for each in self.registry.of_log(self.live)):
             return True
         return not all(_begins_as(each, reader) for each in older if _holds(saved, each))
 
     def by_content(self, file: Sibling, reader: Reader) -> Recognised | None:
-        """What it is by what it holds alone; None for what is new."""
-        found = _surest([each for each in self._candidates(file) if _holds(each, reader)], reader)
+        """Recognise a file by its content alone. Return None if it is new."""
+        found = _best_match([each for each in self._candidates(file) if _holds(each, reader)], reader)
         return self._of_open(file, reader) if found is None else self._of_closed(found, file, reader)
 
     def alike(self, file: Sibling, reader: Reader) -> str:
-        """The path of another generation that has just as much, and began and ended alike; '' for none."""
+        """Return the path of another generation with the same size, beginning and end, or '' if there is none."""
         closed = [(each, each.size) for each in self.registry.of_log(self.live) if each.done]
         opened = [(each.checkpoint, each.size_now()) for each in self.chain if each.source]
         those = (each for each, size in closed + opened if each.confirmed and size == file.size)
@@ -100,7 +101,7 @@ class Recognition:
                     return each
             elif (
                 there is None and each.size_now() and _is_copy(reader, file.size, each)
-            ):  # nobody has looked at that yet
+            ):  # its content has not been looked at yet
                 return _copy(file, each.inode)
         return None
 
@@ -109,20 +110,23 @@ class Recognition:
         return saved
 
     def _candidates(self, file: Sibling) -> Iterator[Checkpoint]:
-        """Those of the log that no file was found to be; first what was where the file is, then what was read most."""
+        """Yield the log's closed generations that no file was recognised as.
+
+        Those that were at the file's path come first, then those of which most was read, then the oldest.
+        """
         those = [each for each in self.registry.of_log(self.live) if each not in self._claimed]
         yield from sorted(those, key=lambda each: (each.path != file.path, -each.confirmed, each.since))
 
     def _may_be_copied(self, path: str, file: Sibling) -> bool:
-        """Whether rotation may have copied what stands there: the live file, or one that was then compressed.
+        """Report whether rotation may have copied the file at `path`: it is the live file, or was then compressed.
 
-        Two other files of a log that hold the same are two generations: better twice than lost.
+        Any other two files of a log with the same content are two generations: better read twice than lost.
         """
         return path == self.live or uncompressed(path) == uncompressed(file.path)
 
     def _is_replaced(self, generation: Generation, file: Sibling, reader: Reader) -> bool:
-        """Whether a file has taken the place of one that stands no longer, and holds all of it."""
-        is_whole = not isinstance(reader.content, Packed) and file.size >= generation.size_now()
+        """Report whether a file has replaced one that no longer exists, and holds all of it."""
+        is_whole = not isinstance(reader.content, Decoded) and file.size >= generation.size_now()
         return is_whole and generation.inode not in self.standing
 
 
@@ -131,12 +135,12 @@ def _copy(file: Sibling, of: Inode) -> Copy:
 
 
 def passed_over(wanted: Wanted, reader: Reader) -> Checkpoint:
-    """What is kept of a file that is not to be read, so that it is known when it was renamed, compressed, or grows.
+    """Return the checkpoint of a file that is not read, so that it is known once it is renamed, compressed or grows.
 
-    Where a packed one ends is not known.
+    The checkpoint of a compressed file has no tail, because where its content ends is not known.
     """
     file, prefix, tail, end = wanted.file, Mark.of(reader.content.read(PREFIX, 0)), NONE, 0
-    if not isinstance(reader.content, Packed):
+    if not isinstance(reader.content, Decoded):
         end = file.size
         tail = Mark.of(reader.content.read(min(TAIL, end), max(0, end - TAIL)))
     return Checkpoint(
@@ -156,9 +160,9 @@ def passed_over(wanted: Wanted, reader: Reader) -> Checkpoint:
 
 
 def _holds(saved: Checkpoint, reader: Reader) -> bool:
-    """Whether a file holds what was read; of a packed one its beginning will do, if the rest takes long to unpack."""
+    """Report whether a file holds what was read. The beginning is enough for a compressed file of more than WHOLE."""
     try:
-        if isinstance(reader.content, Packed) and saved.confirmed > WHOLE:
+        if isinstance(reader.content, Decoded) and saved.confirmed > WHOLE:
             return saved.begins(reader.content)
         return saved.recognises(reader.content)
     except Rewritten:
@@ -166,21 +170,21 @@ def _holds(saved: Checkpoint, reader: Reader) -> bool:
 
 
 def _holds_all(saved: Checkpoint, reader: Reader) -> bool:
-    """Whether also a packed file holds what was read, and does not only begin like it."""
-    is_proven = not isinstance(reader.content, Packed) or saved.confirmed > _UNPACKED
+    """Report whether a compressed file, too, holds all that was read, and does not only begin like it."""
+    is_proven = not isinstance(reader.content, Decoded) or saved.confirmed > _MAX_DECOMPRESSED
     return is_proven or saved.tail.ends_at(saved.confirmed, reader.content)
 
 
-def _surest(found: list[Checkpoint], reader: Reader) -> Checkpoint | None:
-    """Of several that a packed file begins like the one that it holds; it has to be unpacked to tell."""
-    if len(found) > 1 and isinstance(reader.content, Packed):
+def _best_match(found: list[Checkpoint], reader: Reader) -> Checkpoint | None:
+    """Return the first of these that the file holds. A compressed file that begins like several is decompressed."""
+    if len(found) > 1 and isinstance(reader.content, Decoded):
         found = [each for each in found if each.tail.ends_at(each.confirmed, reader.content)]
     return found[0] if found else None
 
 
 def _is_copy(reader: Reader, size: int, of: Generation) -> bool:
-    """Whether a file is a copy of one that is open, or of its beginning."""
-    if isinstance(reader.content, Packed):
+    """Report whether a file is a copy of an open generation, or of its beginning."""
+    if isinstance(reader.content, Decoded):
         return _begins_as(reader, of.reader)
     if size > of.size_now():
         return False
@@ -189,7 +193,7 @@ def _is_copy(reader: Reader, size: int, of: Generation) -> bool:
 
 
 def _begins_as(one: Reader, other: Reader) -> bool:
-    """Whether all that one holds is how the other begins, as far as it is looked at."""
+    """Report whether `other` begins with all that `one` holds, as far as the first _SAMPLE bytes show."""
     try:
         return other.content.read(_SAMPLE, 0).startswith(one.content.read(_SAMPLE, 0))
     except Rewritten:
@@ -197,14 +201,14 @@ def _begins_as(one: Reader, other: Reader) -> bool:
 
 
 def is_rewritten(generation: Generation) -> bool:
-    """Whether its file does not hold any more what was read, noticed or not."""
+    """Report whether its file no longer holds what was read, whether that was noticed before or not."""
     return generation.is_rewritten or not _holds(generation.checkpoint, generation.reader)
 
 
 def is_unchanged(saved: Checkpoint, file: Sibling) -> bool:
-    """Whether nobody wrote to a generation that is done before it was renamed, copied or compressed into this file.
+    """Report whether a generation that is done has not changed, except that it was renamed, copied or compressed.
 
-    Who copies or compresses keeps the time of the last change, some to the microsecond, some to the second.
+    Programs that copy or compress a file keep its modification time, some to the microsecond, some to the second.
     """
     is_of_size = saved.size == file.size
     is_of_time = abs(saved.changed - file.changed) < 10**3 or saved.changed // 10**9 * 10**9 == file.changed

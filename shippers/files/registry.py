@@ -1,4 +1,4 @@
-"""The generations that are not open: read to their end, waiting to be met again, or passed over at the first look."""
+"""Keeps the generations that are not open: read to their end, waiting to be met again, or passed over at first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from shippers.files.rotation import Sibling
 from shippers.files.tree import Inode
 
 REMEMBERED = 4096
-"""Generations that are done and stand nowhere, which are kept in case they come back."""
+"""How many generations that are done and in no file are kept, in case they come back."""
 
 
 class Registry:
-    """Their checkpoints. finished: of those that are done; the same object as before while none has changed."""
+    """The checkpoints of the generations that are not open."""
 
     def __init__(self, saved: Iterable[Checkpoint], finished: Iterable[Checkpoint]) -> None:
         self._by_inode: dict[int, list[Checkpoint]] = {}
@@ -33,17 +33,16 @@ class Registry:
 
     @property
     def finished(self) -> Sequence[Checkpoint]:
-        """As above."""
+        """The checkpoints of generations that are done: the same object as before while none of them has changed."""
         if self._finished is None:
             self._finished = [each for each in self if each.done]
         return self._finished
 
     def unfinished(self) -> list[Checkpoint]:
-        """Those that were not read to their end."""
+        """Return the checkpoints of generations that were not read to their end."""
         return [each for each in self if not each.done]
 
     def keep(self, saved: Checkpoint) -> None:
-        """Know it from now on."""
         if saved in self:
             return
         self._by_inode.setdefault(saved.inode, []).append(saved)
@@ -52,7 +51,7 @@ class Registry:
             self._finished = None
 
     def take(self, saved: Checkpoint) -> Checkpoint:
-        """Know it no longer: it is open, or forgotten."""
+        """Remove a checkpoint and return it, because its generation is open now, or forgotten."""
         those, inodes = self._by_log[saved.live], self._by_inode[saved.inode]
         del those[saved]
         inodes.remove(saved)
@@ -66,13 +65,13 @@ class Registry:
         return saved
 
     def give_up(self, saved: Checkpoint) -> None:
-        """It was looked for in vain: look no more, but know it if it comes back."""
+        """Mark a generation as done that was searched for in vain. It is still recognised if it comes back."""
         self.keep(replace(self.take(saved), done=True))
 
     def keep_end(self, saved: Checkpoint) -> None:
-        """Know where it ended, since another one came behind it; its content is gone, and nothing is recognised as it.
+        """Keep only the source and end of a generation whose content is gone, because another one came behind it.
 
-        Of each log the last one is known.
+        Nothing is recognised as such a generation. Only the last one of each log is kept.
         """
         for each in self.of_log(saved.live):
             if not (each.inode or each.prefix.length):
@@ -83,25 +82,23 @@ class Registry:
         self._forget_oldest()
 
     def at(self, inode: Inode, path: str) -> list[Checkpoint]:
-        """Those of an inode. A device may have another number after a reboot: then it is to have the same path."""
+        """Return the checkpoints of an inode. A device may get another number at a reboot; then the path must match."""
         those = self._by_inode.get(inode[1], ())
         return [each for each in those if each.device == inode[0] or each.path == path]
 
     def of_log(self, live: str) -> list[Checkpoint]:
-        """Those of a log."""
         return list(self._by_log.get(live, ()))
 
     def of_source(self, source: str) -> Checkpoint | None:
-        """That of a source."""
         return next((each for each in self if each.source == source), None)
 
     def resting(self, file: Sibling) -> Checkpoint | None:
-        """That of a file, if it has not changed since it was closed, or passed over."""
+        """Return the checkpoint of a file that has not changed since it was closed or passed over, or None."""
         stamp = (file.size, file.changed)
         return next((each for each in self.at(file.inode, file.path) if (each.size, each.changed) == stamp), None)
 
-    def looked_through(self, live: str, standing: Mapping[Inode, object]) -> None:
-        """These are all files of a log: of those that stand nowhere the oldest are forgotten if there are too many."""
+    def forget_excess(self, live: str, standing: Mapping[Inode, object]) -> None:
+        """Note that these are all files of a log. Beyond REMEMBERED that are in no file, the oldest are forgotten."""
         for each in self.of_log(live):
             if each.done and (each.device, each.inode) not in standing:
                 self._absent.setdefault(each)
@@ -110,7 +107,7 @@ class Registry:
         self._forget_oldest()
 
     def forget(self, glob: str) -> None:
-        """Drop all that were met by `glob` and not read to their end."""
+        """Drop all checkpoints with this glob that were not read to their end."""
         for each in [each for each in self.unfinished() if each.glob == glob]:
             self.take(each)
 

@@ -1,4 +1,4 @@
-"""A source that is read once more, beside whoever follows it: by a descriptor of its own, and no position moves."""
+"""Reads a source once more while it is followed: by a descriptor of its own, without moving any position."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from shippers.sources.containers import container_of
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
-    """A source that may be read once more.
+class RereadRequest:
+    """A source to read once more.
 
-    fd: of the file that it is read from, if it is open.   paths: where it was seen last, then where else it may stand.
+    fd: of the file that it is followed in, if it is open.   paths: where it was last seen, then where else it may be.
+    is_ours: it is a segment of a spool.
     """
 
     saved: Checkpoint
@@ -31,9 +32,9 @@ class Sought:
 
 
 class Reread:
-    """An open file that is the source. Its calls block on the disk."""
+    """An open file that holds the source. Its calls block on the disk."""
 
-    def __init__(self, fd: int, path: str, sought: Sought) -> None:
+    def __init__(self, fd: int, path: str, sought: RereadRequest) -> None:
         settings, saved = sought.settings, sought.saved
         joining = settings.joining
         self._end = 0
@@ -46,7 +47,7 @@ class Reread:
         self.source = saved.source
 
     def window(self, start: int, end: int) -> Window | None:
-        """The first window of `[start, end)`; None if it cannot be read."""
+        """Return the first window of `[start, end)`, or None if it cannot be read."""
         self._end = end
         try:
             self._reader.go_to(start)
@@ -67,12 +68,11 @@ class Reread:
         )
 
     def close(self) -> None:
-        """Let the file go."""
         self._reader.close()
 
 
-def find(sought: Sought) -> Reread | None:
-    """Open what holds a source; None if nothing does any more. Blocks on the disk."""
+def find(sought: RereadRequest) -> Reread | None:
+    """Open a file that holds a source. Return None if there is none any more. Blocks on the disk."""
     opened_at = [(f"/proc/self/fd/{sought.fd}", sought.paths[0])] if sought.fd is not None else []
     for place, path in (*opened_at, *((path, path) for path in sought.paths)):
         with contextlib.suppress(OSError, Rewritten), contextlib.ExitStack() as opened:

@@ -1,6 +1,6 @@
-"""When files and directories are looked at: as the kernel tells of changes, and by the clock whatever it tells.
+"""Decides when files and directories are looked at: when the kernel reports a change, and regularly in any case.
 
-In come inputs, and the files that are followed; out go looks at these, and scans for others.
+A look checks the files that are followed. A scan also searches the directories for others.
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ from shippers.files.watches import Watches
 from shippers.input import Input
 
 _LOOK_SECONDS = 1.0
-"""Between two looks at each quiet file, and at the directories unless the kernel tells of every change in them."""
+"""Between two looks at each quiet file, and between two scans unless the kernel reports every change in directories."""
 
 _SCAN_SECONDS = 10.0
-"""Between two looks at the directories where it does: mounts, for one, come without a word."""
+"""Between two scans if the kernel reports every change: it does not report a mount, for example."""
 
 _SCANS_APART = 1.0
-"""Seconds at least between two scans that the kernel's word leads to: a busy directory costs no more than unwatched."""
+"""The least between two scans that the kernel's events cause: a busy directory costs no more than an unwatched one."""
 
 _TURN_SECONDS = 0.25
-"""Until the next scan where files wait for others to be closed."""
+"""Until the next scan while files wait for others to be closed."""
 
 
-class Rounds:
-    """Looks for the files of `inputs`, but in `excluded` directories.   begun, done: how many scans."""
+class ScanLoop:
+    """The looks and scans for the files of `inputs`, outside `excluded` directories.
+
+    begun: the number of scans so far.   done: the number of the last complete scan; directories that hang do not count.
+    """
 
     def __init__(self, inputs: Sequence[Input], excluded: Sequence[str]) -> None:
         self.begun = self.done = 0
@@ -42,7 +45,7 @@ class Rounds:
         self._stirred = asyncio.Event()
 
     def hasten(self, files: Files) -> None:
-        """Scan as soon as can be."""
+        """Scan as soon as possible."""
         files.scan_due = 0.0
         self._stirred.set()
 
@@ -52,19 +55,19 @@ class Rounds:
         return self._scans.hanging
 
     async def close(self) -> None:
-        """Look at nothing any longer."""
+        """Stop scanning."""
         await self._scans.close()
 
-    def stir(self) -> None:
-        """End the rest."""
+    def wake(self) -> None:
+        """End the current `rest`, or the next one."""
         self._stirred.set()
 
     async def turn(self, files: Files, watches: Watches) -> None:
-        """Wake what the kernel tells of; look, or scan, if it is time for it."""
+        """Wake the files that the kernel reports, and look or scan if it is time for that."""
         now = time.monotonic()
         news = watches.news()
         files.wake(news.changed)
-        if news.is_elsewhere:  # a tick later: a file that was renamed has a successor by then
+        if news.is_elsewhere:  # a tick later, because a file that was renamed has a successor by then
             files.scan_due = min(files.scan_due, max(now + TICK, self._scanned_at + _SCANS_APART))
         if now >= files.scan_due:
             self._look_due = now + _LOOK_SECONDS
@@ -74,7 +77,7 @@ class Rounds:
             files.look(now)
 
     async def rest(self, files: Files, watches: Watches) -> None:
-        """Nothing is to be read: wait for news, or until it is time for the next look."""
+        """Wait for an event of the kernel, a call of `wake` or the next look. Call this when nothing is to be read."""
         loop = asyncio.get_running_loop()
         if watches.fd is not None:
             loop.add_reader(watches.fd, self._stirred.set)
@@ -90,7 +93,7 @@ class Rounds:
         try:
             found, is_told = await self._scans.scan(watches, files.followed)
             opened = await self._scans.open(files.wanted(found, time.monotonic()))
-        except Exception as error:  # noqa: BLE001  # the files that are followed are read on
+        except Exception as error:  # noqa: BLE001  # a failure must not stop the files that are followed
             SCAN_FAILED.happened(reason=f"{type(error).__name__}: {error}")
             return
         files.apply(found, time.monotonic(), opened)

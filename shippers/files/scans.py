@@ -1,6 +1,6 @@
-"""Scans: a look into every base directory, each in a thread, so that one that hangs delays its own files alone.
+"""Looks into every base directory, each in a thread, so that a directory that hangs delays only its own files.
 
-Inputs arrive, discoveries leave: what each directory last answered, and which have not answered in time.
+A scan has what each directory last answered, and says which directories have not answered in time.
 """
 
 from __future__ import annotations
@@ -13,51 +13,64 @@ from dataclasses import dataclass, field
 from logrouter.observability.conditions import Condition
 from logrouter.observability.events import INPUT_ANSWERS, INPUT_HANGS
 from shippers.files.descriptors import Opened, close_all, open_all
-from shippers.files.discovery import Directories, Discovery, Look, Origin, Wanted, by_base, joined, look, origins_of
+from shippers.files.discovery import (
+    BaseListing,
+    Directories,
+    Discovery,
+    Origin,
+    Wanted,
+    by_base,
+    joined,
+    look,
+    origins_of,
+)
 from shippers.files.fingerprint import shown
-from shippers.files.threads import Threads
+from shippers.files.threads import DaemonThreads
 from shippers.files.tree import Inode
 from shippers.files.watches import Watched, Watches
 from shippers.input import Input
 
 _PATIENCE = 1.0
-"""Seconds for which a scan waits for the answers: longer looks are taken in by a later one."""
+"""Seconds for which a scan waits for answers. What answers later is used by a later scan."""
 
 _HANGS = 5.0
-"""Seconds after which it is said that a directory does not answer."""
+"""Seconds after which a directory that does not answer is reported."""
 
-_AT_ONCE = 8
-"""Looks at a time, without those that are late."""
+_MAX_LOOKS = 8
+"""Looks at a time, not counting those that are late."""
 
-_Answer = tuple[Look, Watched]
+_Answer = tuple[BaseListing, Watched]
 
 
 @dataclass(slots=True)
 class _Base:
-    """A directory in which globs begin.   coming: the look that is under way, since the time `since`."""
+    """A directory in which globs begin.
+
+    coming: the look in progress, which began at `since` (time.monotonic()).   seen, watched: the last answer.
+    """
 
     origins: Sequence[Origin]
     coming: asyncio.Task[_Answer] | None = None
     since: float = 0.0
-    seen: Look | None = None
+    seen: BaseListing | None = None
     watched: Watched | None = None
     directories: Directories = field(default_factory=Directories)
     hangs: Condition = field(default_factory=lambda: Condition(INPUT_HANGS, INPUT_ANSWERS))
 
 
 class Scans:
-    """Of what `inputs` lead to, but in `excluded` directories."""
+    """The scans for the files of `inputs`, outside `excluded` directories."""
 
     def __init__(self, inputs: Sequence[Input], excluded: Sequence[str]) -> None:
         self._origins = origins_of(inputs)
         self._excluded = excluded
         self._bases = {base: _Base(origins) for base, origins in by_base(self._origins).items()}
-        self._threads = Threads()
-        self._permits = asyncio.Semaphore(_AT_ONCE)
+        self._threads = DaemonThreads()
+        self._permits = asyncio.Semaphore(_MAX_LOOKS)
 
     @property
     def is_late(self) -> bool:
-        """Whether a directory has not answered yet, and it is not said that it hangs."""
+        """Whether a directory has not answered yet, and is not reported as hanging."""
         return any(base.coming is not None and not base.hangs.holds for base in self._bases.values())
 
     @property
@@ -66,16 +79,16 @@ class Scans:
         return [origin.glob for base in self._bases.values() if base.hangs.holds for origin in base.origins]
 
     async def scan(self, watches: Watches, followed: Mapping[str, Collection[str]]) -> tuple[Discovery, bool]:
-        """What there is, and whether every change to that will be told from now on.
+        """Return what exists, and whether the kernel will report every change to it from now on.
 
-        followed: live paths of logs that each glob has led to before.
+        followed: by glob, the live paths of the logs that it has led to before.
         """
         began = time.monotonic()
         for base in self._bases.values():
             if base.coming is None:
                 base.coming, base.since = asyncio.create_task(self._look(base, watches, followed)), began
         begun = [base.coming for base in self._bases.values() if base.coming is not None and base.since == began]
-        if begun:  # whoever was late at the scan before has had its time
+        if begun:  # looks that were late at the previous scan are not waited for again
             await asyncio.wait(begun, timeout=_PATIENCE)
         late = {path for path, base in self._bases.items() if not _take(path, base, began)}
         watched = {path: base.watched for path, base in self._bases.items() if base.watched is not None}
@@ -86,7 +99,7 @@ class Scans:
         return joined(self._origins, looks, late, remote), is_told
 
     async def open(self, wanted: Iterable[Wanted]) -> Opened:
-        """Open files, those below each base in a thread. What does not answer is left out."""
+        """Open files, those below each base directory in a thread. Files of a directory that is late are left out."""
         paths: dict[str, dict[Inode, str]] = {}
         for each in wanted:
             paths.setdefault(each.origin.base, {})[each.inode] = each.path
@@ -94,7 +107,7 @@ class Scans:
         return {inode: fd for each in opened for inode, fd in each.items()}
 
     async def close(self) -> None:
-        """Wait for nothing any longer."""
+        """Stop waiting for answers."""
         coming = [base.coming for base in self._bases.values() if base.coming is not None]
         for task in coming:
             task.cancel()
@@ -120,15 +133,15 @@ class Scans:
         return {}
 
     async def _close_late(self, base: _Base, answer: asyncio.Future[Opened]) -> _Answer:
-        """Until then the base gives the answer that it gave before."""
+        """Close files that were opened too late. Return the base's previous answer, which stands until then."""
         close_all((await answer).values())
-        assert base.seen is not None  # it led to these files
+        assert base.seen is not None  # that look led to these files
         assert base.watched is not None
         return base.seen, base.watched
 
 
 def _take(path: str, base: _Base, began: float) -> bool:
-    """Take in what a directory has answered; false if it has not."""
+    """Use what a directory has answered. Return False if it has not answered."""
     if base.coming is None or not base.coming.done():
         waits = time.monotonic() - base.since
         if waits >= _HANGS:
@@ -136,6 +149,6 @@ def _take(path: str, base: _Base, began: float) -> bool:
         return False
     base.seen, base.watched = base.coming.result()
     base.coming = None
-    if base.since >= began:  # else it is slow, and may be so again
+    if base.since >= began:  # otherwise it was slow, and may be slow again
         base.hangs.end(path=shown(path))
     return True

@@ -1,6 +1,6 @@
-"""Where a file stands now that no directory of its log holds any more: a link leads elsewhere, a directory was renamed.
+"""Finds a file that left the directories of its log, because a link leads elsewhere or a directory was renamed.
 
-It keeps its inode then, and so only files with that are opened. Blocks on the disk.
+The file keeps its inode in such a case, so only files with that inode are opened. Blocks on the disk.
 """
 
 # Paths are plain strings here.
@@ -17,12 +17,12 @@ from shippers.files.checkpoint import Checkpoint
 from shippers.files.content import Rewritten, content_of
 from shippers.files.descriptors import open_file
 
-_MOST = 1000
-"""Directories that are looked into, beside the one that was there."""
+_MAX_DIRECTORIES = 1000
+"""How many neighbours of a file's last directory are searched at most."""
 
 
 def elsewhere(saved: Checkpoint) -> tuple[int, str] | None:
-    """The open file that a checkpoint is of, and its path; None if it is not found."""
+    """Find and open the file of a checkpoint. Return its descriptor and path, or None if it is not found."""
     for path in _candidates(saved):
         with contextlib.suppress(OSError, Rewritten), contextlib.ExitStack() as opened:
             if os.stat(path).st_ino == saved.inode:
@@ -40,6 +40,6 @@ def _candidates(saved: Checkpoint) -> Iterator[str]:
         directory, _, name = path.rpartition("/")
         parent = directory.rpartition("/")[0]
         with contextlib.suppress(OSError), os.scandir(parent or "/") as entries:
-            for entry in islice(entries, _MOST):
+            for entry in islice(entries, _MAX_DIRECTORIES):
                 if entry.is_dir(follow_symlinks=False):
                     yield f"{entry.path}/{name}"

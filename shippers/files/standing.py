@@ -1,4 +1,4 @@
-"""Which files stand where the generations of each log do, as was last discovered."""
+"""Assigns files to logs: which files are where each log's generations are, as of the last discovery."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from shippers.files.tree import Inode
 from shippers.input import is_compressed
 
 
-class Standing:
-    """origins: what led to each log before.
+class LogFiles:
+    """The files of each log.
 
-    changed: the logs of which other files stand than before, until `changed` is cleared.
+    origins: by live path, what led to each log before.
+    changed: the logs whose files have changed; the caller clears it.
     """
 
     def __init__(self, origins: Mapping[str, Origin]) -> None:
@@ -27,10 +28,10 @@ class Standing:
         self._matched: dict[str, tuple[Inode, ...]] = {}
 
     def note(self, discovery: Discovery) -> None:
-        """Take in what was discovered."""
+        """Update the files from a discovery."""
         for _, found in self._moved(discovery.files):
             for live in map(live_path, found.paths):
-                if stem(live) != live or live in found.paths:  # else it may be the log of another name
+                if stem(live) != live or live in found.paths:  # `app`, from `app-2026.gz`, may stand for `app.log`
                     self._know(live, found.origin)
         for path, origin in discovery.vacant.items():
             self._know(self.log_of(path), origin)
@@ -45,13 +46,13 @@ class Standing:
                     self.changed |= self._lives_of(directory, base) & self._origins.keys()
 
     def of(self, live: str) -> dict[Inode, Sibling]:
-        """The files of a log, oldest first."""
+        """Return the files of a log, oldest first."""
         matched = sorted((self._sibling(live, inode) for inode in self._matched.get(live, ())), reverse=True)
         files = {each.inode: each for each in (*self.rotated(live), *matched)}
         return {each.inode: each for each in ordered(list(files.values()), live)}
 
     def rotated(self, live: str) -> Iterator[Sibling]:
-        """Those whose names say that they were rotated, whether a glob leads to them or not."""
+        """Yield a log's files whose names say that they were rotated, whether or not a glob leads to them."""
         for directory, base in (_place(live), *self._elsewhere.get(live, ())):
             rotated = self._rotated.get(directory, {})
             yield from rotated.get(base, ())
@@ -59,16 +60,15 @@ class Standing:
                 yield from (each for each in rotated.get(stem(base), ()) if is_compressed(each.path))
 
     def log_of(self, path: str) -> str:
-        """The log that a file is of, by its path. What `app-2026.gz` was made of is `app.log`, if there is that."""
+        """Return the live path of the log that a path belongs to. `app-2026.gz` is of `app.log` if that is a log."""
         live = live_path(path)
         return next(iter(self._with_stem(live)), live) if is_compressed(path) else live
 
     def origin(self, live: str) -> Origin:
-        """What leads to a log."""
         return self._origins[live]
 
     def forget(self, live: str) -> None:
-        """It is a log no longer."""
+        """Drop a log."""
         self._origins.pop(live, None)
         self._stems = None
         for directory, base in self._elsewhere.pop(live, ()):
@@ -82,7 +82,7 @@ class Standing:
                 self._add_stem(live, self._stems)
 
     def _with_stem(self, path: str) -> list[str]:
-        """The logs whose paths have an ending that this one lacks; few need to know them."""
+        """Return the logs whose paths are this path with an ending. The index is built on first use: few need it."""
         if stem(path) != path:
             return []
         if self._stems is None:
@@ -95,7 +95,7 @@ class Standing:
         short = stem(live)
         if short != live:
             stems.setdefault(short, []).append(live)
-            if short in self._matched:  # what was compressed may be of this log: all is placed anew
+            if short in self._matched:  # compressed files there may be of this log, so all files are assigned anew
                 self._matched.clear()
                 self._files.clear()
 
@@ -110,12 +110,12 @@ class Standing:
             self.changed |= {live} & self._origins.keys()
 
     def _lives_of(self, directory: str, base: str) -> set[str]:
-        """The logs of which rotated files with this base may stand there."""
+        """Return the logs whose rotated files, with this base name, may be in the directory."""
         path = f"{directory}/{base}"
         return {path, *self._with_stem(path), *self._lives.get((directory, base), ())}
 
     def _moved(self, files: Mapping[Inode, Found]) -> Iterator[tuple[Inode, Found]]:
-        """Those that have other paths than before."""
+        """Yield the files whose paths differ from the last discovery."""
         for inode, found in files.items():
             known = self._files.get(inode)
             if known is None or known.paths != found.paths:
@@ -142,7 +142,7 @@ class Standing:
 
 
 def _place(live: str) -> Family:
-    """Where rotated files of a log stand in any case."""
+    """Return where rotated files of a log may be in any case: beside the live file."""
     directory, _, name = live.rpartition("/")
     return directory, name
 

@@ -1,4 +1,4 @@
-"""How far each source is, in the words of a statement; and the last that is known of those that are gone."""
+"""Makes statements of how far each source is, and keeps the last ones of sources that are gone."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from shippers.files.generation import Generation
 from shippers.input import Input
 
 
-class Standings:
-    """A source that is gone is kept until somebody elsewhere knows what became of it. origins: of each glob."""
+class SourceStatements:
+    """The statements of all sources. origins: by glob.
+
+    The last statement of a source that is gone is kept until `forget` is called with it, because it is known elsewhere.
+    """
 
     def __init__(self, origins: Mapping[str, Origin]) -> None:
         self._origins = origins
         self._gone: dict[str, SourceStatement] = {}
 
     def add(self, generation: Generation) -> None:
-        """Keep the last that is known of a source."""
+        """Keep the last statement of a generation that is about to be closed."""
         if generation.source:
             self._gone[generation.source] = _of_open(generation)
 
     def forget(self, stated: Mapping[str, SourceStatement]) -> None:
-        """These standings are known elsewhere."""
+        """Drop the sources that are gone and whose last statement is among these, which are known elsewhere."""
         self._gone = {source: last for source, last in self._gone.items() if stated.get(source) != last}
 
     def all(self, generations: Iterable[Generation], closed: Iterable[Checkpoint]) -> list[SourceStatement]:
-        """Of those that are gone, closed and open."""
+        """Return the statements of sources that are gone, closed and open."""
         known = [
             _standing(saved, saved.confirmed, origin.settings if (origin := self._origins.get(saved.glob)) else None)
             for saved in closed

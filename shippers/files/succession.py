@@ -1,4 +1,4 @@
-"""Which generation of a log came before another one, whether it is open, closed or gone. Pure."""
+"""Finds the generation of a log that came before another one, whether it is open, closed or gone. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from shippers.files.tree import Inode
 
 
 class Predecessor(NamedTuple):
-    """since: when it was first followed.   reached: up to where it was read."""
+    """The generation before another one. since: when it was first followed.   reached: up to where it was read.
+
+    is_lost: it is gone and nothing of it was confirmed, so a router may never have heard of it.
+    """
 
     since: float
     source: str
     reached: int
+    is_lost: bool = False
 
 
 def predecessor(
@@ -25,16 +29,18 @@ def predecessor(
     closed: Iterable[Checkpoint],
     standing: Mapping[Inode, Sibling],
 ) -> Predecessor | None:
-    """The newest one that had content; None if there is none.
+    """Return the newest earlier generation that had content, or None if there is none.
 
     opened: those before it in the chain.   closed: those of its log that are not open.
-    standing: the files of its log, oldest first. What stands nowhere has its place in time.
+    standing: the files of its log, oldest first. A generation in none of these is placed by the time it was followed.
+    Lost generations count only if there are no others.
     """
     places = {inode: place for place, inode in enumerate(standing)}
     own = places.get(generation.inode, len(places))
     placed: list[tuple[int, Predecessor]] = []
     absent: list[Predecessor] = []
-    for inode, each in (*_opened(opened), *_closed(closed, standing)):
+    candidates = [*_opened(opened), *_closed(closed, standing)]
+    for inode, each in [known for known in candidates if not known[1].is_lost] or candidates:
         place = places.get(inode) if inode is not None else None
         if place is not None:
             placed.append((place, each))
@@ -45,7 +51,7 @@ def predecessor(
 
 
 def _opened(those: Iterable[Generation]) -> Iterator[tuple[Inode | None, Predecessor]]:
-    """Those that had content, and their files."""
+    """Yield the generations that had content, each with the inode of its file, or None if that no longer holds it."""
     for each in those:
         if each.source:
             inode = None if each.is_rewritten else each.inode
@@ -55,8 +61,8 @@ def _opened(those: Iterable[Generation]) -> Iterator[tuple[Inode | None, Predece
 def _closed(
     those: Iterable[Checkpoint], standing: Mapping[Inode, Sibling]
 ) -> Iterator[tuple[Inode | None, Predecessor]]:
-    """Those that had content, and their files."""
+    """Yield the generations that had content, each with the inode of its file, or None if that no longer holds it."""
     for each in those:
         if each.source:
             inode = (each.device, each.inode) if each.rests_in(standing) else None
-            yield inode, Predecessor(each.since, each.source, each.confirmed)
+            yield inode, Predecessor(each.since, each.source, each.confirmed, is_lost=each.done and not each.confirmed)

@@ -1,6 +1,6 @@
-"""Calls that may never return, each in a thread: the event loop goes on, and so does the process at its end.
+"""Runs calls that may never return, each in a thread, without blocking the event loop or the end of the process.
 
-An executor of the library's joins its threads before a process can end; these are forgotten.
+An executor of the standard library joins its threads before a process can end; these threads are daemons.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ T = TypeVar("T")
 _Call = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
 
 
-class Threads:
-    """As many threads as have something to do at one time; those that are done wait for more."""
+class DaemonThreads:
+    """A pool of as many threads as there are calls at one time; idle threads wait for more calls."""
 
     def __init__(self) -> None:
         self._idle: list[SimpleQueue[_Call | None]] = []
 
     def run(self, call: Callable[[], T]) -> asyncio.Future[T]:
-        """Its result, once it returns."""
+        """Run `call` in a thread and return a future of its result. Call this in the thread of the event loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         calls = self._idle.pop() if self._idle else self._start()
@@ -32,7 +32,7 @@ class Threads:
         return future
 
     def close(self) -> None:
-        """Let those end that can."""
+        """End the idle threads; those in a call are left alone."""
         for calls in self._idle:
             calls.put(None)
         self._idle.clear()
@@ -48,16 +48,16 @@ class Threads:
             result = error = None
             try:
                 result = call()
-            except BaseException as raised:  # noqa: BLE001  # it is raised where the result is awaited
+            except BaseException as raised:  # noqa: BLE001  # raised where the result is awaited
                 error = raised
             self._idle.append(calls)
-            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by now
                 loop.call_soon_threadsafe(_settle, future, result, error)
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
     if future.done():
-        return  # nobody waits any longer
+        return  # it was cancelled
     if error is not None:
         future.set_exception(error)
     else:

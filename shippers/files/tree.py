@@ -1,6 +1,6 @@
-"""Directories as globs lead through them, each listed once in a scan.
+"""Expands globs to the paths that they name, and lists each directory once in a scan.
 
-In come globs, out go the paths that they name; and which names a look would have to see to come to something else.
+It also records which names, in which directories, decide what the globs lead to, so that these can be watched.
 """
 
 # Thousands of paths are looked at in a scan, as plain strings.
@@ -17,18 +17,18 @@ from functools import lru_cache
 from itertools import pairwise
 
 Inode = tuple[int, int]
-"""Device and inode: what one file is while it is there."""
+"""Device and inode number, which identify a file while it exists."""
 
 _MAGIC = re.compile(r"[*?\[]")
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a glob, or a part of one, has wildcards."""
+    """Report whether a glob, or a part of one, has wildcards."""
     return _MAGIC.search(text) is not None
 
 
 class Tree:
-    """What is there at one moment. unreadable: what could not be looked at, with the reason, is noted there.
+    """The directories at one moment. unreadable: receives what could not be looked at, with the reason.
 
     excluded: real paths of directories that are not entered.
     """
@@ -43,15 +43,15 @@ class Tree:
 
     @property
     def wanted(self) -> dict[str, set[str]]:
-        """The directories that were looked into, and patterns of the names that were looked for in each.
+        """The directories that were looked into, and for each the patterns of the names that were looked for.
 
-        Those on the way are among them, there or not: what would make a glob lead elsewhere is a change of one of these
-        names. What is behind a closed directory changes nothing until that is opened, which its parent tells.
+        Directories on the way are included, whether they exist or not, because a change of one of these names makes a
+        glob lead elsewhere. A directory that cannot be listed is left out: its parent shows a change of its rights.
         """
         return {directory or "/": names for directory, names in self._wanted.items() if directory not in self._closed}
 
     def expand(self, glob: str) -> Iterator[str]:
-        """The paths that a glob names, some of which may not be there."""
+        """Yield the paths that a glob names, some of which may not exist."""
         parts = os.path.abspath(glob).split("/")[1:]
         repeated = (part == before == "**" for before, part in pairwise(["", *parts]))
         return self._expand("", [part for part, is_repeated in zip(parts, repeated, strict=True) if not is_repeated])
@@ -71,7 +71,7 @@ class Tree:
             yield from self._expand(f"{directory}/{parts[0]}", parts[1:])
 
     def _descend(self, directory: str, parts: list[str], seen: set[Inode]) -> Iterator[str]:
-        """`**`: this directory and all below it, each once, so that links that form a ring come to an end."""
+        """Expand `parts` in this directory and all below it, as `**` does; each once, so that a ring of links ends."""
         status = self._stat(directory)
         if status is None or not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in seen:
             return
@@ -82,16 +82,16 @@ class Tree:
                 yield from self._descend(f"{directory}/{name}", parts, seen)
 
     def file(self, path: str) -> os.stat_result | None:
-        """The status of a regular file; None for anything else."""
+        """Return the status of a regular file, or None for anything else."""
         status = self._stat(path)
         return status if status is not None and stat.S_ISREG(status.st_mode) else None
 
     def is_ours(self, real: str) -> bool:
-        """Whether a real path is in a directory that is excluded."""
+        """Report whether a real path is in an excluded directory."""
         return f"{real}/".startswith(self._excluded)
 
     def real_path(self, path: str) -> str:
-        """Where a path leads."""
+        """Return a path with its links resolved."""
         directory, _, name = path.rpartition("/")
         if self._is_link(directory, name):
             return self._real_path(path)
@@ -99,7 +99,7 @@ class Tree:
         return path if real == directory else f"{real}/{name}"
 
     def _real_path(self, path: str) -> str:
-        """Where a path leads, without a `/` at its end; that of a directory is looked for once."""
+        """Return a path with its links resolved, without a `/` at its end. Results are kept, for directories."""
         if path not in self._real:
             directory, _, name = path.rpartition("/")
             if not path:
@@ -121,7 +121,7 @@ class Tree:
         self._wanted.setdefault(directory, set()).add(pattern)
 
     def _list(self, directory: str, pattern: str) -> dict[str, os.DirEntry[str]]:
-        """What is in a directory, by name, when it is looked through for names like `pattern`."""
+        """Return the entries of a directory by name, and note that names that match `pattern` are looked for in it."""
         self._want(directory, pattern)
         if directory not in self._entries:
             self._entries[directory] = {}

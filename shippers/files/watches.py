@@ -1,7 +1,7 @@
-"""What the kernel tells of changes, so that quiet files need not be looked at often. It is never relied upon.
+"""Watches quiet files and directories for changes, so that they need not be looked at often. Nothing relies on it.
 
-In come open files that are quiet, and directories with patterns of names; out goes which of these files changed, and
-whether there may be other files now. Where there is no inotify, or no more of it, less is told.
+The kernel reports which of the quiet files have changed, and by the patterns of names in directories whether there may
+be other files. It reports less if there is no inotify, or one of its limits is reached.
 """
 
 from __future__ import annotations
@@ -22,21 +22,24 @@ _OTHER_FILES = (
     | inotify.DELETE
     | inotify.MOVED_FROM
     | inotify.MOVED_TO
-    | inotify.ATTRIB  # it may be read now
+    | inotify.ATTRIB  # a file may be readable now
     | inotify.DELETE_SELF
     | inotify.MOVE_SELF
 )
 
 _SHORTAGE = {
-    errno.ENOSPC: "fs.inotify.max_user_watches is used up",
-    errno.EMFILE: "fs.inotify.max_user_instances is used up",
-    errno.ENOMEM: "no memory for more",
+    errno.ENOSPC: "the limit fs.inotify.max_user_watches is reached",
+    errno.EMFILE: "the limit fs.inotify.max_user_instances is reached",
+    errno.ENOMEM: "the kernel has no memory for more watches",
 }
 
 
 @dataclass(slots=True)
 class News:
-    """What was told. changed: files, which are watched no longer.   is_elsewhere: there may be other files."""
+    """The changes since the last call. changed: files, which are no longer watched.   is_elsewhere: see below.
+
+    is_elsewhere: names in directories have changed, so there may be other files.
+    """
 
     changed: list[Inode] = field(default_factory=list)
     is_elsewhere: bool = False
@@ -44,9 +47,10 @@ class News:
 
 @dataclass(slots=True)
 class Watched:
-    """Directories. names: patterns of those that matter, by descriptor.   is_told: whether all changes will be told.
+    """Directories that are watched. names: by watch descriptor, the patterns of names that matter.
 
-    is_remote: whether some are on file systems of other machines.   is_short: whether the kernel had no watch left.
+    is_told: whether the kernel will report all changes.   is_remote: whether some are on network file systems.
+    is_short: whether the kernel had no watch left for some.
     """
 
     names: dict[int, set[str]] = field(default_factory=dict)
@@ -56,32 +60,32 @@ class Watched:
 
 
 class Watches:
-    """Quiet files, each until it changes, and directories. Without `kernel` nothing is ever told."""
+    """Watches of quiet files, each until its next change, and of directories. Without `kernel` nothing is reported."""
 
     def __init__(self, kernel: Inotify | None = None) -> None:
         self._kernel = kernel
         self._quiet: dict[int, Inode] = {}
         self._descriptors: dict[Inode, int] = {}
         self._directories: dict[int, set[str]] = {}
-        self._is_used_up = self._is_said = False
+        self._is_used_up = self._is_logged = False
 
     @classmethod
     def of_this_system(cls) -> Self:
-        """As far as it has any; what is missing is said."""
+        """Return watches that use this system's inotify. If it has none, that is logged and nothing is reported."""
         watches = cls()
         try:
             watches._kernel = Inotify()
         except OSError as error:
-            watches._say(error)
+            watches._log_once(error)
         return watches
 
     @property
     def fd(self) -> int | None:
-        """Can be read from when there is news."""
+        """The descriptor that becomes readable when there is news; None without inotify."""
         return self._kernel.fd if self._kernel is not None else None
 
     def watch(self, fd: int, inode: Inode) -> None:
-        """Tell of the next change of an open file, once: a file that is busy costs nothing."""
+        """Watch an open file for its next change only, so that a busy file costs nothing."""
         if self._kernel is None or self._is_used_up or inode in self._descriptors:
             return
         try:
@@ -92,24 +96,24 @@ class Watches:
             self._quiet[descriptor], self._descriptors[inode] = inode, descriptor
 
     def forget(self, inode: Inode) -> None:
-        """Do not watch that file any longer; to be called before it is closed."""
+        """Stop watching a file. Call this before the file is closed."""
         descriptor = self._descriptors.pop(inode, None)
         if self._kernel is not None and descriptor is not None:
             del self._quiet[descriptor]
             self._kernel.forget(descriptor)
 
     def look_at(self, wanted: Mapping[str, set[str]]) -> bool:
-        """Watch these directories, and no others; whether from the time of this call on all changes will be told.
+        """Watch these directories, and no others. Return whether all changes from now on will be reported.
 
-        Not of those that were not watched before: what changed there since they were listed is not known. Nor on file
-        systems of other machines. Of a directory that is not there its parent tells. May be called in a thread.
+        That is not so for a directory that was not watched before, because it may have changed since it was listed, nor
+        on network file systems. A missing directory is reported through its parent. May be called in a thread.
         """
         watched = self.watch_directories(wanted)
         self.keep([watched])
         return watched.is_told
 
     def watch_directories(self, wanted: Mapping[str, set[str]]) -> Watched:
-        """Watch these too, until `keep` is called without them. May be called in a thread."""
+        """Watch these directories too, until `keep` is called without them. May be called in a thread."""
         watched = Watched(is_told=self._kernel is not None)
         for directory, names in wanted.items():
             watched.is_remote = watched.is_remote or inotify.is_remote(directory)
@@ -129,7 +133,7 @@ class Watches:
         return watched
 
     def keep(self, watched: Iterable[Watched]) -> None:
-        """Watch these directories, and no others."""
+        """Stop watching all directories but these."""
         names: dict[int, set[str]] = {}
         self._is_used_up = False
         for each in watched:
@@ -143,7 +147,7 @@ class Watches:
                 self._kernel.forget(descriptor)
 
     def news(self) -> News:
-        """What has been told since last asked, or a part of it; does not wait."""
+        """Return the changes since the last call, or a part of them, without waiting."""
         news = News()
         for event in self._kernel.events() if self._kernel is not None else ():
             inode = self._quiet.pop(event.descriptor, None)
@@ -151,13 +155,13 @@ class Watches:
                 del self._descriptors[inode]
                 news.changed.append(inode)
             elif event.mask & inotify.OVERFLOW:
-                news.is_elsewhere = True  # the look at all that follows wakes the files of which nothing was told
+                news.is_elsewhere = True  # the scan that follows looks at all files, so lost events do no harm
             elif event.mask & _OTHER_FILES:
                 news.is_elsewhere = news.is_elsewhere or self._matters(event)
         return news
 
     def close(self) -> None:
-        """Watch nothing any longer."""
+        """End all watches."""
         if self._kernel is not None:
             self._kernel.close()
 
@@ -166,12 +170,12 @@ class Watches:
         return names is None or not event.name or any(fnmatch.fnmatchcase(event.name, each) for each in names)
 
     def _is_shortage(self, error: OSError) -> bool:
-        """Whether there is no more of the kernel's watches, which is said."""
+        """Report whether the kernel has no watches left, and log that."""
         if error.errno in _SHORTAGE:
-            self._say(error)
+            self._log_once(error)
         return error.errno in _SHORTAGE
 
-    def _say(self, error: OSError) -> None:
-        if not self._is_said:
-            self._is_said = True
+    def _log_once(self, error: OSError) -> None:
+        if not self._is_logged:
+            self._is_logged = True
             INPUT_UNWATCHED.happened(reason=_SHORTAGE.get(error.errno or 0) or error.strerror or error)

@@ -1,1 +1,1 @@
-"""A line is parsed: severity, time, fields. Pure."""
+"""Parse lines: severity, time, fields and headers. Pure: no I/O."""

@@ -1,4 +1,4 @@
-"""Text for a terminal -> the same without its colours. Pure."""
+"""Remove terminal colours from text. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import re
 _COLOUR = re.compile(r"\x1b\[[\d;]{0,16}m", re.ASCII)
 
 
-def uncoloured(text: str) -> str:
-    """The text as it would be if it went to a file."""
+def strip_colours(text: str) -> str:
+    """Return the text as a program would write it to a file instead of a terminal."""
     return _COLOUR.sub("", text) if "\x1b" in text else text

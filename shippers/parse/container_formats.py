@@ -1,8 +1,8 @@
-"""Lines as container engines wrap them -> what the program in the container wrote. Pure.
+"""Unwrap the lines in which container engines store a program's output. Pure.
 
-In come lines of Docker's and Podman's json-file driver, or of the log files of the container runtime interface
-(Kubernetes: containerd, CRI-O); out go the program's own bytes, and when and where they were written. A long line comes
-in pieces: all but the last are partial. A line that is not wrapped after all is its own content.
+The formats are the json-file driver of Docker and Podman, and the log files of the Kubernetes container runtime
+interface (containerd, CRI-O). `unwrap` returns the program's own bytes, and the time and the stream of the output. An
+engine splits a long line into pieces, and all but the last are partial. A line that is not wrapped is its own content.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d
 
 
 class Unwrapped(NamedTuple):
-    """content: without the newline.   time: RFC 3339, '' for unknown.   stream: stdout, stderr or ''.
+    """A line, or a piece of one, as the program wrote it.
 
-    attributes: what Docker was told to add to each line.
+    content: without the newline.   time: RFC 3339, '' if unknown.   stream: stdout, stderr or '' if unknown.
+    is_partial: the next line continues this one.   attributes: what Docker is configured to add to each line.
     """
 
     content: bytes
@@ -41,7 +42,7 @@ _entries = msgspec.json.Decoder(_DockerLine)
 
 
 def unwrap(line: bytes, wrapping: str) -> Unwrapped:
-    """What is in a line without its newline."""
+    """Return what the program wrote. line: without its newline.   wrapping: DOCKER or CRI."""
     return _docker(line) if wrapping == DOCKER else _cri(line)
 
 

@@ -1,4 +1,4 @@
-"""What a container is called -> the service of its lines. Pure."""
+"""Choose the service of a container's lines. Pure."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ COMPOSE_SERVICE = "com.docker.compose.service"
 
 
 def service_of(container: Mapping[str, Any]) -> str:
-    """The service that a container belongs to: as Compose calls it, else its name; '' for an unknown one."""
+    """Return the container's Compose service, or its name if it has none; '' if both are unknown."""
     return str(container.get("labels", {}).get(COMPOSE_SERVICE) or container.get("name", ""))

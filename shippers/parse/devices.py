@@ -1,8 +1,9 @@
-"""The headers of devices that follow no RFC -> what they state. Pure.
+"""Parse the headers of devices that follow no RFC. Pure.
 
-Known are Cisco's systems (IOS, IOS XE, IOS XR, NX-OS, ASA, FTD, wireless controllers) and Huawei's by the mnemonic that
-each of their messages has, whatever stands before it and in whatever order; firewalls that write `key=value` alone
-(Fortinet, Sophos, SonicWall); and Meraki, which states a Unix time.
+- Cisco (IOS, IOS XE, IOS XR, NX-OS, ASA, FTD, wireless controllers) and Huawei: each message has a mnemonic. The parts
+  before it may be any, in any order.
+- Fortinet, Sophos and SonicWall firewalls: the message consists of `key=value` pairs.
+- Meraki: the header has a Unix time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from logrouter.wire.routing_key import SEVERITIES
 from shippers.parse.timestamp.header import STAMP, ZONE
 
 NEAR = 512
-"""Characters within which such a header stands."""
+"""Characters after the PRI within which the mnemonic, or the pairs with time and host, must begin."""
 
 _MNEMONIC = re.compile(
     r"%([A-Z][A-Z0-9_]{1,31})(?:-\w{1,32}){0,3}?-([0-7])-(\w{1,64})(?= ?:)|%%\d\d(\w{1,32})/([0-7])/(\w{1,64})",
@@ -23,8 +24,8 @@ _MNEMONIC = re.compile(
 _BEFORE_MNEMONIC = re.compile(
     r"[ :]*(?:"
     rf"[*.]?(?P<time>{STAMP})(?: [A-Z]{{3,5}}(?=:))?(?=[ :])"
-    r"|(?:(?:\d{1,4}[ywdhms]){1,4}|\d{1,4}:\d\d:\d\d|\d{1,10}):(?= )"  # since when it is up; a sequence number
-    r"|[A-Z]{1,3}/[\w/]{1,32}:"  # the card that it comes from
+    r"|(?:(?:\d{1,4}[ywdhms]){1,4}|\d{1,4}:\d\d:\d\d|\d{1,10}):(?= )"  # uptime, or a sequence number
+    r"|[A-Z]{1,3}/[\w/]{1,32}:"  # the line card that sends it
     r"|(?P<app>[\w./-]{1,64})\[(?P<pid>\d{1,10})\] ?:"
     r"|\*(?P<task>[\w-]{1,64}):(?= )"
     r"|(?P<name>[^\s%\[]{0,254}[^\s%\[:])(?: :(?= )|:(?= )|(?= ))"
@@ -43,7 +44,7 @@ _MERAKI = re.compile(r"1 (?P<time>\d{10}\.\d{1,9}) (?P<host>[!-~]{1,255}) (?:(?P
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a header states; the message begins at `end`."""
+    """The parts of a header; None for a part that it does not have. The message begins at index `end` of the text."""
 
     end: int
     time: str | None = None
@@ -55,7 +56,7 @@ class Header:
 
 
 def header(text: str, begin: int) -> Header | None:
-    """The header that stands at `begin`, behind the PRI, if it is one of these."""
+    """Return the header at `begin`, the index after the PRI; None if it is none of these."""
     return (
         _by_mnemonic(text, begin)
         or _pairs(text, begin)
@@ -64,32 +65,34 @@ def header(text: str, begin: int) -> Header | None:
 
 
 def _by_mnemonic(text: str, begin: int) -> Header | None:
-    """The message begins with the mnemonic: it is what people search for."""
+    """Return a header that ends before the mnemonic: people search messages for it."""
     at = text.find("%", begin, begin + NEAR)
     mnemonic = _MNEMONIC.match(text, at) if at >= 0 else None
     if mnemonic is None:
         return None
-    said: dict[str, str | None] = {}
+    stated: dict[str, str | None] = {}
     while text[begin:at].strip(" :"):
         part = _BEFORE_MNEMONIC.match(text, begin, at)
         if part is None or part.end() == begin:
             return None
         found = {name: value for name, value in part.groupdict().items() if value}
         if name := found.pop("name", None):
-            found["app" if "host" in said else "host"] = name
+            found["app" if "host" in stated else "host"] = name
         if task := found.pop("task", None):
             found["app"] = task
-        if said.keys() & found.keys() - {"time"}:  # a relay's time may stand before the device's
-            return None  # two of a kind: this is running text
-        said |= found
+        if stated.keys() & found.keys() - {"time"}:  # a relay may put its own time before the device's
+            return None  # the same part twice: this is running text
+        stated |= found
         begin = part.end()
     app, severity, msgid = mnemonic.groups()[:3] if mnemonic[1] else mnemonic.groups()[3:]
-    process = said.get("app") or app
-    return Header(at, said.get("time"), said.get("host"), process, said.get("pid"), msgid, SEVERITIES[int(severity)])
+    process = stated.get("app") or app
+    return Header(
+        at, stated.get("time"), stated.get("host"), process, stated.get("pid"), msgid, SEVERITIES[int(severity)]
+    )
 
 
 def _pairs(text: str, begin: int) -> Header | None:
-    """The message is all of it: its pairs belong together."""
+    """Return a header of length 0: all pairs stay in the message because they belong together."""
     if _PAIR.match(text, begin) is None:
         return None
     end = begin + NEAR

@@ -1,7 +1,7 @@
-"""The facilities of syslog."""
+"""The facilities of syslog (RFC 5424 section 6.2.1)."""
 
 FACILITIES = (
     *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"),
     *("ntp", "audit", "alert", "clock", *(f"local{number}" for number in range(8))),
 )
-"""By number, as Linux names them."""
+"""Indexed by number, with the names that Linux uses."""

@@ -1,7 +1,7 @@
-"""A line that is JSON or logfmt -> its fields. Pure.
+"""Extract the fields of a line that is JSON or logfmt. Pure.
 
-Nothing is taken out of them: `time`, `level` and `msg` stay beside what the record makes of them. What would burden all
-who read the record (a line of more than 64 KiB, JSON nested deeper than 32) has none.
+All fields are kept: `time`, `level` and `msg` too, although the record has their values elsewhere. A line that would
+burden every reader of the record (more than 64 KiB, or JSON nested more than 32 levels deep) has no fields.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 MAX_FIELDS = 64
-"""Those behind are left out."""
+"""Fields of a line; the rest are left out."""
 MAX_SIZE = 64 << 10
 """Characters of a line."""
 MAX_DEPTH = 32
@@ -24,11 +24,11 @@ _PAIR = re.compile(
     r'(?<!\S)([A-Za-z_@][\w.@/-]{0,127})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]\S*)?)(?!\S)', re.ASCII | re.DOTALL
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_MEANT = {"n": "\n", "t": "\t", "r": "\r"}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def fields(text: str) -> dict[str, Any] | None:
-    """The fields of a line; None of one that is neither JSON nor logfmt. The values of logfmt are texts."""
+    """Return the fields of a line; None if it is neither JSON nor logfmt. The values of logfmt are strings."""
     if len(text) > MAX_SIZE:
         return None
     if text.startswith("{"):
@@ -43,7 +43,7 @@ def _from_json(text: str) -> dict[str, Any] | None:
     try:
         found = _json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return None  # it only looks like JSON
+        return None  # the line only looks like JSON
     if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(found, MAX_DEPTH):
         return None
     return (dict(islice(found.items(), MAX_FIELDS)) if len(found) > MAX_FIELDS else found) or None
@@ -53,11 +53,11 @@ def _is_deeper(value: Any, limit: int) -> bool:
     if not isinstance(value, dict | list):
         return False
     return not limit or any(
-        _is_deeper(each, limit - 1) for each in (value.values() if isinstance(value, dict) else value)
+        _is_deeper(child, limit - 1) for child in (value.values() if isinstance(value, dict) else value)
     )
 
 
 def _plain(pair: re.Match[str]) -> str:
     if pair[2] is None:
         return pair[3] or ""
-    return _ESCAPED.sub(lambda found: _MEANT.get(found[1], found[1]), pair[2]) if "\\" in pair[2] else pair[2]
+    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), pair[2]) if "\\" in pair[2] else pair[2]

@@ -1,7 +1,7 @@
-"""A byte stream of syslog messages -> the messages, by RFC 6587: counted octets, or ended by a newline. Pure.
+"""Split a stream of syslog messages by RFC 6587: octet counting, or a newline after each message. Pure.
 
-Each message is told apart by itself: digits, a space and `<` begin a counted one. However the stream is cut into reads,
-the messages are the same, and no more than `limit` bytes of one are ever held.
+The framing is detected for each message: digits, a space and `<` begin a counted one. The messages do not depend on how
+the stream is split into reads. At most `limit` bytes of a message are buffered between reads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PERHAPS_COUNT = re.compile(rb"[1-9]\d{0,6}(?: ?)\Z")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A message. truncated: the whole, where `content` is only its beginning."""
+    """A message. truncated: describes the whole message if `content` is only its beginning."""
 
     content: bytes
     truncated: Truncated | None = None
@@ -25,7 +25,7 @@ class Frame:
 
 @dataclass(slots=True)
 class _LongMessage:
-    """The beginning of a message that is longer than the limit, and what is known of the rest."""
+    """The beginning of a message that is longer than the limit, and the length and hash of the message so far."""
 
     content: bytes
     whole: Truncation = field(default_factory=Truncation)
@@ -35,7 +35,10 @@ class _LongMessage:
 
 
 class Frames:
-    """One stream. `ends`: the bytes that end a message without a count."""
+    """The messages of one stream.
+
+    limit: bytes of a message that are kept.   ends: the bytes each of which ends a message without a count.
+    """
 
     def __init__(self, limit: int, ends: bytes = b"\n") -> None:
         self._limit = limit
@@ -47,28 +50,28 @@ class Frames:
 
     @property
     def held(self) -> int:
-        """Bytes of a message that has not ended."""
+        """The number of buffered bytes of a message that has not ended."""
         return len(self._held) + (len(self._long.content) if self._long else 0)
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The messages that are whole now. Empty ones are left out."""
+        """Return the messages that `data` completes. Empty messages are left out."""
         frames: list[Frame] = []
         self._held += data
         while self._at < len(self._held) and (self._rest(frames) if self._long else self._next(frames)):
             pass
-        del self._held[: self._at]  # once for each read: byte by byte, or line by line, it would be quadratic
+        del self._held[: self._at]  # once for each read: deleting after each message would take quadratic time
         self._searched -= self._at
         self._at = 0
         return frames
 
     def end(self) -> list[Frame]:
-        """What is left when the stream is over: an unended message is one."""
+        """Return the rest at the end of the stream: it ends the last message."""
         frames = [self._long.frame()] if self._long else [Frame(bytes(self._held))] if self._held else []
         self._held, self._long = bytearray(), None
         return frames
 
     def _next(self, frames: list[Frame]) -> bool:
-        """Take one message from what is held; false if more is needed for it."""
+        """Take one message from the buffer. Return False if it needs more bytes."""
         count = _COUNT.match(self._held, self._at)
         if count is not None:
             return self._counted(frames, count.end() - 1, int(count[1]))
@@ -99,7 +102,7 @@ class Frames:
         return True
 
     def _begin_long(self, begin: int, count: int) -> None:
-        """The first bytes of a long message are here; `count` is its length, or 0 where its end is to be found."""
+        """Start a long message at `begin`. count: its length, or 0 if a byte of `ends` ends it."""
         kept = bytes(self._held[begin : begin + self._limit])
         self._long = _LongMessage(kept)
         self._long.whole.add(kept)
@@ -107,11 +110,11 @@ class Frames:
         self._take(begin + self._limit)
 
     def _rest(self, frames: list[Frame]) -> bool:
-        """Take more of a long message; true if that was its end."""
+        """Take more of a long message. Return True if it has ended."""
         assert self._long is not None
-        there = len(self._held) - self._at
+        available = len(self._held) - self._at
         found = None if self._missing else self._end.search(self._held, self._at)
-        taken = min(self._missing, there) if self._missing else found.start() - self._at if found else there
+        taken = min(self._missing, available) if self._missing else found.start() - self._at if found else available
         self._long.whole.add(self._held[self._at : self._at + taken])
         ended = found is not None or taken == self._missing
         self._missing = max(0, self._missing - taken)

@@ -1,7 +1,8 @@
-"""The output of `journalctl -o json` -> lines of a spool -> what each entry states. Pure.
+"""Convert the output of `journalctl -o json` to lines of a spool, and parse these lines. Pure.
 
-In come bytes as they are read; out go whole lines, each JSON with the cursor of its entry, whatever came: what is no
-JSON, or too long, is wrapped. From such a line comes what a record needs. Any bytes have a result.
+`JournalLines` takes bytes as they are read and returns complete lines: each is a JSON object with the cursor of its
+entry. Output that is not JSON, or that is too long, is wrapped into such an object. `parse` returns what a record needs
+from a line. Any bytes have a result.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from shippers.parse.facilities import FACILITIES
 from shippers.parse.severity.severity import STATED, severity
 
 _CURSOR = re.compile(rb'[{,]\s*"__CURSOR"\s*:\s*"([^"\\]{1,512})"')
-"""In a line as it stands: within a JSON text each quote has a backslash before it, so that none looks like this."""
+"""Searched in the undecoded line: inside a JSON string a backslash precedes each quote, so none looks like this."""
 
 _OVERLAP = 600
-"""Bytes of a long line that are looked at once more with those that follow: a cursor may stand across both."""
+"""Bytes of a long line that are searched again together with the next ones: a cursor may span both."""
 
 _NOTE = b"-- "
-"""How journalctl begins what it says itself, such as `-- No entries --`; entries begin with a brace."""
+"""Begins journalctl's own messages, such as `-- No entries --`. Entries begin with a brace."""
 
 _UNITS = ("_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "UNIT", "USER_UNIT", "COREDUMP_UNIT")
-"""Whose an entry is, and which unit systemd itself speaks of."""
+"""The fields for the unit that an entry comes from, and for the unit that systemd reports on."""
 
-_NAMED = {
+_ORIGIN = {
     "unit": "_SYSTEMD_UNIT",
     "user_unit": "_SYSTEMD_USER_UNIT",
     "boot": "_BOOT_ID",
@@ -40,7 +41,7 @@ _NAMED = {
 _TAKEN = frozenset(("MESSAGE", "MESSAGE_ID", "PRIORITY"))
 
 _MAX_FIELDS = 32 << 10
-"""Characters of the names and values of an entry's own fields; the smallest are kept first."""
+"""Characters of names and values of an entry's own fields. The smallest fields are kept first."""
 
 _LAST = 253_402_300_800 * 1_000_000
 """The end of the year 9999, in microseconds."""
@@ -51,10 +52,11 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """What an entry states; None for what it does not.
+    """The parts of an entry; None for a part that it does not have.
 
-    message: its text, `exact` the bytes that it stands for.   truncated: all of it, where it is only the beginning.
-    stated, received: Unix times, of its sender and of the journal.   fields: what else it says.
+    message: the text of the bytes `exact`.   truncated: describes the whole message if this is only its beginning.
+    stated: Unix time of its sender, or else `received`.   received: Unix time of the journal.
+    fields: where the entry comes from, and the fields that its program adds.
     """
 
     message: str
@@ -73,9 +75,9 @@ class JournalEntry:
 
 
 class JournalLines:
-    """Bytes of journalctl's output -> (cursor, line of the spool) of each entry. limit: bytes of a line.
+    """A splitter for the output of journalctl: each entry becomes its cursor and its line of the spool.
 
-    `cursor` is that of the last entry: something that has none of its own goes by it.
+    limit: bytes of a line.   cursor: of the last entry; output without a cursor of its own gets this one.
     """
 
     def __init__(self, limit: int, cursor: str = "") -> None:
@@ -85,7 +87,7 @@ class JournalLines:
         self._long: _LongEntry | None = None
 
     def feed(self, content: bytes) -> list[tuple[str, bytes]]:
-        """The entries that are whole now."""
+        """Return the entries that `content` completes."""
         entries = []
         *lines, rest = content.split(b"\n")
         for line in lines:
@@ -121,10 +123,10 @@ class JournalLines:
 
 
 class _LongEntry:
-    """A line too long to be kept: its beginning and its cursor."""
+    """The beginning and the cursor of a line that is too long to keep."""
 
     def __init__(self, content: bytes, limit: int) -> None:
-        self.head = content[: limit // 8]  # wrapped, it is as long as `limit` at most
+        self.head = content[: limit // 8]  # a byte takes up to six when wrapped, so the line stays within `limit`
         self.whole = Truncation()
         self.cursor = ""
         self._end = b""
@@ -139,7 +141,7 @@ class _LongEntry:
 
 
 def wrapped(content: bytes, cursor: str, truncated: Truncated | None = None) -> bytes:
-    """The line of a spool for something that is no entry, or for the beginning of one that is too long."""
+    """Return the line of a spool for output that is not an entry, or for the beginning of an entry that is too long."""
     try:
         message: str | list[int] = content.decode()
     except UnicodeDecodeError:
@@ -149,25 +151,31 @@ def wrapped(content: bytes, cursor: str, truncated: Truncated | None = None) -> 
 
 
 def cursor_of(line: bytes) -> str:
-    """The cursor that stands in a whole line of the spool; '' where there is none."""
+    """Return the cursor in a complete line of the spool; '' if it has none."""
     found = _CURSOR.search(line)
     return found[1].decode(errors="replace") if found else ""
 
 
 def is_whole(line: bytes) -> bool:
-    """Whether it is a line of the spool, and not what a crash has left of one."""
+    """Report whether this is a complete line of the spool; a crash can leave part of one."""
     return line.startswith(b"{") and bool(_decoded(line))
 
 
 def is_of(line: bytes, units: Sequence[str]) -> bool:
-    """Whether an entry is of one of the units, or about it: names with or without `.service`, or patterns."""
+    """Report whether an entry comes from, or is about, one of the units.
+
+    units: names with or without `.service`, or patterns.
+    """
     entry = _decoded(line)
     names = [name for field in _UNITS if (name := _text(entry.get(field)))]
     return any(fnmatchcase(name, unit) or fnmatchcase(name, f"{unit}.service") for name in names for unit in units)
 
 
 def parse(line: bytes, max_message: int, default: str) -> JournalEntry:
-    """What a line of the spool states. default: the severity of an entry that says nothing of it."""
+    """Return what a line of the spool states.
+
+    max_message: bytes of the message.   default: the severity of an entry that states none.
+    """
     entry = _decoded(line)
     content = b"\n".join(_each(entry.get("MESSAGE"))) if entry else line.removesuffix(b"\n")
     truncated = _truncated(entry.get("cut"))
@@ -196,7 +204,7 @@ def parse(line: bytes, max_message: int, default: str) -> JournalEntry:
 
 
 def _severity(entry: Mapping[str, Any], message: str, default: str) -> tuple[str, str]:
-    """By PRIORITY; but of what a program just prints systemd says `info` by itself, and then the text may know more."""
+    """Use PRIORITY, except where systemd itself sets `info` for printed output: there the text may state more."""
     priority = _number(entry.get("PRIORITY"))
     if priority is None or priority >= len(SEVERITIES):
         return severity(message, default)
@@ -207,8 +215,8 @@ def _severity(entry: Mapping[str, Any], message: str, default: str) -> tuple[str
 
 
 def _fields(entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Where an entry is from, and what its program adds to the message."""
-    fields: dict[str, Any] = {name: text for name, field in _NAMED.items() if (text := _text(entry.get(field)))}
+    """Return where an entry comes from, and the fields that its program adds to the message."""
+    fields: dict[str, Any] = {name: text for name, field in _ORIGIN.items() if (text := _text(entry.get(field)))}
     own = {
         name: _value(value)
         for name, value in entry.items()
@@ -234,9 +242,10 @@ def _decoded(line: bytes) -> Mapping[str, Any]:
 
 
 def _each(value: Any) -> list[bytes]:
-    """The bytes of a field, once for each time that it is there.
+    """Return the values of a field as bytes, one for each occurrence.
 
-    journalctl writes a text, an array of bytes where it is none, or an array of either where there are several.
+    journalctl writes a string, an array of bytes if the value is not text, or an array of either if a field occurs
+    several times.
     """
     if value is None:
         return []
@@ -256,12 +265,12 @@ def _is_bytes(value: Any) -> bool:
 
 
 def _text(value: Any) -> str | None:
-    """A field's text, the first of several; None where there is none."""
+    """Return the text of a field, the first of several; None if it is absent or empty."""
     return next((each.decode(errors="replace") for each in _each(value)), "") or None
 
 
 def _value(value: Any) -> str | list[str]:
-    """A field as it is passed on."""
+    """Return a field as it goes into the record: a list if the field occurs several times."""
     texts = [each.decode(errors="replace") for each in _each(value)]
     return texts[0] if len(texts) == 1 else texts
 
@@ -276,13 +285,13 @@ def _number(value: Any) -> int | None:
 
 
 def _time(value: Any) -> float | None:
-    """Unix time of microseconds; None for what is none."""
+    """Convert microseconds to Unix time; None if the value is not a time."""
     microseconds = _number(value)
     return microseconds / 1_000_000 if microseconds and microseconds < _LAST else None
 
 
 def _truncated(value: Any) -> Truncated | None:
-    """A line that was too long, as `wrapped` writes it."""
+    """Return what `wrapped` notes about a line that was too long."""
     if isinstance(value, dict) and type(value.get("length")) is int and isinstance(value.get("sha256"), str):
         return Truncated(value["length"], value["sha256"]) if value["length"] else None
     return None

@@ -1,9 +1,9 @@
-"""Physical lines -> records of several lines: which lines begin one. Pure.
+"""Find the lines that begin a record, where records have several lines. Pure.
 
-In come lines without their newlines, the first of which begins a record; out go the indexes of those that do. Whatever
-is told, an indented line goes on with what is before it. Known are traces as Python, Java (and what else runs on its
-machine), Go and Node write them: a trace belongs to the line before it if that states trouble, as it does where a
-logger was given an exception; else it is a record of its own.
+Records are found by a pattern of the user, or by the stack traces of Python, Java (and other languages on its virtual
+machine), Go and Node. Without a pattern, an indented line always continues the record before it. A trace continues the
+record before it if the previous line reports trouble, as it does when a logger is given an exception. Otherwise the
+trace is a record of its own.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from logrouter.support.regex import compile_regex
 from shippers.parse.container_formats import unwrap
 
 NEAR = 1024
-"""Bytes of a line that are looked at."""
+"""Bytes of a line that are examined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """How an input's lines make records.
+    """The way in which an input's lines form records.
 
-    traces: names in TRACES.   begins: an RE2 pattern that the first line of each record matches.   continues: one that
-    every other line matches.   flush: seconds for which a last record waits for more lines.
-    wrapping: how a container engine has wrapped the lines.   is_only_wrapped: they are joined where it cut them alone.
+    traces: names in TRACES.   begins: an RE2 pattern that the first line of each record matches.   continues: an RE2
+    pattern that every other line matches.   flush: seconds for which a last record waits for more lines.
+    wrapping: the format of the container engine, '' for none.   is_only_wrapped: join only the pieces of lines that
+    the engine split.
     """
 
     traces: tuple[str, ...] = ()
@@ -40,10 +41,11 @@ class Joining:
 
 @dataclass(frozen=True, slots=True)
 class _Trace:
-    """opens: its first line.   inside: besides indented lines, what goes on with it.
+    """Patterns for the lines of a trace.
 
-    links: what leads to another trace of the same record; a trace that can have it ends with the first line that is
-    neither indented nor `inside`.
+    opens: its first line.   inside: lines that continue it without being indented.
+    links: a line that leads to another trace of the same record. A trace that has this pattern includes one more line
+    at its end, the first that is neither indented nor `inside`.
     """
 
     opens: re.Pattern[bytes]
@@ -52,9 +54,9 @@ class _Trace:
 
 
 class _State(Enum):
-    OPEN = auto()
-    OVER = auto()
-    LINKED = auto()
+    OPEN = auto()  # within a trace
+    OVER = auto()  # after its last line; a link may follow
+    LINKED = auto()  # after a link; a trace has to follow
 
 
 TRACES: Mapping[str, _Trace] = {
@@ -84,18 +86,24 @@ _BLANK = b" \t"
 
 
 def heads(lines: Sequence[bytes], joining: Joining) -> list[int]:
-    """The indexes of the lines that begin a record; always the first."""
+    """Return the indexes of the lines that begin a record. The first line always does.
+
+    lines: without their newlines.
+    """
     if not joining.wrapping:
         return list(_begins(lines, joining))
     unwrapped = [unwrap(line, joining.wrapping) for line in lines]
     begins = _begins([each.content for each in unwrapped], joining)
     own = {index for index in begins if not (index and unwrapped[index - 1].is_partial)}
     changes = (index for index in range(1, len(lines)) if unwrapped[index - 1].stream != unwrapped[index].stream)
-    return sorted(own.union(changes))  # the two streams of a program come as they may
+    return sorted(own.union(changes))  # an engine may interleave the two streams of a program
 
 
-def last_head(content: bytes, joining: Joining) -> int:
-    """Where the last record begins in whole lines, the first of which begins one; or their end, if it is whole."""
+def last_record_start(content: bytes, joining: Joining) -> int:
+    """Return the offset at which the last record begins; the length of `content` if that record is already complete.
+
+    content: complete lines, the first of which begins a record.
+    """
     lines = content.removesuffix(b"\n").split(b"\n")
     if joining.is_only_wrapped and not unwrap(lines[-1], joining.wrapping).is_partial:
         return len(content)
@@ -146,7 +154,7 @@ def _by_traces(names: Sequence[str], lines: Sequence[bytes]) -> Iterator[int]:
 
 
 def _next(trace: _Trace, state: _State, line: bytes) -> _State | None:
-    """The state after a line that is not indented; None where the line is not of the trace."""
+    """Return the state after a line that is not indented; None if the line is not part of the trace."""
     if state is _State.OPEN:
         if trace.inside.match(line, 0, NEAR):
             return state

@@ -1,8 +1,8 @@
-"""A syslog message -> what its header states. Pure.
+"""Parse syslog messages. Pure.
 
-Known are RFC 5424, RFC 3164 as it is really sent (with or without host, tag and pid, with any of the times of
-`stamps`), and the headers of `devices`. Any text at all has a result: what is not understood stays in `message`, and no
-part of the text is taken for a header that is none.
+The formats are RFC 5424, RFC 3164 as it is sent in practice (with or without host, tag and pid, with any time of
+`timestamp.header`), and the headers of `devices`. Any text has a result: what is not understood stays in `message`, and
+no part of the text is mistaken for a header.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shippers.parse.timestamp.calendar import MONTH
 from shippers.parse.timestamp.header import STAMP, YEAR, ZONE
 
 _MAX_HEADER = 1024
-"""Characters within which the header of RFC 3164 stands; its pattern looks no further."""
+"""Characters within which an RFC 3164 header ends; its pattern looks no further."""
 
 _PRI = re.compile(r"<(\d{0,10})>", re.ASCII)
 _VALID_PRI = re.compile(r"0|[1-9]\d{0,2}", re.ASCII)
@@ -38,7 +38,7 @@ _LOOSE5424 = re.compile(
     r" (?=\[|- |-$)",
     re.ASCII,
 )
-"""With a time, a name or structured data that is not to the letter."""
+"""RFC 5424 in outline: with a time, a name or structured data that does not conform."""
 
 _NAME = r"[!#-<>-\\^-~]{1,32}"
 _PARAM = re.compile(rf' ({_NAME})="((?:[^"\\\]]|\\.)*)"', re.DOTALL)
@@ -62,17 +62,17 @@ _PLAIN = re.compile(
     r" (?!-)[\w.-]{1,64} ([^\s\[\]:]{1,128})(?:\[([^\]\s]{1,128})\]:|:(?= |$)))?.*",
     re.ASCII | re.MULTILINE,
 )
-"""The head that nearly every line of a file has: time, host, program."""
+"""The header of nearly every line in a file: time, host, program."""
 _BARE = re.compile(rf" {{0,8}}{_TAG} ?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class SyslogMessage:
-    """What a message states; None for what it does not.
+    """The parts of a message; None for a part that it does not have.
 
-    form: `rfc5424`, `rfc3164`, `loose` (RFC 5424 in outline), `device`, or '' for none, when `message` is all that
-    stands behind a PRI.
-    time: as it is written.   sd: structured data, values by name by element.   severity, facility: by name.
+    form: `rfc5424`, `rfc3164`, `loose` (RFC 5424 in outline), `device`, or '' for none. Then `message` is all that
+    follows a valid PRI.
+    time: as written.   sd: structured data, values by name by element.   severity, facility: their names.
     """
 
     message: str
@@ -89,10 +89,10 @@ class SyslogMessage:
 
 
 def parse(text: str, *, is_local: bool = False) -> SyslogMessage:
-    """What a message states, whatever it is.
+    """Return what a message states. Any text has a result.
 
-    is_local: it was written to a socket of this machine, where headers name no host, save for a few that name a program
-    as well.
+    is_local: the message was written to a socket of this machine. Headers there name no host, except for a few that
+    also name a program.
     """
     pri = _PRI.match(text)
     begin = pri.end() if pri else 0
@@ -109,7 +109,7 @@ def parse(text: str, *, is_local: bool = False) -> SyslogMessage:
 
 
 def program(line: str) -> tuple[str | None, str | None]:
-    """(app, pid) of a line in a file that a syslog daemon wrote, in whichever of its formats."""
+    """Return (app, pid) of a line in a file that a syslog daemon wrote, in any of its formats."""
     header = _RFC3164.match(line, 0, _MAX_HEADER)
     if header is not None:
         return header["app"] or header["app_"], header["pid"] or header["pid_"]
@@ -120,7 +120,10 @@ def program(line: str) -> tuple[str | None, str | None]:
 
 
 def programs(lines: Sequence[str]) -> list[tuple[str | None, str | None]]:
-    """`program` of each of some lines without their newlines, one at least; those with a plain head at one look."""
+    """Return `program` of each line. One pass of a regular expression handles all lines with a plain header.
+
+    lines: without their newlines, at least one.
+    """
     plain = _PLAIN.findall("\n".join(lines))
     return [(app, pid or None) if app else program(line) for (app, pid), line in zip(plain, lines, strict=True)]
 
@@ -158,7 +161,7 @@ def _rfc5424(text: str, begin: int, severity: str | None, facility: str | None) 
 
 
 def _loose(text: str, begin: int, severity: str | None, facility: str | None) -> SyslogMessage | None:
-    """What is wrong with it stays in the message: the structured data, if it is that."""
+    """Parse RFC 5424 in outline. Structured data that does not conform stays in the message."""
     header = _LOOSE5424.match(text, begin)
     if header is None:
         return None
@@ -171,24 +174,24 @@ def _without_rfc5424(
     text: str, begin: int, severity: str | None, facility: str | None, *, is_local: bool
 ) -> SyslogMessage | None:
     device = devices.header(text, begin)
-    said = device or _rfc3164(text, begin, is_local=is_local)
-    if said is None:
+    header = device or _rfc3164(text, begin, is_local=is_local)
+    if header is None:
         return None
     return SyslogMessage(
-        text[said.end :],
+        text[header.end :],
         "device" if device else "rfc3164",
-        severity or said.severity,
+        severity or header.severity,
         facility,
-        time=said.time,
-        host=said.host,
-        app=said.app,
-        pid=said.pid,
-        msgid=said.msgid,
+        time=header.time,
+        host=header.host,
+        app=header.app,
+        pid=header.pid,
+        msgid=header.msgid,
     )
 
 
 def _rfc3164(text: str, begin: int, *, is_local: bool) -> Header | None:
-    """Without PRI, if it begins with a time."""
+    """Return the header. Without a PRI, only a header that begins with a time counts."""
     pattern = _LOCAL if is_local else _RFC3164
     found = pattern.match(text, begin, begin + _MAX_HEADER)
     if found is not None:

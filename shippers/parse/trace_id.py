@@ -1,7 +1,7 @@
-"""Lines of text -> what ties those of one conversation together: the value of a field, or what a pattern finds. Pure.
+"""Find the conversation that a line belongs to: the value of a field, or what a pattern finds. Pure.
 
-A field is looked for by its name wherever it stands, in JSON, logfmt or plain text, so that no line has to be parsed;
-and all lines are searched as one text, which costs next to nothing where no name is in it.
+A field is found by its name anywhere in JSON, logfmt or plain text, so that lines need not be parsed. All lines are
+searched as one text, which costs almost nothing if no name occurs in it.
 """
 
 from __future__ import annotations
@@ -21,27 +21,31 @@ from logrouter.support.regex import compile_regex
 from logrouter.wire.record import CONVERSATION
 
 LONGEST = 128
-"""Characters; what is longer is cut."""
+"""Characters of a value; the rest is cut off."""
 
 _TRACEPARENT = "traceparent"
 _IS = r"\\?[\"']?(?:=|[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4}=[ \t]{0,4})\\?[\"']?"
 _VALUE = re.compile(rf"{_IS}([\w.:/+@~=-]{{1,{LONGEST}}})")
 _W3C_VALUE = re.compile(rf"{_IS}[0-9a-f]{{2}}-([0-9a-f]{{32}})-[0-9a-f]{{16}}")
 _BEGINNING, _END = 5, 7
-"""Names that begin alike are looked for by so many letters, others by their end."""
+"""Letters to search for: the beginning of names that share it, and the end of all other names."""
 
 _NONE = frozenset(("", "-", "null", "nil", "none", "undefined", "true", "false"))
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """names: of fields, the first that a line has counts; without any, `pattern`: RE2, its first group."""
+    """The rule that finds the conversation of a line.
+
+    names: of fields; the first that a line has counts.   pattern: RE2, used in place of the names unless it is ''; its
+    first group counts.
+    """
 
     names: tuple[str, ...] = CONVERSATION
     pattern: str = ""
 
     def of(self, texts: Sequence[str]) -> dict[int, str]:
-        """The conversation of each text that names one, by its index."""
+        """Return the conversation of each text that has one, by the index of the text."""
         return _by_pattern(texts, self.pattern) if self.pattern else _by_name(texts, self.names)
 
 
@@ -66,19 +70,19 @@ def _by_name(texts: Sequence[str], names: Sequence[str]) -> dict[int, str]:
 
 
 BY_NAME = Conversation()
-"""What an input looks for that is not told otherwise."""
+"""The default of an input."""
 
 
 @lru_cache(maxsize=256)
 def _hints(names: tuple[str, ...]) -> list[Any]:
-    """What to look for first: fewer patterns than there are names. RE2 finds a few letters at a glance."""
+    """Return what to search for first: fewer patterns than names, because RE2 finds a few literals fast."""
     beginnings = Counter(name[:_BEGINNING] for name in names)
     shared = {name[:_BEGINNING] if beginnings[name[:_BEGINNING]] > 1 else name[-_END:] for name in names}
     return [re2.compile(re2.escape(literal).encode()) for literal in sorted(shared)]
 
 
 def _value(text: str, name: str, at: int) -> str | None:
-    """What the name that stands there is said to be."""
+    """Return the value of the name at index `at`; None if it has none."""
     before = text[at - 1] if at else " "
     if before == "_" or before.isalnum():
         return None

@@ -1,1 +1,1 @@
-"""What must not leave the host."""
+"""Redaction of what must not leave the host."""

@@ -1,8 +1,7 @@
-"""What an input is told to make unreadable, before anything leaves the host.
+"""Redacts the texts of an input before anything leaves the host, and counts the replacements by kind.
 
-In come texts, out come the same with every find replaced, and what was replaced is counted by kind. Presets are
-written here in Python (`parsing.sensitive`); patterns of one's own are RE2's, whose time is linear in the text. It is
-deterministic: what is read again is redacted alike.
+Presets are written in Python (`redact.sensitive`). Patterns of users are RE2's, whose time is linear in the text.
+Redaction is deterministic: a text that is read again is redacted in the same way.
 """
 
 from __future__ import annotations
@@ -19,16 +18,19 @@ from logrouter.support.regex import compile_regex
 from shippers.redact.sensitive import PRESETS, Finder, Span
 
 OWN = "pattern"
-"""What patterns of one's own are counted as."""
+"""The kind under which the finds of users' patterns are counted."""
 
 _STEPS = 1 << 28
 _LEAST_FINDS = 1000
-"""A search is linear, many of them in one text need not be: of a long text so many finds are looked for, or 1,000."""
+"""The least limit of finds in a text. The limit is `_STEPS` divided by the length of the text.
+
+It exists because one search is linear in the text, but many searches in one text need not be.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A pattern, in RE2's syntax: what its first group finds is replaced, or all that it finds if it has none."""
+    """A user's pattern in RE2 syntax. The match of its first group is replaced, or the whole match if it has none."""
 
     pattern: str
     replacement: str = "[redacted]"
@@ -40,12 +42,12 @@ Kind = str | Own
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What is to be redacted."""
+    """The redaction of an input."""
 
     kinds: tuple[Kind, ...]
 
     def text(self, text: str, *, counted: bool = False) -> str:
-        """The text with every find replaced; the very same object if there is none."""
+        """Return the text with every find replaced; the same object if there is none."""
         for step in _steps(self.kinds):
             text, finds = step.replace(text)
             if finds and counted:
@@ -53,9 +55,9 @@ class Redaction:
         return text
 
     def texts(self, texts: Sequence[str]) -> dict[int, str]:
-        """Those of many texts in which there was something, redacted and counted, by their index.
+        """Redact many texts and count the finds. Return only the texts that changed, by index.
 
-        Presets look at all texts as one, which is far faster: what they find never spans a newline.
+        Presets search all texts as one, which is far faster. They can, because their finds never span a newline.
         """
         joined = "\n".join(texts)
         found, now = False, list(texts)
@@ -72,12 +74,12 @@ class Redaction:
         return {index: text for index, text in enumerate(now) if text != texts[index]} if found else {}
 
     def without(self, kind: Kind) -> Redaction:
-        """The same without one kind."""
+        """Return this redaction without one kind."""
         return Redaction(tuple(each for each in self.kinds if each != kind))
 
 
 def _split(joined: str, texts: Sequence[str]) -> list[str]:
-    """Joined texts apart again, each of as many lines as it was."""
+    """Split joined texts again. Each gets as many lines as the text of the same index in `texts`."""
     lines = joined.split("\n")
     if len(lines) == len(texts):
         return lines
@@ -87,7 +89,7 @@ def _split(joined: str, texts: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One kind at work. pattern: of one's own; such are held against each text by itself."""
+    """One kind, ready to search. pattern: a user's, which is searched in each text separately; '' for a preset."""
 
     kind: str
     replacement: str
@@ -96,16 +98,16 @@ class _Step:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is no preset."""
+        """Whether this is a user's pattern."""
         return bool(self.pattern)
 
     def may_find(self, joined: str) -> bool:
-        """Whether there may be a find in any of the texts: an answer for all of them at once, if there is one."""
+        """Report whether the pattern may match in any of the texts, by one search of all texts where possible."""
         anywhere = _anywhere(self.pattern)
         return anywhere is None or anywhere.search(joined) is not None
 
     def replace(self, text: str) -> tuple[str, int]:
-        """The text with what is found replaced, and how often that was."""
+        """Return the text with all finds replaced, and the number of replacements."""
         pieces, done = [], 0
         for begin, end in self.find(text):
             if text[begin:end] != self.replacement:
@@ -116,7 +118,7 @@ class _Step:
         return "".join([*pieces, text[done:]]), len(pieces) // 2
 
     def replace_each(self, texts: list[str]) -> int:
-        """The same in each of these, in place."""
+        """Replace the finds in each of these texts, in place. Return the number of replacements."""
         total = 0
         for index, text in enumerate(texts):
             texts[index], finds = self.replace(text)
@@ -126,7 +128,7 @@ class _Step:
 
 @lru_cache(maxsize=256)
 def _steps(kinds: tuple[Kind, ...]) -> tuple[_Step, ...]:
-    """Patterns of one's own first: they were written for the text as it is."""
+    """Return the steps, users' patterns first: they were written for the original text."""
     own = [
         _Step(OWN, kind.replacement, partial(_finds, kind.pattern), kind.pattern)
         for kind in kinds
@@ -140,19 +142,23 @@ _compiled = lru_cache(maxsize=256)(compile_regex)
 
 
 _SWITCHES = re.compile(r"-[a-zA-Z]*m")
-"""What may switch off that `^` and `$` are those of each line."""
+"""Flags such as `(?-m)`, which may make `^` and `$` match only at the ends of the text."""
 
 
 @lru_cache(maxsize=256)
 def _anywhere(pattern: str) -> Any:
-    """A pattern that is found in joined texts wherever the given one is found in one of them; None if there is none."""
-    if any(telling in pattern for telling in (r"\A", r"\z", r"\Q")) or _SWITCHES.search(pattern):
+    r"""Return a pattern that matches in joined texts wherever `pattern` matches in one of them; None if there is none.
+
+    There is none for patterns that may tell the ends of the text from those of a line, or that contain `\Q`: an unended
+    one would quote the closing parenthesis.
+    """
+    if any(syntax in pattern for syntax in (r"\A", r"\z", r"\Q")) or _SWITCHES.search(pattern):
         return None
     return compile_regex(f"(?m:{pattern})")
 
 
 def _finds(pattern: str, text: str) -> Iterator[Span]:
-    """What a pattern finds. Where that is too often for a long text, all behind it counts as found."""
+    """Yield the spans that a pattern finds. At the limit of finds, yield the whole rest of the text as one find."""
     compiled = _compiled(pattern)
     group = 1 if compiled.groups else 0
     most = max(_LEAST_FINDS, _STEPS // (len(text) or 1))

@@ -1,8 +1,8 @@
-"""Text -> where in it stands what must not leave a host: card numbers, addresses, credentials. Pure.
+"""Finds what must not leave a host: card numbers, addresses, credentials. Pure.
 
-Each finder yields the spans of what is to be replaced, in order and apart from each other. None spans a newline, and a
-newline bounds them as the end of the text does: what they find in many lines at once is what they find in each. Their
-time is linear in the text: no pattern here looks far ahead from each of many places.
+Each finder yields the spans to replace, in order and without overlap. No span contains a newline, and a newline bounds
+a span as the end of the text does, so a search in joined lines finds what searches in each line find. The time is
+linear in the text, because no pattern looks far ahead from many positions.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Span = tuple[int, int]
 Finder = Callable[[str], Iterator[Span]]
 
 _DIGITS = re.compile(r"\d(?<!\d\d)(?=(?:[ -]?\d){12})\d*(?:[ -]\d+)*", re.ASCII)
-"""Groups of digits, together at least as many as the shortest card number has."""
+"""Groups of digits, with at least as many digits as the shortest card number."""
 _SOME_DIGITS = compile_regex("[0-9](?:[ -]?[0-9]){12}")
 _GROUP = re.compile(r"\d+", re.ASCII)
 _SHORTEST, _LONGEST = 13, 19
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-"""What Luhn's sum takes of each second digit."""
+"""The value of each second digit in Luhn's sum: its double, with the digits of that added."""
 
 _DOMAIN = re.compile(r"(?:[^\W_][\w-]{0,62}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
 _LOCAL = re.compile(r"[\w+%-][\w.+%'-]*\Z")
@@ -36,7 +36,7 @@ _IPV6 = re.compile(
     re.ASCII,
 )
 _SOME_IPV6 = compile_regex("(?:[0-9A-Fa-f]{1,4}:){6}|::")
-"""RE2 answers at once whether there is any: most lines have many digits, and few have these."""
+"""A quick test by RE2 whether there may be any address: most lines have many digits, but few have these."""
 
 _PASSWORD = re.compile(r"://[^\s/:@]{0,256}:([^\s/\"<>]{1,512})@")
 
@@ -51,8 +51,8 @@ _CREDENTIALS = re.compile(
     rf"|bearer(?:[ \t]{{1,4}}{_QUOTE}|(?:[ \t_-]token)?{_IS})([\w.~+/=-]+)",
     re.IGNORECASE | re.ASCII,
 )
-"""The value behind a header's name: all of it, or without a scheme that is known; and what follows `bearer`."""
-_BEHIND_BEARER = frozenset(
+"""The value of an `Authorization` header, without a scheme that is known, and the token after `bearer`."""
+_AFTER_BEARER = frozenset(
     (
         *(
             "and",
@@ -76,9 +76,10 @@ _CHALLENGE = frozenset(("realm", "scope", "error"))
 
 
 def cards(text: str) -> Iterator[Span]:
-    """Numbers of 13 to 19 digits whose last digit is right (Luhn), whole or in groups that begin with one of four.
+    """Yield numbers of 13 to 19 digits that pass the Luhn check, in one piece or in groups of which the first has four.
 
-    None begins with 0 or 1: those are times in milliseconds and the like. Groups of two are dates.
+    Numbers that begin with 0 or 1 are left out, because they are times in milliseconds and the like. A group of fewer
+    than three digits can only be the last one, because runs of such groups are dates.
     """
     if _SOME_DIGITS.search(text) is None:
         return
@@ -93,7 +94,7 @@ def cards(text: str) -> Iterator[Span]:
 
 
 def _card(text: str, groups: list[Span], first: int) -> int:
-    """How many groups from this one on are a card number: as many as possible, or 0."""
+    """Return how many groups, from `first` on, make a card number: as many as possible, or 0 if there is none."""
     begin, end = groups[first]
     length = end - begin
     if text[begin] in "01" or (length != 4 and length < _SHORTEST) or _is_fraction(text, begin):
@@ -120,7 +121,7 @@ def _is_luhn(digits: str) -> bool:
 
 
 def emails(text: str) -> Iterator[Span]:
-    """E-mail addresses, of any script."""
+    """Yield e-mail addresses in any script."""
     done, at = 0, text.find("@")
     while at >= 0:
         domain = _DOMAIN.match(text, at + 1)
@@ -132,7 +133,7 @@ def emails(text: str) -> Iterator[Span]:
 
 
 def ips(text: str) -> Iterator[Span]:
-    """IPv4 and IPv6 addresses, not within longer rows of numbers."""
+    """Yield IPv4 and IPv6 addresses, except within longer rows of numbers, such as versions."""
     spans = [found.span() for found in _IPV4.finditer(text) if _is_ipv4(text, *found.span())]
     if _SOME_IPV6.search(text) is not None:
         longer = [span for found in _IPV6.finditer(text) if (span := _ipv6(text, *found.span()))]
@@ -148,7 +149,7 @@ def _is_ipv4(text: str, begin: int, end: int) -> bool:
 
 
 def _ipv6(text: str, begin: int, end: int) -> Span | None:
-    """The address in a row of what such are made of; None if that is none."""
+    """Return the span of the address in a run of its characters; None if the run is not an address."""
     content = text[begin:end]
     if content.endswith(":") and not content.endswith("::"):
         content = content[:-1]
@@ -163,30 +164,30 @@ def _ipv6(text: str, begin: int, end: int) -> Span | None:
 
 
 def _is_in_a_word(text: str, begin: int, end: int) -> bool:
-    """Whether a word goes on before or, if it may end in a letter, behind."""
+    """Report whether a word touches the address before it or, unless the address ends in an IPv4 address, after it."""
     return text[begin - 1 : begin].isalnum() or ("." not in text[begin:end] and text[end : end + 1].isalnum())
 
 
 def passwords(text: str) -> Iterator[Span]:
-    """Passwords in URLs: `scheme://user:PASSWORD@host`."""
+    """Yield passwords in URLs: `scheme://user:PASSWORD@host`."""
     return (found.span(1) for found in _PASSWORD.finditer(text))
 
 
 def credentials(text: str) -> Iterator[Span]:
-    """What follows `Authorization:` save for the scheme, and bearer tokens wherever they stand."""
+    """Yield the values of `Authorization:`, without the scheme, and bearer tokens anywhere."""
     lowered = text.lower()
     if "authorization" not in lowered and "bearer" not in lowered:
         return
     for found in _CREDENTIALS.finditer(text):
         number = found.lastindex or 0
-        if number != 4 or not _is_no_token(found[4].lower()):
+        if number != 4 or not _is_text_or_challenge(found[4].lower()):
             yield found.span(number)
 
 
-def _is_no_token(word: str) -> bool:
-    """Whether what follows `bearer` is text that goes on, or a challenge: `Bearer realm="..."`."""
+def _is_text_or_challenge(word: str) -> bool:
+    """Report whether the word after `bearer` is ordinary text or begins a challenge, such as `Bearer realm="..."`."""
     name, is_parameter, _ = word.partition("=")
-    return name in _CHALLENGE if is_parameter else word.rstrip(".") in _BEHIND_BEARER
+    return name in _CHALLENGE if is_parameter else word.rstrip(".") in _AFTER_BEARER
 
 
 PRESETS: dict[str, tuple[Finder, str]] = {
@@ -196,4 +197,4 @@ PRESETS: dict[str, tuple[Finder, str]] = {
     "email": (emails, "[email]"),
     "ip": (ips, "[ip]"),
 }
-"""By name, in the order in which they are applied, with what stands in the place of what they find."""
+"""The presets by name, in the order in which they are applied: each a finder, and the text that replaces its finds."""

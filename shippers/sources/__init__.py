@@ -1,1 +1,1 @@
-"""Sources of lines that are not files: syslog, the journal, standard input, containers."""
+"""The sources of lines besides plain files: syslog, the journal, standard input and containers."""

@@ -1,7 +1,4 @@
-"""Which container a log file is of, as its path and the engine's files beside it tell.
-
-In comes the path at which a file was met, out go its name and what else is known; nothing where the files do not tell.
-"""
+"""Finds out which container wrote a log file, from its path and from the engine's files beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from shippers.parse.container_formats import CRI, DOCKER
 from shippers.parse.container_name import COMPOSE_SERVICE
 
 _MAX_LABELS = 2048
-"""Bytes of all labels: they go with every line."""
+"""Bytes of all labels together, as JSON. Larger ones are left out, because labels are sent with every line."""
 
 _DOCKER = re.compile(r"/([0-9a-f]{64})/\1-json\.log[^/]*$")
 _PODS = re.compile(r"/pods/([^/_]+)_([^/_]+)_([^/_]+)/([^/]+)/[^/]*\.log[^/]*$")
@@ -24,7 +21,10 @@ _CONTAINERS = re.compile(r"/([^/_]+)_([^/_]+)_([^/_]+)-([0-9a-f]{64})\.log$")
 
 
 def container_of(path: str, wrapping: str) -> dict[str, Any]:
-    """`name`, and as far as known `id`, `image`, `labels`, `pod`, `namespace`; empty if the name is unknown."""
+    """Return `name` and, as far as known, `id`, `image`, `labels`, `pod`, `namespace`; empty if the name is unknown.
+
+    path: where the log file was found.   wrapping: DOCKER or CRI.
+    """
     return {DOCKER: _docker, CRI: _cri}[wrapping](path)
 
 
@@ -34,7 +34,7 @@ class _Config(msgspec.Struct):
 
 
 class _Container(msgspec.Struct):
-    """What Docker keeps in config.v2.json."""
+    """The part of Docker's config.v2.json that is used."""
 
     name: str = msgspec.field(name="Name", default="")
     config: _Config = msgspec.field(name="Config", default_factory=_Config)
@@ -47,7 +47,7 @@ def _docker(path: str) -> dict[str, Any]:
     try:
         content = Path(path).with_name("config.v2.json").read_bytes()
         described = msgspec.json.decode(content, type=_Container)
-    except (OSError, msgspec.DecodeError):  # not for our eyes, or another version: the path says enough
+    except (OSError, msgspec.DecodeError):  # this user may not read it, or it has another form; the path is enough
         described = _Container()
     labels = described.config.labels or {}
     container: dict[str, Any] = {"name": described.name.lstrip("/") or found[1][:12], "id": found[1][:12]}

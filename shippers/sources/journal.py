@@ -1,11 +1,11 @@
-"""The systemd journal -> a spool, entry by entry, each once whatever dies in between.
+"""Reads the systemd journal into a spool, each entry once, whichever process dies in between.
 
-journalctl writes the entries as JSON: first those that are there, then, by a second call, what comes. It is asked for
-the last entry that is known as well (`--cursor`), which is then left out: so it is seen whether the journal still has
-that entry, and where it has not, nothing is skipped (`--after-cursor` would leave out the next one instead).
+journalctl writes the entries as JSON. A first call returns the entries that exist, and a second call follows new ones.
+Both begin with the last known entry (`--cursor`), which is then dropped. So a journal that has lost that entry is
+noticed, and no other entry is skipped: `--after-cursor` would skip the next one instead.
 
-A child whose reader is gone, even by `kill -9`, ends by itself: journalctl watches its output, and what it had written
-and nobody read is read from the cursor again.
+If the shipper dies, even by `kill -9`, journalctl ends by itself, because it watches its output. What it had written
+and nobody had read is read again from the cursor.
 """
 
 from __future__ import annotations
@@ -21,40 +21,46 @@ from logrouter.support.backoff import Backoff
 from shippers.input import Journal
 from shippers.parse.journal import JournalLines, is_of
 from shippers.sources.journal_cursor import Cursors
-from shippers.spool.load_shedding import Shedding
+from shippers.spool.load_shedding import LoadShedding
 from shippers.spool.spool import Spool
 
 _PROGRAM = "journalctl"
-_AT_ONCE = 256 << 10
+_READ_BYTES = 256 << 10
 _BACKOFF = Backoff(0.2, 15.0)
 _STEADY_SECONDS = 5.0
-"""After which a child that follows is taken to be well."""
+"""Seconds after which a journalctl that follows is considered to work."""
 
 _REMARKS = 100
-"""Different remarks of journalctl that are passed on."""
+"""The most different messages of journalctl that are logged."""
 
 _SYSTEMD_RUNS = Path("/run/systemd/system")
-"""A directory on each machine that was started by systemd, see sd_booted(3)."""
+"""This directory exists on each machine that was started by systemd, see sd_booted(3)."""
 
 
 class JournalFailed(Exception):
-    """journalctl ended, and should not have."""
+    """journalctl failed, ended although it should follow, or found no entries."""
 
 
-def is_wanted(unless: Sequence[str]) -> bool:
-    """Whether a journal is to be followed that stands in for these files: none is there, and systemd is."""
+def is_enabled(unless: Sequence[str]) -> bool:
+    """Report whether to follow a journal that stands in for the files in `unless`.
+
+    True if systemd runs and none of the files exists, or if there are no files.
+    """
     return not unless or (_SYSTEMD_RUNS.is_dir() and not any(Path(path).exists() for path in unless))
 
 
 class JournalReader:
-    """Reads one journal into `spool`, from where its `cursors` say. caught_up: all that was there is safe."""
+    """Reads one journal into `spool`, beginning after the last entry that `cursors` know.
+
+    caught_up: whether all entries that existed at the start are synced in the spool.
+    """
 
     def __init__(self, settings: Journal, spool: Spool, cursors: Cursors) -> None:
         self.name = settings.name
         self.caught_up = False
         self._settings = settings
         self._spool = spool
-        self._room = Shedding(spool, settings.max_spool)
+        self._room = LoadShedding(spool, settings.max_spool)
         self._cursors = cursors
         self._cursor = cursors.last
         self._first = None if cursors.begun else settings.first_read
@@ -63,11 +69,11 @@ class JournalReader:
 
     @property
     def is_failing(self) -> bool:
-        """Whether it cannot be read now."""
+        """Whether the journal cannot be read now."""
         return self._failing.holds
 
     async def run(self) -> None:
-        """Read until cancelled."""
+        """Read until cancelled. After a failure, log it and try again."""
         failures, loop = 0, asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -79,7 +85,7 @@ class JournalReader:
             await asyncio.sleep(_BACKOFF.pause(failures))
 
     async def _read(self) -> None:
-        """Read what is there, then what comes. Raises OSError or JournalFailed."""
+        """Read the entries that exist, then follow new ones. Raises OSError or JournalFailed."""
         if not await self._take() and self._cursor:
             await self._begin_anew()
         await self._spool.put(b"")
@@ -94,18 +100,23 @@ class JournalReader:
         raise JournalFailed("journalctl ended")
 
     async def _begin_anew(self) -> None:
-        """Read all that is there: neither the last known entry nor a later one is. Raises OSError or JournalFailed."""
+        """Read the whole journal, because neither the last known entry nor a later one is in it.
+
+        Raises OSError or JournalFailed.
+        """
         lost, self._cursor = self._cursor, ""
         if not await self._take():
-            self._cursor = lost  # a disk that is not mounted yet, say: all of it would come again
-            raise JournalFailed("it holds nothing")
+            self._cursor = lost  # its disk may not be mounted yet; without a cursor, all of it would be read again
+            raise JournalFailed("it has no entries")
         JOURNAL_GAP.happened(journal=self.name, cursor=lost)
 
     def _resumed(self) -> None:
         self._failing.end(journal=self.name)
 
     async def _take(self, *options: str) -> bool:
-        """Put what one journalctl writes, from the last known entry on; whether that or a later one was found.
+        """Run journalctl from the last known entry on, and put its entries into the spool.
+
+        Report whether that entry or a later one was found.
 
         Raises OSError or JournalFailed.
         """
@@ -116,7 +127,7 @@ class JournalReader:
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=PIPE,
-            start_new_session=True,  # Ctrl-C is for us
+            start_new_session=True,  # Ctrl-C is for the shipper
         )
         remarking = asyncio.create_task(self._remarked(process))
         try:
@@ -145,10 +156,10 @@ class JournalReader:
         return command
 
     async def _copy(self, process: Process, known: str) -> bool:
-        """Put entries as they come, but not the one that is known; whether any came."""
+        """Put entries as they come, except the known one. Report whether any came."""
         assert process.stdout is not None
         lines, found = JournalLines(self._settings.max_entry, known), False
-        while content := await process.stdout.read(_AT_ONCE):
+        while content := await process.stdout.read(_READ_BYTES):
             entries = lines.feed(content)
             if entries and not found:
                 found = True
@@ -170,10 +181,10 @@ class JournalReader:
         await self._room.room()
 
     async def _remarked(self, process: Process) -> str:
-        """Pass on what journalctl has to say, each remark once; the last one."""
+        """Log the messages of journalctl, each different one once. Return the last one."""
         assert process.stderr is not None
         last = ""
-        while content := await process.stderr.read(_AT_ONCE):
+        while content := await process.stderr.read(_READ_BYTES):
             for remark in content.decode(errors="replace").split("\n"):
                 last = remark or last
                 if remark and remark not in self._remarks and len(self._remarks) < _REMARKS:
@@ -184,7 +195,7 @@ class JournalReader:
 
 def _remedy(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return "Install systemd's journalctl, or take `journal` out of the inputs"
+        return "Install systemd's journalctl, or remove `journal` from the inputs"
     if "ermission" in str(error):
-        return "Put the user into the group systemd-journal"
-    return "Nothing is lost for as long as the journal keeps it"
+        return "Add the user to the group systemd-journal"
+    return "Nothing is lost as long as the journal keeps its entries"

@@ -1,15 +1,15 @@
-"""Where a journal is to be gone on with: after the last entry that is safe in its spool.
+"""Remembers where to resume a journal: after the last entry that is durable in its spool.
 
-Each line of the spool holds the cursor of its entry, and is synced before anything of it is published. So wherever a
-`kill -9` strikes, the last whole line of the newest segment says how far it came:
+Each line of the spool holds the cursor of its entry and is synced before anything of it is published. So wherever a
+`kill -9` strikes, the last complete line of the newest segment shows how far the journal was read:
 
-- before the sync: what stands there of a line that is not whole is cut off, and its entry is read again; nothing of it
-  was published, for only what is synced is. Whole lines behind the last sync stay, and are gone on after.
-- after the sync, before or after the publish: the entry is in the spool, so it is not read from the journal again.
-- a segment is confirmed and about to be deleted: its last cursor is first saved in the file `cursor`, synced. Killed
-  before the deletion, there are both, and the segment is the newer or the same; after it, there is the file.
+- Before the sync, the segment may end with an incomplete line. It is cut off and its entry is read again. Nothing of it
+  was published, because only synced bytes are. Complete lines after the last sync are kept; reading resumes after them.
+- After the sync, before or after the publish, the entry is in the spool, so it is not read from the journal again.
+- Before a confirmed segment is deleted, its last cursor is saved in the file `cursor` and synced. After a kill before
+  the deletion both exist, and the cursor of the segment is the same or newer. After the deletion only the file is left.
 
-So the file counts only where no segment holds a line, and it is as new as whatever was deleted.
+So the file counts only if no segment holds a line, and it is as new as whatever was deleted.
 """
 
 from __future__ import annotations
@@ -28,24 +28,27 @@ _FILE = "cursor"
 
 
 class Cursors:
-    """Of the spool in `directory`. To be made before the Spool, for it cuts off what is not whole; raises OSError."""
+    """The cursors of the spool in `directory`. Raises OSError.
+
+    Create it before the Spool, because it cuts incomplete lines off the segments.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / _FILE
         self._failing = Condition(SPOOL_FAILING, SPOOL_RESUMED)
-        cursors = [_mended(path) for path in sorted(directory.glob("[0-9]*-*.spool"), reverse=True)]
+        cursors = [_repaired(path) for path in sorted(directory.glob("[0-9]*-*.spool"), reverse=True)]
         saved = self._path.read_text(errors="replace").strip() if self._path.exists() else ""
         self.last = next(filter(None, cursors), saved)
-        """Of the last entry that an earlier process made safe; '' where there is none."""
+        """The cursor of the last entry that an earlier process made durable; '' if there is none."""
         self.begun = bool(self.last) or self._path.exists()
-        """Whether an earlier process has caught up, or at least begun to."""
+        """Whether an earlier process has caught up with the journal, or at least made an entry durable."""
 
     def note(self, cursor: str) -> None:
-        """Save how far the journal was read, with nothing in the spool: go on after that. Raises OSError."""
+        """Save the position at which to resume when the spool holds no line. Raises OSError."""
         replace_file(self._path, cursor.encode() + b"\n")
 
     def keep(self, segment: Segment) -> bool:
-        """Save the last cursor of a segment that is to be deleted; whether it may be."""
+        """Save the last cursor of a segment before its deletion. Report whether the segment may be deleted now."""
         try:
             _, cursor = _end(segment.path, segment.synced)
             if cursor:
@@ -58,12 +61,12 @@ class Cursors:
 
 
 def is_kept(directory: Path) -> bool:
-    """Whether a journal goes on from there, even with nothing in its spool."""
+    """Report whether a journal resumes from this directory even if its spool is empty."""
     return (directory / _FILE).exists()
 
 
-def _mended(path: Path) -> str:
-    """The last cursor in a segment, '' for none; what is not whole is cut off its end."""
+def _repaired(path: Path) -> str:
+    """Cut an incomplete line off the end of a segment. Return the last cursor in it; '' if there is none."""
     size = path.stat().st_size
     end, cursor = _end(path, size)
     if end < size:
@@ -72,7 +75,7 @@ def _mended(path: Path) -> str:
 
 
 def _end(path: Path, size: int) -> tuple[int, str]:
-    """Where the last whole line of a segment's first `size` bytes ends, and the last cursor before that."""
+    """Return where the last complete line in the first `size` bytes of a segment ends, and the last cursor there."""
     if not size:
         return 0, ""
     whole, cursor = 0, ""

@@ -1,4 +1,4 @@
-"""Standard input -> a spool, byte for byte, until it ends."""
+"""Copies standard input to a spool, byte for byte, until it ends."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import os
 import select
 
 from logrouter.observability.events import STDIN_FAILED
-from shippers.spool.load_shedding import Shedding
+from shippers.spool.load_shedding import LoadShedding
 from shippers.spool.spool import Spool
 
-_AT_ONCE = 256 << 10
+_READ_BYTES = 256 << 10
 _LIMIT = 1 << 30
-"""Bytes that may wait for the broker; above that whoever writes waits."""
+"""Bytes that may wait for the broker. Above that, the program that writes has to wait."""
 
 _LOOK_SECONDS = 0.25
-"""For which a thread waits for input: it cannot be interrupted, and a program that is told to stop should."""
+"""Seconds for which a thread waits for input: few, because the wait cannot be interrupted and would delay a stop."""
 
 
 async def copy(fd: int, spool: Spool) -> None:
-    """Take what comes until the end of input, then close the segment; a last line without newline is whole."""
-    shedding = Shedding(spool, _LIMIT)
+    """Copy input until its end, then close the segment, so that a last line without newline counts as a line."""
+    shedding = LoadShedding(spool, _LIMIT)
     while (content := await asyncio.to_thread(_read, fd)) != b"":
         if content is not None:
             safe = spool.put(content)
@@ -32,10 +32,10 @@ async def copy(fd: int, spool: Spool) -> None:
 
 
 def _read(fd: int) -> bytes | None:
-    """The next bytes; b'' at the end, None when there are none yet."""
+    """Return the next bytes; b'' at the end or if reading fails, None if there are none yet."""
     try:
         readable, _, _ = select.select([fd], [], [], _LOOK_SECONDS)
-        return os.read(fd, _AT_ONCE) if readable else None
+        return os.read(fd, _READ_BYTES) if readable else None
     except (OSError, ValueError) as error:
         STDIN_FAILED.happened(reason=error)
         return b""

@@ -1,1 +1,1 @@
-"""Input that cannot be read twice, kept on disk until the broker has it."""
+"""Keeps input that cannot be read twice on disk until the broker has it."""

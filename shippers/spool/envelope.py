@@ -1,4 +1,4 @@
-"""A message from the network <-> its line in a spool: what was received, when, and from whom. Pure."""
+"""Encodes a message from the network as a line of a spool, with its time and sender, and decodes it. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from logrouter.wire.truncated import Truncated
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
-    """received: Unix time.   peer: the address it came from, '' for this machine.   local: by a unix socket.
+    """A received message.
 
-    text: the message, if it is UTF-8; otherwise base64 has its bytes.
-    length, sha256: of the whole message, where it was too long to be kept whole.
+    received: Unix time.   peer: the address that it came from, '' for this machine.   local: it came by a unix socket.
+    text: the message, if it is UTF-8; otherwise base64 holds its bytes.
+    length, sha256: of the whole message, if it was truncated.
     """
 
     received: float
@@ -27,12 +28,12 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def content(self) -> bytes:
-        """The exact bytes."""
+        """The bytes that were received."""
         return base64.b64decode(self.base64) if self.base64 else self.text.encode()
 
     @property
     def truncated(self) -> Truncated | None:
-        """The whole message, where it was too long to be kept whole."""
+        """The length and hash of the whole message, if it was truncated; else None."""
         return Truncated(self.length, self.sha256) if self.length else None
 
 
@@ -43,7 +44,7 @@ _decoder = msgspec.json.Decoder(Envelope)
 def seal(
     content: bytes, received: float, peer: str, truncated: Truncated | None = None, *, local: bool = False
 ) -> bytes:
-    """The line of a message, newline included."""
+    """Return the line of a message, newline included. received: Unix time.   peer: '' for this machine."""
     length, sha256 = (truncated.length, truncated.sha256) if truncated else (0, "")
     try:
         envelope = Envelope(received, peer, text=content.decode(), length=length, sha256=sha256, local=local)
@@ -54,7 +55,7 @@ def seal(
 
 
 def unseal(line: bytes, now: float) -> Envelope:
-    """What is in a line; one that a crash has torn is itself a message, received `now`."""
+    """Decode a line. A line that a crash has torn becomes the message itself, received at `now` (Unix time)."""
     try:
         envelope = _decoder.decode(line)
         return envelope if not envelope.base64 else _checked(envelope)

@@ -1,8 +1,8 @@
-"""A spool: bytes that cannot be read twice, made durable before anything is published from them.
+"""Makes bytes that cannot be read twice durable before anything of them is published.
 
-In come chunks from sockets and pipes; out go segments, files that only grow, each with the length up to which it is
-safe. What is put meanwhile is synced together. A segment's name holds its source, so that its identity is as durable
-as its content; it is followed like any file, and deleted once it is closed and wholly confirmed.
+A spool consists of segments, files that only grow, each with the length up to which it is synced. Content that is put
+during a sync is written and synced together afterwards. The name of a segment holds its source, so its identity is as
+durable as its content. A segment is followed like any file, and deleted when it is closed and confirmed to its end.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from logrouter.support.failpoint import reach
 from logrouter.support.filesystem import sync_directory
 
 SEGMENT = 64 << 20
-"""Bytes after which a segment is closed: it is the least that can be deleted."""
+"""Bytes at which a segment is closed. Only whole segments are deleted."""
 
 BACKLOG = 8 << 20
-"""Bytes put and not yet safe above which whoever puts more is to wait."""
+"""Bytes that are put and not yet synced. Above that, callers of `put` have to wait."""
 
 _BACKOFF = Backoff(0.1, 10.0)
-"""Seconds between two tries to write where the disk refuses."""
+"""Seconds between two attempts to write after the disk has failed."""
 
 _STOP_SECONDS = 5.0
 
@@ -36,7 +36,7 @@ _STOP_SECONDS = 5.0
 class Segment:
     """One file of a spool, and one source.
 
-    synced: bytes that are safe.   confirmed: of these, the broker has so many.   closed: nothing more will come.
+    synced: bytes that are durable.   confirmed: bytes that the broker has confirmed.   closed: nothing more is added.
     """
 
     path: Path
@@ -47,12 +47,15 @@ class Segment:
 
 
 class Spool:
-    """The segments in `directory`, oldest first. What an earlier process left is there, closed; raises OSError."""
+    """The spool in `directory`, with its segments, oldest first. `put` and `close` need a running event loop.
+
+    size: bytes at which a segment is closed. Segments of earlier processes are included, closed. Raises OSError.
+    """
 
     def __init__(self, directory: Path, size: int = SEGMENT) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory = directory
-        self.segments = [_left_behind(path) for path in sorted(directory.glob("[0-9]*-*.spool"))]
+        self.segments = [_closed_segment(path) for path in sorted(directory.glob("[0-9]*-*.spool"))]
         self._size = size
         self._number = max((int(segment.path.name.split("-")[0]) for segment in self.segments), default=0)
         self._current: Segment | None = None
@@ -64,21 +67,21 @@ class Spool:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much is not yet safe that no more should be put."""
+        """Whether so much is not yet synced that callers should await it before they put more."""
         return self._waiting_bytes > BACKLOG
 
     @property
     def behind(self) -> int:
-        """Bytes that are safe here and not confirmed."""
+        """Bytes that are synced and not confirmed."""
         return sum(segment.synced - segment.confirmed for segment in self.segments)
 
     @property
     def waiting(self) -> int:
-        """Bytes that were put and are not confirmed, safe or not yet."""
+        """Bytes that were put and are not confirmed, synced or not."""
         return self.behind + self._waiting_bytes
 
     def put(self, content: bytes) -> asyncio.Future[None]:
-        """Append; the result is there when the content is safe, however long the disk refuses."""
+        """Append content. The future is done when the content is synced, however long the disk fails before."""
         promise = asyncio.get_running_loop().create_future()
         self._waiting.append((content, promise))
         self._waiting_bytes += len(content)
@@ -87,14 +90,14 @@ class Spool:
         return promise
 
     def end(self) -> None:
-        """Nothing more belongs to what was put: close the segment, so that a last line without newline is whole."""
+        """Close the current segment. What was put is complete, so a last line without newline counts as a line."""
         if self._current is not None:
             self._current.closed = True
             self._current = None
             os.close(self._fd)
 
     async def close(self) -> None:
-        """Write what waits, if the disk takes it, and let the files go."""
+        """Write what waits, for 5 seconds at most, and close the files. Log what could not be written."""
         if (writing := self._writing) is not None:
             await asyncio.wait({writing}, timeout=_STOP_SECONDS)
             writing.cancel()
@@ -105,7 +108,7 @@ class Spool:
         self.end()
 
     def delete_confirmed(self) -> None:
-        """Delete the oldest segments that are closed and wholly confirmed."""
+        """Delete the oldest segments, up to the first one that is open or not confirmed to its end."""
         while self.segments and self.segments[0].closed and self.segments[0].confirmed >= self.segments[0].synced:
             reach("spool.delete.before")
             self.segments.pop(0).path.unlink(missing_ok=True)
@@ -125,16 +128,16 @@ class Spool:
             self._writing = None
 
     async def _append(self, content: bytes) -> None:
-        """Make content durable; a segment that is large enough ends with a line."""
+        """Make content durable. A segment that becomes large enough is closed after the last newline of the content."""
         held = self._current.synced if self._current else 0
         newline = content.rfind(b"\n") + 1 if held + len(content) >= self._size else 0
         if newline:
-            await self._insist(content[:newline])
+            await self._write_until_synced(content[:newline])
             self.end()
         if newline < len(content):
-            await self._insist(content[newline:])
+            await self._write_until_synced(content[newline:])
 
-    async def _insist(self, content: bytes) -> None:
+    async def _write_until_synced(self, content: bytes) -> None:
         failures = 0
         while not await self._try(content):
             failures += 1
@@ -155,9 +158,12 @@ class Spool:
         return True
 
     def _give_up_segment(self) -> None:
-        """After a failed sync the same handle may report success for bytes that never reached the disk."""
+        """Cut the segment to what is synced and close it.
+
+        After a failed sync, the next sync of the same descriptor may succeed though bytes never reached the disk.
+        """
         if self._current is not None:
-            with contextlib.suppress(OSError):  # the disk fails as a whole; what stands behind is not read
+            with contextlib.suppress(OSError):  # the whole disk fails; nothing is read beyond `synced`
                 os.ftruncate(self._fd, self._current.synced)
             self.end()
 
@@ -185,8 +191,8 @@ def _append_synced(fd: int, content: bytes) -> None:
     reach("spool.sync.after")
 
 
-def _left_behind(path: Path) -> Segment:
-    """A segment of an earlier process; what it wrote and did not come to sync is made safe now."""
+def _closed_segment(path: Path) -> Segment:
+    """Return the segment of an earlier process. Sync it first, because that process may not have done so."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

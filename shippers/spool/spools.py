@@ -1,7 +1,7 @@
 """The spools of a shipper: one for each input that cannot be read twice, and those that earlier processes left.
 
-In come inputs with a feed; out go the segments of their spools, each spool's one after the other, to be followed like
-files. A spool holds its input's settings too, so that what one `ship --stdin` had to leave is sent by any later start.
+The segments of a spool are followed like files, one after the other. A spool also holds the settings of its input, so
+any later shipper can send what a `ship --stdin` had to leave behind.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shippers.encode.text import UNREDACTED, Refining
 from shippers.files.follow import Files
 from shippers.files.generation import Generation
 from shippers.input import Input, Journal, Stdin, Syslog
-from shippers.services import NONE_KNOWN
+from shippers.services import NO_SERVICES
 from shippers.sources import stdin
 from shippers.sources.journal import JournalReader
 from shippers.sources.journal_cursor import Cursors, is_kept
@@ -31,7 +31,7 @@ from shippers.spool.spool import Segment, Spool
 _SETTINGS = "input.json"
 
 _ESCAPED = 8
-"""Bytes of an envelope for one of a message, at most; and a little for the rest."""
+"""Bytes of an envelope for each byte of a message, at most."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,20 +44,23 @@ class _Spooled:
 
 
 class Spools:
-    """The spools in `directory`, of different inputs."""
+    """The spools in `directory`. `inputs` are the inputs with a feed; `host` is for those that name none.
+
+    Raises OSError.
+    """
 
     def __init__(self, directory: Path, inputs: Sequence[Input], host: str) -> None:
         self._each: list[_Spooled] = []
         self._unended = sum(isinstance(settings.feed, Stdin) for settings in inputs)
         self._journals: list[JournalReader] = []
         compressed = any(settings.compressed for settings in inputs)
-        services = next((settings.services for settings in inputs if settings.services.programs), NONE_KNOWN)
+        services = next((settings.services for settings in inputs if settings.services.programs), NO_SERVICES)
         for settings in inputs:
-            place = directory / f"{_kind(settings)}-{hashlib.sha256(_identity(settings)).hexdigest()[:8]}"
-            each = _open(place, _followed(settings, host), is_fed=True)
+            path = directory / f"{_kind(settings)}-{hashlib.sha256(_identity(settings)).hexdigest()[:8]}"
+            each = _open(path, _followed(settings, host), is_fed=True)
             saved = json.dumps(_saved(settings) | {"refining": msgspec.to_builtins(settings.refining)}).encode()
-            if not (place / _SETTINGS).exists() or (place / _SETTINGS).read_bytes() != saved:
-                replace_file(place / _SETTINGS, saved)
+            if not (path / _SETTINGS).exists() or (path / _SETTINGS).read_bytes() != saved:
+                replace_file(path / _SETTINGS, saved)
             self._each.append(each)
             if isinstance(settings.feed, Journal) and each.cursors is not None:
                 self._journals.append(JournalReader(settings.feed, each.spool, each.cursors))
@@ -74,21 +77,21 @@ class Spools:
 
     @property
     def inputs(self) -> list[Input]:
-        """The inputs, as they are followed, those of earlier processes included."""
+        """The inputs as they are followed, including those of spools that earlier processes left."""
         return [each.settings for each in self._each]
 
     def behind(self, settings: Input) -> int:
-        """Bytes of an input that are safe in its spool and not confirmed."""
+        """Return how many bytes of an input are synced in its spool and not confirmed."""
         return sum(each.spool.behind for each in self._each if each.settings == settings)
 
     def held(self) -> list[tuple[Segment, int]]:
-        """All segments, and what each holds now."""
+        """Return all segments, each with the bytes that it holds now."""
         return [(segment, segment.synced) for each in self._each for segment in each.spool.segments]
 
     def turn(self, files: Files, now: float) -> None:
-        """Let `files` follow the oldest segment of each spool, and delete those that are done with.
+        """Have `files` follow the oldest segment of each spool, and delete segments that are closed and confirmed.
 
-        One at a time, so that the order of what came is the order in which it is read.
+        Only one segment of a spool is followed at a time, so that content is read in the order in which it arrived.
         """
         for each in self._each:
             oldest = each.spool.segments[0] if each.spool.segments else None
@@ -118,12 +121,12 @@ class Spools:
 
     @property
     def ended(self) -> bool:
-        """Whether all has come that will by itself: standard input to its end, a journal as far as it can be read."""
+        """Whether standard input has ended, and each journal has been read as far as it can be."""
         return not self._unended and all(reader.caught_up or reader.is_failing for reader in self._journals)
 
     @property
     def unread(self) -> list[str]:
-        """The journals that could not be read at all."""
+        """The names of the journals that have not caught up. When `ended` is true, these cannot be read."""
         return [reader.name for reader in self._journals if not reader.caught_up]
 
     async def _copy_stdin(self, spool: Spool) -> None:
@@ -131,19 +134,19 @@ class Spools:
         self._unended -= 1
 
     async def close(self) -> None:
-        """Make safe what was taken."""
+        """Write what waits in the spools, and close them."""
         for each in self._each:
             await each.spool.close()
 
 
-def _open(place: Path, settings: Input, *, is_fed: bool) -> _Spooled:
-    """A spool and, of a journal, where that is to be gone on with."""
-    cursors = Cursors(place) if isinstance(settings.feed, Journal) else None
-    return _Spooled(settings, Spool(place), is_fed, cursors)
+def _open(directory: Path, settings: Input, *, is_fed: bool) -> _Spooled:
+    """Open a spool and, for a journal, first its cursors: they truncate segments that a crash has torn."""
+    cursors = Cursors(directory) if isinstance(settings.feed, Journal) else None
+    return _Spooled(settings, Spool(directory), is_fed, cursors)
 
 
 def _followed(settings: Input, host: str) -> Input:
-    """An input as its spool is read: no line of it is too long for the message that it holds."""
+    """Return an input as its spool is read, with a `max_line` that admits the longest envelope or entry."""
     longest = settings.max_line
     if isinstance(settings.feed, Syslog):
         longest = _ESCAPED * settings.feed.max_line + 4096
@@ -157,17 +160,17 @@ def _kind(settings: Input) -> str:
 
 
 def _identity(settings: Input) -> bytes:
-    """What an input is known by. A journal goes on where it was, though its host or severity be said otherwise."""
+    """Return what identifies the spool of an input. A journal keeps its spool when its host or severity changes."""
     if isinstance(settings.feed, Journal):
         return json.dumps([settings.service, settings.feed.directory, sorted(settings.feed.units)]).encode()
     return json.dumps(_saved(settings)).encode()
 
 
 def _saved(settings: Input) -> dict[str, str | int | list[str]]:
-    """What decides how the content of a spool is read; spools that differ in it are kept apart, save for journals."""
+    """Return the settings that decide how a spool is read. Except for journals, they also identify the spool."""
     feed = settings.feed
     listening = feed if isinstance(feed, Syslog) else Syslog()
-    said = feed if isinstance(feed, Syslog | Journal) else listening
+    limits = feed if isinstance(feed, Syslog | Journal) else listening
     return {
         "version": 1,
         "feed": _kind(settings),
@@ -180,8 +183,8 @@ def _saved(settings: Input) -> dict[str, str | int | list[str]]:
             *listening.unix,
             *listening.unix_stream,
         ],
-        "syslog_host": said.host,
-        "syslog_max_line": said.max_line,
+        "syslog_host": limits.host,
+        "syslog_max_line": limits.max_line,
     }
 
 

@@ -63,8 +63,8 @@ def test_it_is_whole(logrouter: Command, folded: Path) -> None:
     assert (report["destinations"], report["archived"]) == ({"archive": LINES}, {"archive": LINES})
     assert report["sources"] == []
     words = logrouter("audit").stdout
-    assert "  at rest                    100  of these, whose sources are told apart no longer" in words
-    assert "whole: every line is accounted for" in words
+    assert "  at rest                    100  of these, from sources that are now kept only as totals" in words
+    assert "ok: every line is accounted for" in words
 
 
 def test_so_is_a_day_of_it(logrouter: Command, folded: Path) -> None:

@@ -61,7 +61,7 @@ def test_an_audit_finds_generations_out_of_their_order(logrouter: Command, rabbi
     published(rabbitmq.url, late, part(0, 5, source="src"), part(5, 8, source="src"))
     assert logrouter("run", "--drain", *options).returncode == 0
     result = logrouter("audit", *options)
-    assert "5 records of src, which came before it, stand behind it" in result.stdout
+    assert "5 records of the earlier source src follow its own" in result.stdout
     assert result.returncode == 1
 
 

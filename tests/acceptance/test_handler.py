@@ -160,7 +160,7 @@ log.info("after")
     *kept, note, after = found
     assert [record.message for record in kept] == [str(number) for number in range(2000)]
     assert (note.message, note.severity) == (
-        "3000 records were dropped, no shipper was there to take them",
+        "3000 records were dropped because no shipper was there to take them",
         "warning",
     )
     assert after.message == "after"
@@ -175,7 +175,9 @@ def test_a_program_that_ends_hands_over_all(tmp_path: Path, up: Up, application:
 
 def test_a_program_that_ends_without_a_shipper_says_what_it_leaves(application: Run) -> None:
     _, err = application(SETUP + "log.info('one'); log.info('two')").communicate(timeout=60)
-    assert re.fullmatch(r"2 log records of shop were not sent, no shipper took them \(\S+/run/log.sock: .*\)\n", err)
+    assert re.fullmatch(
+        r"2 log records of shop were not sent because no shipper took them \(\S+/run/log.sock: .*\)\n", err
+    )
 
 
 def test_processes_forked_off_have_connections_of_their_own(tmp_path: Path, up: Up, application: Run) -> None:

@@ -146,7 +146,8 @@ def test_what_is_left_out_is_named_and_the_status_says_so(
     result = logrouter("cat", "--rules", "rules.yaml")
     assert result.stdout.splitlines() == [f"{host} {line}" for line in range(10) for host in range(3)]
     assert (
-        f"archive.invalid_lines: {bad}: 1 lines are no records and are left out, the first is line 5: " in result.stderr
+        f"archive.invalid_lines: {bad}: 1 lines are not records and are left out; the first is line 5: "
+        in result.stderr
     )
     assert "Traceback" not in result.stderr
     assert result.returncode == 1
@@ -171,7 +172,7 @@ def test_tail_shows_what_decodes_of_a_message(start: Start, tmp_path: Path, rabb
     part = Part("s", 0, 0, 30, 0, ("odd.h1.info",), "odd", "h1", "info", 3, 0, 0, body)
     asyncio.run(_publish(rabbitmq.url, to_message(part)))
     said = wait_for(tail, "tail.unreadable")
-    assert "2 lines are no records, the first is line 1: the body is not NDJSON records: it is nested too deep" in said
+    assert "2 lines are not records; the first is line 1: the body is not NDJSON records: it is nested too deep" in said
     assert tail.stdout is not None
     assert tail.stdout.readline().split() == ["yesterday", "info", "odd@h1", "shown"]
 

@@ -188,7 +188,7 @@ async def test_what_is_lost_and_can_be_read_no_more_is_said_to_be_gone(
     end(router)
     audit = logrouter("audit", "--broker", site.url, "--instance", site.instance)
     assert audit.returncode == 1, audit.stdout
-    assert "bytes that the broker lost and that nobody can read any more" in audit.stdout
+    assert "bytes lost by the broker that can no longer be read" in audit.stdout
 
 
 async def test_a_shipper_whose_exchange_was_deleted_says_so_once_and_goes_on(site: Site) -> None:

@@ -57,7 +57,7 @@ def test_mistakes_in_shipper_files(logrouter: Command, tmp_path: Path) -> None:
     )
     result = logrouter("up", "--config", "ship.yaml")
     assert result.returncode == 2
-    assert "ship.yaml:2:18: `fils` is no key here" in result.stderr
+    assert "ship.yaml:2:18: `fils` is not a valid key here" in result.stderr
     assert "ship.yaml:3:25: 'x' is not an absolute path" in result.stderr
     assert "did you mean `warning`?" in result.stderr
 
@@ -72,7 +72,7 @@ def test_check_and_explain(logrouter: Command, tmp_path: Path) -> None:
     )
     result = logrouter("check")
     assert result.returncode == 0
-    assert "rules/a.yaml:4:5: rule `late`: `err` is no severity" in result.stdout
+    assert "rules/a.yaml:4:5: rule `late`: `err` in mail.*.err is not a severity" in result.stdout
     assert "1 file: 2 rules" in result.stdout
     explained = logrouter("explain", "mail.mx1.debug", "--line", "x")
     assert "yes  noise  (rules/a.yaml:3:5): matches" in explained.stdout

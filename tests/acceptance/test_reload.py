@@ -120,7 +120,7 @@ async def test_each_record_goes_by_the_old_rules_or_the_new(
             await asyncio.sleep(0)
             router.send_signal(signal.SIGHUP)
             if not node:
-                await said(router, r"input\.kept")
+                await said(router, r"input\.reload_ignored")
             await said(router, r"rules\.reloaded: 1 rules")
             await writing
         found = await programs.archived("one", "two")
@@ -138,7 +138,7 @@ async def test_rules_with_a_mistake_are_refused_and_the_old_ones_stay(
         await programs.archived("one")
         programs.decide("nowhere")
         router.send_signal(signal.SIGHUP)
-        await said(router, r"rules\.refused: the rules in force stay: 1 mistake")
+        await said(router, r"rules\.refused: the new rules are refused \(1 mistake")
         assert "rules.yaml:5" in await said(router, "nowhere")
         (tmp_path / "file").touch()
         programs.rules.write_text(RULES.format(to="two").replace("dir: two", "dir: file/two"))

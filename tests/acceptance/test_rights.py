@@ -127,9 +127,9 @@ def test_an_audit_that_may_not_look_into_the_queues_says_so(
     else:
         for each in (waiting, audit):
             assert each.returncode == 3, each.stdout
-            assert "queued                         0  not known" in each.stdout
+            assert "queued                         0  unknown" in each.stdout
             assert "give its user write on 'logrouter.untold' (rabbitmqctl set_permissions)" in each.stdout
-            assert "likewise of logrouter.untold.dead, logrouter.untold.reports, logrouter.untold.mail" in each.stdout
+            assert "likewise for logrouter.untold.dead, logrouter.untold.reports, logrouter.untold.mail" in each.stdout
 
 
 def test_a_listener_that_may_not_listen_is_told_what_it_needs(logrouter: Command, user: User) -> None:

@@ -94,7 +94,7 @@ def test_a_broken_certificate_is_an_error_at_the_start(logrouter: Command, tmp_p
     (tmp_path / "in.yaml").write_text(json.dumps({"syslog": place}))
     result = logrouter("up", "--config", "in.yaml")
     assert result.returncode == 2
-    assert f"{tmp_path}/broken.pem holds no certificate\n    name a PEM file" in result.stderr
+    assert f"{tmp_path}/broken.pem contains no certificate\n    name a PEM file" in result.stderr
 
 
 def _connect(port: int) -> socket.socket:

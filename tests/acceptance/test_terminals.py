@@ -81,7 +81,7 @@ def test_what_archives_hold_and_an_audit_finds(terminal: Open, logrouter: Comman
         ledger.execute("UPDATE notes SET note = 'none'")
     audit = terminal("audit")
     assert audit.end() == 1
-    assert_harmless(audit, f"({printable(str(evil))}): ", "what destination mail gathered cannot be read")
+    assert_harmless(audit, f"({printable(str(evil))}): ", "cannot read what destination mail gathered")
     objects = terminal("audit", "--json")
     assert objects.end() == 1
     assert_harmless(objects)
@@ -112,7 +112,7 @@ def test_what_a_user_gets_wrong(terminal: Open, tmp_path: Path) -> None:
     tried = (
         (2, ("check", f"{FAKE}{NAME}.yaml"), f"there is no destination `{said}`"),
         (2, ("check", evil), printable(NAME)),
-        (2, ("up", "--rules", evil), f"there is no {said}"),
+        (2, ("up", "--rules", evil), f"{said} does not exist"),
         (0, ("check", "good.yaml"), "warning: good.yaml:1:"),
         (0, ("explain", evil, "--line", evil), f"{said} goes to "),
         (0, ("explain", f"x.{evil}", "--rules", "good.yaml"), f"no   a{said}  ("),

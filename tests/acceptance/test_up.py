@@ -20,15 +20,15 @@ def test_a_terminal_shows_a_live_summary_below_what_is_logged(terminal: Open, tm
     up.wait_for(r"lines in  2 · ")
     up.wait_for(r"from      web 2\s")
     up.wait_for(r"to        archive 1 · discard 1\s")
-    up.wait_for(r"waiting   nothing waits")
+    up.wait_for(r"pending   nothing pending")
     assert f"logrouter tail --state {tmp_path}/state '#'" in up.seen
     with log.open("a") as file:
         file.write("ERROR three\n")
     up.wait_for(r"lines in  3 · ")
     (tmp_path / "mail.log").write_text("mail\n")
-    up.wait_for(r"input.matched: a file matches")
+    up.wait_for(r"input.matched: a file now matches")
     up.wait_for(r"from      web 3 · mail 1")
-    above = r"\x1b\[2K(\x1b\[[\d;]*m)*\d\d:\d\d:\d\d INFO    input.matched: a file matches"
+    above = r"\x1b\[2K(\x1b\[[\d;]*m)*\d\d:\d\d:\d\d INFO    input.matched: a file now matches"
     assert re.search(above, up.raw), "on a line that was cleared, not behind what was drawn"
     assert up.interrupt() == 0
     assert "\x1b[?25h" in up.raw[up.raw.rindex("lines in") :], "the cursor is there again"
@@ -82,9 +82,9 @@ def test_a_log_gets_plain_lines_and_a_closing_one(tmp_path: Path, environment: d
     process.stderr.close()
     summaries = [line for line in said if "up.summary" in line]
     assert len(summaries) == 2
-    assert re.search(r"2 lines in \d+ s \(web 2\); to archive 1, discard 1; 0(\.\d)?/s; nothing waits$", summaries[0])
+    assert re.search(r"2 lines in \d+ s \(web 2\); to archive 1, discard 1; 0(\.\d)?/s; nothing pending$", summaries[0])
     assert f"archives are under {tmp_path}/state/archive" in summaries[1]
-    assert next(line for line in said if "not on this machine" in line).rstrip().endswith("(9 patterns)")
+    assert next(line for line in said if "no file matches" in line).rstrip().endswith("(9 patterns) yet")
     assert "input.quiet" not in "".join(said)
     assert "\x1b" not in "".join(said)
 
@@ -100,7 +100,7 @@ def test_drained_it_closes_with_totals(logrouter: Command, tmp_path: Path) -> No
 
 def test_a_quiet_machine_is_told_what_was_looked_for(terminal: Open, tmp_path: Path) -> None:
     up = terminal("up", "--file", "web=web.log", columns=200)
-    up.wait_for(rf"input.quiet: nothing has arrived in 10 s. Looked for {tmp_path}/web.log. .*`make demo`")
+    up.wait_for(rf"input.quiet: nothing has arrived in 10 s; looked for {tmp_path}/web.log. .*`make demo`")
     assert up.interrupt() == 0
     assert up.seen.count("input.quiet") == 1
 
@@ -142,4 +142,4 @@ def test_a_drained_demo_is_a_minute_of_logs(logrouter: Command, tmp_path: Path) 
 def test_the_demo_takes_no_other_logs_and_no_broker(logrouter: Command, option: tuple[str, str]) -> None:
     refused = logrouter("up", "--demo", *option)
     assert refused.returncode == 2
-    assert f"{option[0]} does not go with --demo" in refused.stderr
+    assert f"{option[0]} cannot be used with --demo" in refused.stderr

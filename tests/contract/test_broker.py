@@ -19,7 +19,7 @@ from logrouter.wire import probe
 from logrouter.wire.message import MAX_BODY, Message
 from logrouter.wire.routing_key import marker
 from logrouter.wire.statement import EXCHANGE as REPORTS
-from shippers.readiness import has_been_here
+from shippers.readiness import router_has_been_present
 
 Fresh = Callable[[str], str]
 
@@ -309,7 +309,7 @@ async def test_a_router_has_been_here_once_its_queue_takes_probes(
     stop = asyncio.Event()
 
     async def is_here(instance: str) -> bool:
-        return await asyncio.wait_for(has_been_here(session, instance, stop), 20)
+        return await asyncio.wait_for(router_has_been_present(session, instance, stop), 20)
 
     first, second = fresh("first"), fresh("second")
     assert not await is_here(first)

@@ -138,7 +138,7 @@ def test_unknown_headers_are_ignored() -> None:
     [
         ({"type": "logrouter.batch/2"}, "newer"),
         ({"content_encoding": "gzip"}, "content encoding 'gzip'"),
-        ({"content_encoding": "zstd"}, "does not unpack"),
+        ({"content_encoding": "zstd"}, "does not decompress"),
         ({"headers": {}}, "x-logrouter-keys is None"),
         ({"headers": {**GOLDEN.headers, "x-logrouter-from": "100"}}, "x-logrouter-from is '100', not int"),
         ({"headers": {**GOLDEN.headers, "x-logrouter-keys": [1]}}, "not a string"),

@@ -23,8 +23,8 @@ from typing import Any
 
 from isal import isal_zlib
 
-from logrouter.app.rule_files import checked_rules
-from logrouter.audit.archives import Reading
+from logrouter.app.rule_files import load_checked
+from logrouter.audit.archives import ArchiveReader
 from logrouter.audit.findings import Findings
 from logrouter.cli.merge import SortedSource, in_order
 from logrouter.cli.record_format import printer
@@ -75,7 +75,7 @@ def one_configuration(directory: Path, draw: random.Random) -> str:
     path = directory / "any.yaml"
     path.write_bytes(spoilt(draw.choice(SEEDS), draw) if draw.random() < 0.95 else draw.randbytes(draw.randint(0, 300)))
     outcome = "mistaken"
-    for load in (checked_rules, lambda paths: from_models(load_inputs(paths))):
+    for load in (load_checked, lambda paths: from_models(load_inputs(paths))):
         with contextlib.suppress(ConfigError):
             load([path])
             outcome = "good"
@@ -107,7 +107,7 @@ def one_archive(directory: Path, draw: random.Random) -> str:
     state = FileState("archive", "x" + name[1:].replace("+open", ""), 1, "open" if "+open" in name else "finished",
                       size=len(lines), records=len(records), crc=isal_zlib.crc32(lines))  # fmt: skip
     findings = Findings(sqlite3.connect(":memory:"))
-    reading = Reading(directory, Days(), findings, lambda state: state, lambda source, run: None)
+    reading = ArchiveReader(directory, Days(), findings, lambda state: state, lambda source, run: None)
     reading.read("archive", [state], is_text=name.endswith(".log"))
     path.unlink()
     return "whole" if outcome.is_whole else "named"

@@ -20,7 +20,7 @@ from typing import Any
 
 from logrouter.audit import evidence as books
 from logrouter.audit.audit import Audit, SourceReport
-from logrouter.audit.backlog import Queued
+from logrouter.audit.backlog import Backlog
 from logrouter.errors import WireError
 from logrouter.ledger import dismissal as forgetting
 from logrouter.ledger import ledger as ledger_module
@@ -179,7 +179,7 @@ class Fuzz:
             told.append(json.dumps(report.__getstate__()))
 
         with books.opened(directory, "main", selection) as opened, snapshot.opened(directory, "main") as now:
-            report = Audit(opened, [], Queued({}, {}), selection).run(now.decided, tell)
+            report = Audit(opened, [], Backlog({}, {}), selection).run(now.decided, tell)
             assert report.status in (0, 1, 3)
             assert sum(finding.amount for finding in report.findings) >= 0
             if selection.is_all:

@@ -198,6 +198,24 @@ async def test_text_is_the_original_lines(make: Callable[..., Station]) -> None:
     assert (station.directory / "h1+open.log").read_bytes() == b"line  0\nline  1\nline  2\n"
 
 
+async def test_the_open_file_of_another_instance_is_left_alone(make: Callable[..., Station], tmp_path: Path) -> None:
+    station = make()
+    await station.write([piece([0])])
+    await station.stop()
+    other = Ledger(tmp_path / "other")
+    archive = Archive("archive", station.settings, other)
+    other.commit(LedgerEntry(files=await archive.write([[piece([1])]])))
+    await archive.committed()
+    await archive.close()
+    other.close()
+    station._open()
+    await station.archive.recover()
+    await station.write([piece([2])])
+    assert station.files() == ["web/h1/2026-11-22+2+open.jsonl.gz", "web/h1/2026-11-22+open.jsonl.gz"]
+    assert station.lines("web/h1/2026-11-22+open.jsonl.gz") == ["line  0", "line  2"]
+    assert station.lines("web/h1/2026-11-22+2+open.jsonl.gz") == ["line  1"]
+
+
 async def test_a_past_day_is_finished_once_it_rests(
     make: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.errors import Retry
 from logrouter.ledger.ledger import INGRESS, Ledger, LedgerEntry
 from logrouter.observability import events
-from logrouter.router.commit import Commits
+from logrouter.router.commit import Committer
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.group import CommitGroup
 from logrouter.wire.slices import from_part
@@ -40,11 +40,11 @@ class FailingLedger(Ledger):
             raise sqlite3.OperationalError("disk I/O error")
         super().commit(entry)
 
-    def renounce(self) -> None:
+    def discard_failed_commit(self) -> None:
         if self.renounce_failures:
             self.renounce_failures -= 1
             raise sqlite3.OperationalError("disk I/O error")
-        super().renounce()
+        super().discard_failed_commit()
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def archive(directory: Path, ledger: Ledger) -> Archive:
 async def test_killed_before_it_is_known_how_a_commit_went(tmp_path: Path, session: Session, has_it: bool) -> None:
     ledger = FailingLedger(tmp_path / "state")
     ledger.has_it, ledger.failures, ledger.renounce_failures = has_it, 1, 100
-    commits = Commits(ledger, {"archive": archive(tmp_path, ledger)})
+    commits = Committer(ledger, {"archive": archive(tmp_path, ledger)})
     killed = asyncio.Event()
     killed.set()
     with pytest.raises(Retry):
@@ -77,7 +77,7 @@ async def test_killed_before_it_is_known_how_a_commit_went(tmp_path: Path, sessi
     ledger.close()
     before = events.ARCHIVE_DAMAGED.count()
     again = Ledger(tmp_path / "state")
-    commits = Commits(again, {"archive": archive(tmp_path, again)})
+    commits = Committer(again, {"archive": archive(tmp_path, again)})
     await commits.recover()
     if not again.extents(INGRESS, "src"):  # then the shipper sends it again
         await commits.commit(group(), session, asyncio.Event())
@@ -90,7 +90,7 @@ async def test_killed_before_it_is_known_how_a_commit_went(tmp_path: Path, sessi
 async def test_a_commit_that_failed_is_renounced_undone_and_tried_again(tmp_path: Path, session: Session) -> None:
     ledger = FailingLedger(tmp_path / "state")
     ledger.failures = ledger.renounce_failures = 1
-    commits = Commits(ledger, {"archive": archive(tmp_path, ledger)})
+    commits = Committer(ledger, {"archive": archive(tmp_path, ledger)})
     await commits.commit(group(), session, asyncio.Event())
     await commits.close()
     ledger.close()
@@ -101,7 +101,7 @@ async def test_a_commit_that_failed_is_renounced_undone_and_tried_again(tmp_path
 async def test_no_file_has_two_names_when_it_ends(tmp_path: Path, session: Session) -> None:
     ledger = Ledger(tmp_path / "state")
     settings = ArchiveSettings(tmp_path / "archive", rotate_size=1)
-    commits = Commits(ledger, {"archive": Archive("archive", settings, ledger)})
+    commits = Committer(ledger, {"archive": Archive("archive", settings, ledger)})
     await commits.commit(group(), session, asyncio.Event())
     await commits.tidy()
     await commits.close()

@@ -19,7 +19,7 @@ from logrouter.errors import BrokerError, LogrouterError
 from logrouter.ledger.losses import BEFORE
 from logrouter.observability.events import LEASE_FREE, LEASE_HELD, TOPOLOGY_RESTORED, Event
 from logrouter.router import instance as keeping
-from logrouter.router.ingress import RouterSettings, Routing
+from logrouter.router.ingress import RouterContext, RouterSettings
 from logrouter.router.router import route
 from logrouter.wire.batch import Part, to_message
 from logrouter.wire.statement import EXCHANGE as REPORTS
@@ -29,8 +29,8 @@ from logrouter.wire.statement import to_message as statement_message
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "_AGAIN", 0.05)
-    monkeypatch.setattr(keeping, "_EVERY", 0.2)
+    monkeypatch.setattr(keeping, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(keeping, "_CHECK_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def instance(fresh: Callable[[str], str]) -> str:
     return fresh("kept").replace(".", "-")
 
 
-def routing(directory: Path, instance: str) -> Routing:
+def routing(directory: Path, instance: str) -> RouterContext:
     return archiving(directory, RouterSettings(instance), path="{service}.jsonl.gz")
 
 
@@ -60,7 +60,7 @@ async def archived(session: Session, its: Part, archive: Path) -> None:
 async def test_a_second_router_of_an_instance_is_refused(
     broker: Broker, tmp_path: Path, instance: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "_GHOST", 0.3)
+    monkeypatch.setattr(keeping, "_STALE_LEASE_SECONDS", 0.3)
     async with running(broker, routing(tmp_path / "first", instance)):
         second = routing(tmp_path / "second", instance)
         with pytest.raises(LogrouterError, match=f"another router serves instance {instance}") as refused:

@@ -34,9 +34,9 @@ from logrouter.ledger.ledger import Ledger, LedgerEntry
 from logrouter.observability import events
 from logrouter.observability.conditions import Condition
 from logrouter.router import notify as gathering
-from logrouter.router.commit import Commits
+from logrouter.router.commit import Committer
 from logrouter.router.handoff import Handoff
-from logrouter.router.ingress import RouterSettings, Routing
+from logrouter.router.ingress import RouterContext, RouterSettings
 from logrouter.router.outlet import Outlet
 from logrouter.rules.ruleset import RuleSet
 from logrouter.support.terminal import printable
@@ -95,10 +95,10 @@ class Bench:
         path.write_text(RULES.format(to=to, server=server, group_wait=group_wait, more=more))
         rules, instance = RuleSet(load_rules([path])), self.handoff.instance
         ledger = open_ledger(self.directory / "state", instance)
-        commits = Commits(ledger, build_inline(rules.config, ledger, self.directory / "archive"))
+        commits = Committer(ledger, build_inline(rules.config, ledger, self.directory / "archive"))
         (mail,) = build_notifying(rules.config, instance, self.directory / "mails")
         outlet = Outlet(self.handoff, mail, Condition(events.NOTIFYING_FAILING, events.NOTIFYING_RESUMED))
-        routing = Routing(
+        routing = RouterContext(
             RouterSettings(instance), ledger, commits, rules, lambda text: ("error", "guessed"), (outlet,)
         )
         async with asyncio.timeout(25), running(self.broker, routing, drained=drained) as session:
@@ -170,7 +170,7 @@ async def one_of(session: Session, queue: str) -> Delivery:
 
 def total(mails: Sequence[Received]) -> int:
     """The records that the mails are about."""
-    found = [re.search(r"^(\d+) records? between", mail.text, re.MULTILINE) for mail in mails]
+    found = [re.search(r"^(\d+) records?(?: at| between|\.)", mail.text, re.MULTILINE) for mail in mails]
     return sum(int(match[1]) for match in found if match)
 
 
@@ -275,7 +275,7 @@ async def test_a_burst_is_capped_and_its_counts_are_exact(local: Bench) -> None:
                 await send(session, *(part(start + n, start + n + 100) for n in range(0, 2000, 100)))
                 if burst < 3:
                     await local.server.taken(burst + 1)
-        assert "This was mail 3 of 3 in an hour." in local.server.mails[-1].text
+        assert "This mail reaches the limit of 3 mails per hour." in local.server.mails[-1].text
         withheld = local.memory().withheld
         assert withheld is not None
         assert len(local.server.mails) == 3
@@ -486,7 +486,7 @@ async def test_a_notification_whose_delivery_fails_oddly_is_a_dead_letter(
 
 
 async def test_its_own_failures_are_not_mailed_by_the_destination_that_fails(local: Bench) -> None:
-    own = "notification.failing: destination mail does not take what it is sent (refused); trying again"
+    own = "notification.failing: destination mail does not accept notifications (refused); retrying"
     async with local.server.running():
         async with local.routing() as session:
             await send(session, part(0, 1, messages=[own], app="logrouter"), part(1, 2, messages=["another"]))
@@ -514,7 +514,7 @@ async def test_without_the_tls_that_is_demanded_there_is_no_mail_and_no_password
     assert not local.server.tried
     assert not local.server.logins
     assert f"127.0.0.1:{local.server.port}: " in caplog.text
-    assert "destination mail does not take what it is sent" in caplog.text
+    assert "destination mail does not accept notifications" in caplog.text
     if scheme != "smtps://":
         assert "STARTTLS extension not supported" in caplog.text
     assert SECRET not in caplog.text

@@ -19,10 +19,10 @@ from logrouter.destinations.archive import archive as archive_module
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.errors import PublishRefused
 from logrouter.ledger.ledger import INGRESS, Ledger, LedgerEntry
-from logrouter.router.commit import Commits
+from logrouter.router.commit import Committer
 from logrouter.router.dead_letters import DeadLetters
 from logrouter.router.group import CommitGroup
-from logrouter.router.ingress import RouterSettings, Routing
+from logrouter.router.ingress import RouterContext, RouterSettings
 from logrouter.rules.decision import Decision, Target
 from logrouter.support.filesystem import replace_file
 from logrouter.wire.batch import from_message, is_batch, to_message
@@ -113,7 +113,7 @@ class Refusing:
 
 
 async def test_nothing_is_decided_before_what_it_hands_on_is_confirmed(tmp_path: Path, ledger: Ledger) -> None:
-    commits = Commits(ledger, {"archive": Archive("archive", ArchiveSettings(tmp_path / "archive"), ledger)})
+    commits = Committer(ledger, {"archive": Archive("archive", ArchiveSettings(tmp_path / "archive"), ledger)})
     group = CommitGroup(
         DeadLetters("dead"),
         windows={"archive": [[from_part(part(0, 10))]]},
@@ -160,8 +160,8 @@ def to_archive(piece: Slice) -> list[Decision]:
 
 async def test_a_window_is_decided_before_it_is_acknowledged(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "router")
-    commits = Commits(ledger, {"archive": Archive("archive", ArchiveSettings(tmp_path / "archive"), ledger)})
-    routing = Routing(RouterSettings(), ledger, commits, to_archive, lambda text: ("info", "guessed"))
+    commits = Committer(ledger, {"archive": Archive("archive", ArchiveSettings(tmp_path / "archive"), ledger)})
+    routing = RouterContext(RouterSettings(), ledger, commits, to_archive, lambda text: ("info", "guessed"))
     settled: list[bool] = []
     broker: Any = Watched(connect("embedded", tmp_path / "broker"), ledger, settled)
     async with running(broker, routing) as session:

@@ -21,7 +21,7 @@ from logrouter.config.rules import load_rules
 from logrouter.ledger.ledger import INGRESS, Ledger
 from logrouter.observability import events
 from logrouter.router import ingress as serving
-from logrouter.router.commit import Commits
+from logrouter.router.commit import Committer
 from logrouter.router.ingress import RouterSettings
 from logrouter.rules.decision import Decide
 from logrouter.rules.ruleset import RuleSet
@@ -91,10 +91,10 @@ async def test_windows_that_come_in_the_wrong_order_are_put_right(bench: Bench) 
 
 
 async def test_a_gap_is_given_up_after_the_hold_and_filled_late(bench: Bench) -> None:
-    before = events.WINDOW_HOLE.count()
+    before = events.WINDOW_GAP.count()
     async with bench.routing(hold=0.0) as session:
         await send(session, to_message(part(10, 20)))
-        while events.WINDOW_HOLE.count() == before:
+        while events.WINDOW_GAP.count() == before:
             await asyncio.sleep(0.01)
         await send(session, to_message(part(0, 10)))
     assert bench.archived() == lines(10, 20) + lines(0, 10)
@@ -135,7 +135,7 @@ async def test_a_foreign_message_sent_twice_under_one_id_is_archived_once(bench:
     [
         ({"type": "logrouter.batch/9"}, "newer"),
         ({"headers": {}}, "x-logrouter-keys"),
-        ({"type": "", "content_encoding": "gzip"}, "does not unpack"),
+        ({"type": "", "content_encoding": "gzip"}, "does not decompress"),
     ],
 )
 async def test_what_says_it_is_ours_and_is_not_goes_to_the_dead_letters(
@@ -170,13 +170,13 @@ async def test_a_broken_body_does_not_hold_the_rest_of_its_window(bench: Bench) 
 
 
 async def test_a_window_that_claims_what_it_has_no_records_for_hides_nothing(bench: Bench) -> None:
-    before = events.WINDOW_SHORT.count()
+    before = events.WINDOW_INCOMPLETE.count()
     forged = dataclasses.replace(part(0, 1), to=1 << 62)
     async with bench.routing() as session:
         await send(session, to_message(forged))
         await send(session, to_message(part(0, 10)))
     assert bench.archived() == lines(0, 10)
-    assert events.WINDOW_SHORT.count() == before + 1
+    assert events.WINDOW_INCOMPLETE.count() == before + 1
     ledger = Ledger(bench.directory / "state", bench.instance)
     assert list(ledger.extents(INGRESS, "src")) == [(0, 100)]
     ledger.close()
@@ -284,11 +284,11 @@ async def test_what_is_finished_is_put_away_under_load_as_well(bench: Bench, mon
     """A group that is due whenever the last one is committed leaves no idle moment."""
     tidied = asyncio.Event()
 
-    async def tidy(commits: Commits) -> None:
+    async def tidy(commits: Committer) -> None:
         tidied.set()
 
     monkeypatch.setattr(serving, "_GROUP_SECONDS", 0.0)
-    monkeypatch.setattr(Commits, "tidy", tidy)
+    monkeypatch.setattr(Committer, "tidy", tidy)
     async with bench.routing() as session:
         number = 0
         tidied.clear()

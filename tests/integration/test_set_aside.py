@@ -22,8 +22,8 @@ from logrouter.broker.contract import EXCHANGE, Broker, Session
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
 from logrouter.ledger.ledger import AsideState, Ledger, LedgerEntry
 from logrouter.observability import events
-from logrouter.router.commit import Commits
-from logrouter.router.ingress import RouterSettings, Routing
+from logrouter.router.commit import Committer
+from logrouter.router.ingress import RouterContext, RouterSettings
 from logrouter.rules.decision import Decision, Target
 from logrouter.wire.batch import to_message
 from logrouter.wire.message import Message
@@ -48,8 +48,8 @@ class TwoArchives:
         """A router that runs, and a session; leaving drains it, or just stops it."""
         ledger = Ledger(self.directory / "state", self.instance)
         archives = {name: Archive(name, ArchiveSettings(self.directory / name), ledger) for name in ("good", "bad")}
-        commits = Commits(ledger, archives | {"bad": wrap(archives["bad"])}, self.instance, set_aside_after=0.3)
-        routing = Routing(
+        commits = Committer(ledger, archives | {"bad": wrap(archives["bad"])}, self.instance, set_aside_after=0.3)
+        routing = RouterContext(
             RouterSettings(self.instance),
             ledger,
             commits,
@@ -96,12 +96,12 @@ async def two(broker: Broker, tmp_path: Path, fresh: Callable[[str], str]) -> As
 
 
 async def test_the_others_flow_and_the_stuck_one_catches_up(two: TwoArchives) -> None:
-    aside, again = events.SET_ASIDE.count(), events.INLINE_AGAIN.count()
+    aside, again = events.OVERFLOWING.count(), events.INLINE_AGAIN.count()
     obstacle = two.block()
     async with two.routing() as session:
         for begin in range(0, 60, 10):
             await publish(session, begin, begin + 10)
-        while events.SET_ASIDE.count() == aside:
+        while events.OVERFLOWING.count() == aside:
             await asyncio.sleep(0.02)
         await two.until_archived("good", 60)
         obstacle.unlink()
@@ -110,7 +110,7 @@ async def test_the_others_flow_and_the_stuck_one_catches_up(two: TwoArchives) ->
             await asyncio.sleep(0.02)
         await publish(session, 60, 70)
     assert two.archived("good") == two.archived("bad") == lines(70)
-    assert events.SET_ASIDE.count() == aside + 1
+    assert events.OVERFLOWING.count() == aside + 1
 
 
 async def test_each_field_of_a_record_waits_with_it(two: TwoArchives) -> None:
@@ -195,7 +195,7 @@ async def test_a_crash_at_any_step_writes_each_window_once(two: TwoArchives, tmp
     """What was appended and not committed is overwritten; what was taken and not committed is taken again."""
     ledger = Ledger(tmp_path / "state", two.instance)
     archive = Archive("bad", ArchiveSettings(tmp_path / "bad"), ledger)
-    commits = Commits(ledger, {"bad": archive}, two.instance)
+    commits = Committer(ledger, {"bad": archive}, two.instance)
     window = [[from_part(part(number, number + 1))] for number in range(3)]
     commits.aside.begin("bad", "a test")
     first = await commits.aside.append("bad", window[:1])
@@ -206,7 +206,7 @@ async def test_a_crash_at_any_step_writes_each_window_once(two: TwoArchives, tmp
     for _ in range(2):
         archive = Archive("bad", ArchiveSettings(tmp_path / "bad"), ledger)
         await archive.recover()
-        commits = Commits(ledger, {"bad": archive}, two.instance)
+        commits = Committer(ledger, {"bad": archive}, two.instance)
         assert "bad" in commits.aside
         windows, taken = await commits.aside.read("bad")
         assert [[piece.body for piece in each] for each in windows] == [[piece.body for piece in window[0]]]
@@ -215,9 +215,9 @@ async def test_a_crash_at_any_step_writes_each_window_once(two: TwoArchives, tmp
         await archive.close()
     archive = Archive("bad", ArchiveSettings(tmp_path / "bad"), ledger)
     await archive.recover()
-    commits = Commits(ledger, {"bad": archive}, two.instance)
-    await commits.commit_aside("bad")
-    assert await commits.take_back("bad")
+    commits = Committer(ledger, {"bad": archive}, two.instance)
+    await commits.replay("bad")
+    assert await commits.make_inline("bad")
     await archive.close()
     assert two.archived("bad") == lines(1)
     assert ledger.aside() == {}
@@ -228,7 +228,7 @@ async def test_what_waits_for_a_destination_that_is_gone_is_said(two: TwoArchive
     ledger = Ledger(tmp_path / "state", two.instance)
     ledger.commit(LedgerEntry(aside={"gone": AsideState(10, 0, 1)}))
     orphaned = events.ASIDE_ORPHANED.count()
-    Commits(ledger, {}, two.instance)
+    Committer(ledger, {}, two.instance)
     assert events.ASIDE_ORPHANED.count() == orphaned + 1
     ledger.close()
 

@@ -259,6 +259,23 @@ def test_a_generation_names_the_one_before_it_that_an_earlier_process_was_done_w
     found.close()
 
 
+def test_a_generation_that_went_before_it_was_read_is_named_by_none(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    add(reader.log, A)
+    reader.turn()
+    reader.log.rename(f"{reader.log}.2")
+    Path(f"{reader.log}.1").write_bytes(B)
+    reader.log.touch()
+    reader.turn(confirm=False)
+    reader.stop()
+    for number in (1, 2):
+        Path(f"{reader.log}.{number}").unlink()
+    add(reader.log, C)
+    finish(reader)
+    first, last = reader.windows[0][0], reader.windows[-1][0]
+    assert (last.data, last.after) == (C, (first.source, len(A)))
+
+
 def test_a_generation_that_becomes_known_late_is_read_before_those_behind_it(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     add(reader.log, A)

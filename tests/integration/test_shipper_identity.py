@@ -41,7 +41,7 @@ def test_what_a_truncation_took_before_it_was_read_is_counted(tmp_path: Path, ca
     reader.turn()
     reader.turn()
     assert sorted(reader.contents) == [lines(0, 50), lines(70, 80)]
-    assert f"at {len(lines(0, 50))}; {len(lines(50, 70))} bytes unread" in caplog.text
+    assert f"at byte {len(lines(0, 50))}; {len(lines(50, 70))} bytes were not read" in caplog.text
 
 
 @pytest.mark.parametrize("rewritten", [lines(500, 502), lines(500, 600)], ids=["shorter", "longer"])

@@ -184,7 +184,7 @@ async def test_without_journalctl_it_is_said_once_and_a_drain_ends(
         (journal.programs / "away").rename(journal.programs / "journalctl")
         journal.write(3)
         await arrived(broker, 3)
-    assert "Install systemd's journalctl, or take `journal` out of the inputs" in caplog.text
+    assert "Install systemd's journalctl, or remove `journal` from the inputs" in caplog.text
 
 
 async def test_what_journalctl_says_is_passed_on_once(tmp_path: Path, journal: FakeJournal) -> None:

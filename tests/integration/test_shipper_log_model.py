@@ -240,7 +240,11 @@ class FollowedLogs(RuleBasedStateMachine):
     @rule(save=st.booleans(), is_confirmed=st.booleans())
     def stop(self, save: bool, is_confirmed: bool) -> None:
         if not is_confirmed:
-            self.reader.turn(1.0, confirm=False)
+            unconfirmed = self.reader.turn(1.0, confirm=False)
+            self.check()
+            for window in unconfirmed:
+                if window.from_ == window.start:  # the router may never have had it, so nothing has to name it
+                    self.sources.pop(window.source, None)
         self.reader.stop(save=save)
         self.is_running = False
 

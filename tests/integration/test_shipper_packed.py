@@ -89,6 +89,25 @@ def test_members_in_a_row_and_what_is_still_being_compressed(tmp_path: Path) -> 
     assert reader.contents == [lines(0, 60_000)]
 
 
+@pytest.mark.parametrize(
+    ("ending", "magic"), [(".lz4", b"\x04\x22\x4d\x18"), (".zip", b"PK\x03\x04"), (".Z", b"\x1f\x9d")]
+)
+def test_what_cannot_be_decompressed_is_reported_and_not_shipped(tmp_path: Path, ending: str, magic: bytes) -> None:
+    before = FILE_DAMAGED.count()
+    reader = Reader(tmp_path)
+    add(reader.log, b"one\n")
+    reader.turn()
+    reader.stop()
+    reader.log.unlink()
+    Path(f"{reader.log}.1{ending}").write_bytes(magic + b"\nnot a line\n")
+    add(reader.log, b"two\n")
+    reader.start()
+    for _ in range(3):
+        reader.turn(70.0)
+    assert b"".join(window.data for window, _ in reader.windows) == b"one\ntwo\n"
+    assert FILE_DAMAGED.count() == before + 1
+
+
 def test_a_damaged_file_is_named_and_read_as_far_as_it_goes(tmp_path: Path) -> None:
     reader = Reader(tmp_path, glob="*.xz", exclude=())
     packed = bytearray(lzma.compress(os.urandom(1 << 20).hex().encode() + b"\n"))

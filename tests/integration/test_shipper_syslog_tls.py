@@ -163,7 +163,7 @@ async def test_nothing_more_is_read_before_it_is_safe(tmp_path: Path, monkeypatc
         await safe.wait()
 
     monkeypatch.setattr(connections_module.ClientConnection, "receive", counted)
-    monkeypatch.setattr("shippers.spool.load_shedding.Shedding.room", held)
+    monkeypatch.setattr("shippers.spool.load_shedding.LoadShedding.room", held)
     async with listening(tmp_path, broker, tls=(address,), **files):
         writer = await client(address, trusting(files["certificate"]))
         writer.write(b"".join(b"<13>%06d%s\n" % (number, b"x" * 1000) for number in range(20_000)))

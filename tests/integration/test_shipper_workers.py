@@ -18,7 +18,7 @@ from shippers.encode.lines import Window
 from shippers.encode.windows import parts
 from shippers.input import Input
 from shippers.parse.multiline import Joining
-from shippers.pipeline import Making
+from shippers.pipeline import Pipeline
 from shippers.worker import frame
 from shippers.workers import Workers
 
@@ -139,7 +139,7 @@ class HeldBack:
 
 async def test_what_was_being_made_when_its_source_went_back_is_not_published(tmp_path: Path) -> None:
     reader, held = Reader(tmp_path), HeldBack()
-    making = Making(held, held, asyncio.Event())  # type: ignore[arg-type]  # it stands for both
+    making = Pipeline(held, held, asyncio.Event())  # type: ignore[arg-type]  # it stands for both
     add(reader.log, lines(0, 40_000))
     reader.scan()
     (generation,) = reader.files

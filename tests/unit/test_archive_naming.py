@@ -61,8 +61,8 @@ def test_names_of_segments(path: str, segment: int, expected_open: str, expected
 
 @pytest.mark.parametrize(
     ("template", "says"),
-    [("{colour}.gz", "{colour} is no placeholder"), ("/x", "relative"), ("../x", "relative"), ("", "relative"),
-     ("a+b", "`+` marks")],
+    [("{colour}.gz", "{colour} is not a placeholder"), ("/x", "relative"), ("../x", "relative"), ("", "relative"),
+     ("a+b", "`+`, which marks")],
 )  # fmt: skip
 def test_templates_that_cannot_be(template: str, says: str) -> None:
     assert says in (template_problem(template) or "")

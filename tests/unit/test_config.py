@@ -30,7 +30,8 @@ default: archive
 """
 
 
-RE2 = "patterns are RE2's: no look-around, no back-references"
+TWICE = "change or remove one of them; the first is at"
+RE2 = "use the syntax of RE2, which has no look-around and no back-references"
 
 
 def write(directory: Path, text: str, name: str = "rules.yaml") -> Path:
@@ -84,17 +85,17 @@ default: archvie
 """,
     )
     assert mistakes(path) == [
-        "rules.yaml:2:28: `paht` is no key here | did you mean `path`?",
-        "rules.yaml:3:3: `archive` is here twice | the first is at " + f"{path}:2:3",
-        "rules.yaml:4:18: `arhive` is no type | did you mean `archive`?",
-        "rules.yaml:6:22: more than 2 `#` in a pattern | the broker needs seconds to match such a pattern",
+        "rules.yaml:2:28: `paht` is not a valid key here | did you mean `path`?",
+        "rules.yaml:3:3: the key `archive` appears twice | remove one of them; the first is at " + f"{path}:2:3",
+        "rules.yaml:4:18: `arhive` is not a type of destination | did you mean `archive`?",
+        "rules.yaml:6:22: the pattern has more than 2 `#` | use fewer: the broker takes seconds to match it",
         "rules.yaml:6:35: there is no destination `discrad` | did you mean `discard`?",
-        "rules.yaml:7:11: rule `a` is here twice | the first is at " + f"{path}:6:12",
-        "rules.yaml:9:15: `err` is no severity | did you mean `error`?",
-        "rules.yaml:10:20: `mesage` is no field of a record | did you mean `message`?",
-        "rules.yaml:10:40: bad regex: invalid perl operator: (?= | " + RE2,
-        "rules.yaml:10:59: `contians` is no test of a field | did you mean `contains`?",
-        "rules.yaml:12:12: this should be a valid string | quote it",
+        "rules.yaml:7:11: rule `a` is defined twice | " + f"{TWICE} {path}:6:12",
+        "rules.yaml:9:15: `err` is not a severity | did you mean `error`?",
+        "rules.yaml:10:20: `mesage` is not a field of a record | did you mean `message`?",
+        "rules.yaml:10:40: the pattern is invalid: invalid perl operator: (?= | " + RE2,
+        "rules.yaml:10:59: `contians` is not a test of a field | did you mean `contains`?",
+        "rules.yaml:12:12: this must be text | quote it",
         "rules.yaml:13:10: there is no destination `archvie` | did you mean `archive`?",
     ]
 
@@ -103,34 +104,34 @@ def test_names_are_unique_across_files(tmp_path: Path) -> None:
     first = write(tmp_path, GOOD, "10.yaml")
     write(tmp_path, "destinations: {archive: {type: discard}}\nrules: [{name: noise, to: discard}]", "20.yaml")
     assert mistakes(tmp_path) == [
-        f"20.yaml:1:16: destination `archive` is here twice | the first is at {first}:2:3",
-        f"20.yaml:2:16: rule `noise` is here twice | the first is at {first}:5:12",
+        f"20.yaml:1:16: destination `archive` is defined twice | {TWICE} {first}:2:3",
+        f"20.yaml:2:16: rule `noise` is defined twice | {TWICE} {first}:5:12",
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("rules: [", "2:1: not YAML"),
-        ("a: b: c", "1:5: not YAML"),
-        ("\ttabs: 1", "not YAML"),
-        ("rules: {}", "1:8: this should be a valid list"),
-        ("- x", "1:1: "),
-        ("colour: red", "1:1: `colour` is no key here | known are `default`"),
+        ("rules: [", "2:1: this is not valid YAML"),
+        ("a: b: c", "1:5: this is not valid YAML"),
+        ("\ttabs: 1", "not valid YAML"),
+        ("rules: {}", "1:8: this must be a list"),
+        ("- x", "1:1: this must be a mapping of keys to values"),
+        ("colour: red", "1:1: `colour` is not a valid key here | write one of `default`"),
         ("rules: [{to: discard}]", "1:9: `name` is missing"),
-        ("rules: [{name: a, to: discard, when: 5}]", "1:38: this should be a mapping of keys"),
-        ("rules: [{name: a, to: []}]", "1:23: no destination"),
+        ("rules: [{name: a, to: discard, when: 5}]", "1:38: this must be a mapping of keys to values"),
+        ("rules: [{name: a, to: []}]", "1:23: the list names no destination"),
         ("rules: [{name: a, match: mail*, to: discard}]", "1:26: `mail*` mixes a wildcard with text"),
         ("destinations: {a: {type: archive, keep: 5 fortnights}}", "is not a duration | write a number and s, m"),
-        ("destinations: {a: {type: archive, keep: 5s}}", "files are kept for whole days"),
+        ("destinations: {a: {type: archive, keep: 5s}}", "`keep` is less than one day"),
         ("destinations: {a: {type: archive, path: '../{host}'}}", "1:41: the path must be relative"),
-        ("destinations: {a: {type: archive, path: '{colour}'}}", "1:41: {colour} is no placeholder"),
-        ("destinations: {a: {dir: x}}", "1:19: a destination needs a `type`"),
-        ("timezone: Mars", "1:11: `Mars` is no time zone"),
-        ("rules: [{name: a, to: discard, when: {any: x}}]", "1:44: `any` takes a list"),
-        ("timezone: !!python/name:os.system x", "1:11: not a plain value"),
+        ("destinations: {a: {type: archive, path: '{colour}'}}", "1:41: {colour} is not a placeholder"),
+        ("destinations: {a: {dir: x}}", "1:19: the destination has no `type`"),
+        ("timezone: Mars", "1:11: `Mars` is not a time zone"),
+        ("rules: [{name: a, to: discard, when: {any: x}}]", "1:44: `any` must be a list"),
+        ("timezone: !!python/name:os.system x", "1:11: `!!python/name:os.system x` is not a plain value"),
         ("rules: [{name: a, to: discard, severity: !!binary x}]", "1:42: "),
-        ("rules: [{<<: {name: a}}]", "1:10: only plain words can be keys"),
+        ("rules: [{<<: {name: a}}]", "1:10: the merge key `<<` is not supported"),
     ],
 )
 def test_one_mistake(tmp_path: Path, text: str, says: str) -> None:
@@ -139,10 +140,12 @@ def test_one_mistake(tmp_path: Path, text: str, says: str) -> None:
 
 def test_files_that_are_not_text_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    assert mistakes(tmp_path / "binary.yaml") == ["binary.yaml: is not UTF-8: byte 0"]
-    assert mistakes(tmp_path / "absent.yaml") == ["absent.yaml: cannot be read: No such file or directory"]
+    assert mistakes(tmp_path / "binary.yaml") == [
+        "binary.yaml: the file is not UTF-8: byte 0 is invalid | save it as UTF-8"
+    ]
+    assert mistakes(tmp_path / "absent.yaml") == ["absent.yaml: cannot read the file: No such file or directory"]
     (tmp_path / "empty").mkdir()
-    assert "no rules here" in mistakes(tmp_path / "empty")[0]
+    assert "there are no rules here" in mistakes(tmp_path / "empty")[0]
 
 
 def test_a_deep_alias_bomb_is_no_danger(tmp_path: Path) -> None:

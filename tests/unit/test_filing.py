@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.destinations.archive import placement as filing
-from logrouter.destinations.archive.placement import Filing
+from logrouter.destinations.archive.placement import Placement
 from logrouter.wire.record import Record, RecordHeader, decode_lines, encode_lines
 from logrouter.wire.slices import Slice
 
@@ -39,7 +39,7 @@ def test_lines_of_all_parts_stand_by_position(placed: list[tuple[int, str]]) -> 
         for severity in ("info", "error", "debug")
         if (positions := sorted({position for position, each in placed if each == severity}))
     ]
-    filed = Filing("{service}/{date}.jsonl").file([pieces])
+    filed = Placement("{service}/{date}.jsonl").file([pieces])
     ((_, target),) = filed.items()
     records = decode_lines(b"".join(target.chunks))
     assert [record.pos for record in records] == sorted(position for each in pieces for position in _positions(each))

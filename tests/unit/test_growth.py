@@ -17,12 +17,12 @@ import pytest
 from parts import part
 
 from logrouter.audit import evidence as books
-from logrouter.audit.archives import Reading
+from logrouter.audit.archives import ArchiveReader
 from logrouter.audit.audit import Audit
-from logrouter.audit.backlog import Queued
+from logrouter.audit.backlog import Backlog
 from logrouter.config.rules import load_rules
 from logrouter.destinations.archive.archive import Archive, ArchiveSettings
-from logrouter.destinations.archive.placement import Filing
+from logrouter.destinations.archive.placement import Placement
 from logrouter.ledger.ledger import DECIDED, INGRESS, Counted, FileState, Ledger, LedgerEntry
 from logrouter.ledger.selection import Selection
 from logrouter.router.reorder import Assembly
@@ -101,7 +101,7 @@ def test_checking_a_thousand_rules_takes_as_long_for_each_as_checking_ten(tmp_pa
 
 
 def test_a_slice_under_ten_thousand_keys_costs_what_it_does_under_ten(tmp_path: Path) -> None:
-    rules, filing = rule_set(tmp_path, 100), Filing("{service}/{host}/{date}.jsonl.gz")
+    rules, filing = rule_set(tmp_path, 100), Placement("{service}/{host}/{date}.jsonl.gz")
 
     def again(count: int) -> float:
         met = pieces(count)
@@ -189,9 +189,13 @@ def peak(directory: Path, ledger: Ledger, archive: Path) -> int:
     tracemalloc.start()
     try:
         with books.opened(directory, "main", Selection()) as opened:
-            reading = Reading(archive, Selection(), opened.findings, lambda _: None, partial(opened.add_run, "archive"))
+            reading = ArchiveReader(
+                archive, Selection(), opened.findings, lambda _: None, partial(opened.add_run, "archive")
+            )
             contents = reading.read("archive", opened.files("archive"), is_text=False)
-            report = Audit(opened, [contents], Queued({}, {}), Selection()).run(lambda _: (Ranges(), 0), lambda _: None)
+            report = Audit(opened, [contents], Backlog({}, {}), Selection()).run(
+                lambda _: (Ranges(), 0), lambda _: None
+            )
         assert report.status == 0, report.findings.first
         return tracemalloc.get_traced_memory()[1]
     finally:

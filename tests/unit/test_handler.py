@@ -168,11 +168,11 @@ def test_without_a_shipper_it_keeps_so_many_and_counts_the_rest(
     assert handler.dropped == 250
     said = capsys.readouterr().err
     missing = f"{tmp_path}/none: No such file or directory"
-    assert said == f"250 log records of shop were not sent, no shipper took them ({missing})\n"
+    assert said == f"250 log records of shop were not sent because no shipper took them ({missing})\n"
 
 
 def test_few_records_that_are_large_are_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_WAITING", 100_000)
+    monkeypatch.setattr(module, "_MAX_QUEUED", 100_000)
     monkeypatch.setattr(logging, "raiseExceptions", False)  # so that it closes without a word
     handler = LogrouterHandler("shop", str(tmp_path / "none"))
     for _ in range(50):
@@ -221,7 +221,7 @@ async def test_a_loop_goes_on_while_nobody_reads(tmp_path: Path) -> None:
     server.close()
     *texts, note = [parse(frame.content.decode()) for frame in Frames(10_000_000).feed(taken[0])]
     assert [text.message.split()[0] for text in texts] == ["first", *map(str, range(1, count - dropped))]
-    assert note.message == f"{dropped} records were dropped, no shipper was there to take them"
+    assert note.message == f"{dropped} records were dropped because no shipper was there to take them"
     assert (note.severity, note.app) == ("warning", "shop")
 
 
@@ -286,7 +286,7 @@ def test_a_shipper_that_does_not_read_delays_the_end_once(tmp_path: Path, capsys
         handler.flush_timeout = 3600.0  # nor does closing wait again
         logging.shutdown([weakref.ref(handler)])
     assert re.fullmatch(
-        r"\d+ log records of shop were not sent, .* \(it did not read in time\)\n", capsys.readouterr().err
+        r"\d+ log records of shop were not sent .* \(the shipper did not read them in time\)\n", capsys.readouterr().err
     )
     assert 0 < handler.dropped <= 1000
 
@@ -325,8 +325,11 @@ def test_without_a_thread_flush_sends(
     handler.flush_timeout = 3600.0
     handler.close()  # nobody listens
     unread, absent = capsys.readouterr().err.splitlines()
-    assert unread.endswith("no shipper took them (it did not read in time)")
-    assert absent == f"1 log records of shop were not sent, no shipper took them ({path}: No such file or directory)"
+    assert unread.endswith("no shipper took them (the shipper did not read them in time)")
+    assert (
+        absent
+        == f"1 log records of shop were not sent because no shipper took them ({path}: No such file or directory)"
+    )
 
 
 def test_the_standard_library_is_enough() -> None:

@@ -171,6 +171,6 @@ def test_a_disk_that_refuses_is_named_and_the_ledger_goes_on(ledger: Ledger) -> 
 
 def test_a_file_that_is_no_ledger_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "main.ledger").write_bytes(b"no database at all " * 100)
-    with pytest.raises(StateError, match=r"main\.ledger cannot be opened: file is not a database"):
+    with pytest.raises(StateError, match=r"cannot open .*main\.ledger: file is not a database"):
         Ledger(tmp_path)
     Lock(tmp_path / "main.lock").release()

@@ -200,7 +200,7 @@ def test_a_summary_counts_what_was_withheld() -> None:
     withheld = Withheld(since=0.0)
     withheld.add(digest(*[record(host="<b>")] * 7, *[record(service="web")] * 5))
     mail = Composer(head()).compose(Due(None, withheld, 3600.0), 0.0)
-    assert parsed(mail)["Subject"] == "12 records were counted, not mailed"
+    assert parsed(mail)["Subject"] == "12 records counted and not mailed"
     for kind in ("text/plain", "text/html"):
         shown_text = _Html(body(mail, kind)).text if kind == "text/html" else body(mail, kind)
         assert "error mail@<b>" in shown_text

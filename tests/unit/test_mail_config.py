@@ -75,21 +75,21 @@ def test_a_password_in_an_address_is_refused_and_not_shown(scheme: str, before: 
 @pytest.mark.parametrize(
     ("entry", "at", "says"),
     [
-        ("{type: email, to: a@b, server: 'smtp://me:s3cret@h'}", "'smtp:", "password does not belong"),
-        ("{type: email, to: a@b, server: 'smtp://me:12/s3cret@h'}", "'smtp:", "names no host"),
-        ("{type: email, to: a@b, server: 'smtp://me:[s3cret]@h'}", "'smtp:", "is no mail server"),
-        ("{type: email, to: a@b, server: smtp}", "smtp}", "'smtp' is no mail server"),
+        ("{type: email, to: a@b, server: 'smtp://me:s3cret@h'}", "'smtp:", "the address contains a password"),
+        ("{type: email, to: a@b, server: 'smtp://me:12/s3cret@h'}", "'smtp:", "must name exactly one host"),
+        ("{type: email, to: a@b, server: 'smtp://me:[s3cret]@h'}", "'smtp:", "is not the address of a mail server"),
+        ("{type: email, to: a@b, server: smtp}", "smtp}", "'smtp' is not the address of a mail server"),
         ("{type: email, to: a@b}", "{", "`server` is missing"),
         ("{type: email, server: 'file:'}", "{", "`to` is missing"),
         ("{type: email, to: [], server: 'file:'}", "[]", "`to` is empty"),
-        (email("password: s3cret"), "password", "`password` is no key here"),
-        (email("username: me, password_env: A, password_file: /a"), "{", "both `password_env` and `password_file`"),
-        (email("password_env: A"), "{", "a password without `username`"),
-        (email("username: me"), "{", "a user name without a password"),
+        (email("password: s3cret"), "password", "`password` is not a valid key here"),
+        (email("username: me, password_env: A, password_file: /a"), "{", "`password_file` are both set"),
+        (email("password_env: A"), "{", "a password is set, but no user name"),
+        (email("username: me"), "{", "a user name is set, but no password"),
         (email("ca_file: ca.pem"), "ca.pem", "'ca.pem' is not an absolute path"),
         (email("templates: mails"), "mails", "'mails' is not an absolute path"),
         (email("username: me, password_file: p"), "p}", "'p' is not an absolute path"),
-        (email("from: nobody"), "nobody", "'nobody' is no mail address"),
+        (email("from: nobody"), "nobody", "'nobody' is not a mail address"),
         (email("max_per_hour: 0"), "0}", "greater than or equal to 1"),
         (email("group_wait: soon"), "soon", "'soon' is not a duration"),
         (email("timeout: 0s"), "0s", "greater than 0"),
@@ -114,7 +114,7 @@ def test_each_mistake_has_its_place(tmp_path: Path, entry: str, at: str, says: s
 )  # fmt: skip
 def test_what_is_no_address(address: str) -> None:
     for fields in ({"to": address}, {"to": ["a@b", address]}, {"to": "a@b", "from": address or "x"}):
-        with pytest.raises(ValueError, match="is no mail address"):
+        with pytest.raises(ValueError, match="is not a mail address"):
             EmailModel.model_validate({"type": "email", "server": "file:", **fields})
 
 
@@ -135,7 +135,7 @@ def test_a_machine_whose_name_is_no_domain_sends_from_localhost(monkeypatch: pyt
 
 @pytest.mark.parametrize("name", ["dead", "retry", "ready", "a.b", "1", "ä", "a b", "'#'", "x" * 65])
 def test_names_that_would_not_do_for_queues(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"rules\.yaml:3:3: .*cannot be a destination's name"):
+    with pytest.raises(ConfigError, match=r"rules\.yaml:3:3: .*cannot be the name of a destination"):
         load(tmp_path, "{type: email, to: a@b, server: 'file:'}", name)
 
 
@@ -155,8 +155,8 @@ def test_a_password_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: 
     [
         ("username: me, password_file: {}/absent", "cannot read {}/absent: No such file"),
         ("username: me, password_file: {}", "cannot read {}: Is a directory"),
-        ("username: me, password_file: {}/binary", "{}/binary is no text"),
-        ("username: me, password_env: ABSENT_HERE", "no ABSENT_HERE"),
+        ("username: me, password_file: {}/binary", "{}/binary is not UTF-8 text"),
+        ("username: me, password_env: ABSENT_HERE", "ABSENT_HERE is not set"),
         ("ca_file: {}/absent", "cannot read {}/absent: No such file"),
         ("ca_file: {}/binary", "cannot read {}/binary: "),
     ],

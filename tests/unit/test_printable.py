@@ -78,9 +78,9 @@ def test_an_event_is_one_line_whatever_its_details_are(caplog: pytest.LogCapture
     events.DEAD_LETTER.happened(key="k\x1b", queue=evil, reason=[evil])
     events.QUIET.happened(seconds=1.5, what=evil, remedy=evil)
     assert f"file.gone: {shown} is gone; it was read up to byte 7," in caplog.messages[0]
-    assert f"{shown} cannot be read to its end ({shown});" in caplog.messages[1]
-    assert "a message under 'k\\x1b' went to" in caplog.messages[2]
-    assert "in 1.5 s." in caplog.messages[3]
+    assert f"cannot read {shown} to its end ({shown});" in caplog.messages[1]
+    assert "a message with routing key 'k\\x1b' goes to" in caplog.messages[2]
+    assert "in 1.5 s;" in caplog.messages[3]
     assert not any(len(message.splitlines()) > 1 for message in caplog.messages)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logrouter.errors import WireError
-from logrouter.wire.record import Record, decode_lines, decode_places, encode_lines, original
+from logrouter.wire.record import Record, decode_lines, decode_positions, encode_lines, original
 
 
 def record(**changes: object) -> Record:
@@ -19,7 +19,7 @@ def test_round_trip(messages: list[str]) -> None:
     records = [record(message=message, pos=place, end=place + 1) for place, message in enumerate(messages)]
     body = encode_lines(records)
     assert decode_lines(body) == records
-    assert [(place.pos, place.end) for place in decode_places(body)] == [(item.pos, item.end) for item in records]
+    assert [(place.pos, place.end) for place in decode_positions(body)] == [(item.pos, item.end) for item in records]
     assert body.count(b"\n") == len(records)
 
 

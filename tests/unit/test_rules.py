@@ -159,7 +159,7 @@ def test_explain_names_what_was_tried(tmp_path: Path) -> None:
         ("a", False, "the key does not match web.#"),
         ("b", False, "error is milder than crit"),
         ("c", False, "`when` does not hold"),
-        ("d", True, "matches, and goes on"),
+        ("d", True, "matches and continues"),
         ("e", True, "matches"),
     ]
 
@@ -175,11 +175,11 @@ def problems(rules: RuleSet) -> list[str]:
         ("  - {name: a, match: 'mail.*.*', to: archive}\n  - {name: b, match: mail.x.debug, to: archive}",
          "`b` can never match"),
         ("  - {name: a, match: '*.*.debug', severity: error, to: archive}", "`a` can never match"),
-        ("  - {name: a, match: mail.#, to: nowhere}", "`a` takes is in no archive"),
-        ("  - {name: a, match: 'mail.*.error', to: archive}", "leaves out what is worse: emerg, alert, crit"),
-        ("  - {name: a, match: 'mail.*.err', to: archive}", "`err` is no severity in mail.*.err"),
-        ("  - {name: a, match: 'mail.*.ERROR', to: archive}", "`ERROR` is no severity"),
-        ("  - {name: a, match: mail.mx1.example.org.error, to: archive}", "our keys have three words"),
+        ("  - {name: a, match: mail.#, to: nowhere}", "`a` takes go to no archive"),
+        ("  - {name: a, match: 'mail.*.error', to: archive}", "but not the worse severities emerg, alert, crit"),
+        ("  - {name: a, match: 'mail.*.err', to: archive}", "`err` in mail.*.err is not a severity"),
+        ("  - {name: a, match: 'mail.*.ERROR', to: archive}", "`ERROR` in mail.*.ERROR is not a severity"),
+        ("  - {name: a, match: mail.mx1.example.org.error, to: archive}", "keys of logrouter have three words"),
     ],
 )  # fmt: skip
 def test_warnings(tmp_path: Path, rules: str, says: str) -> None:
@@ -211,9 +211,9 @@ def test_examples_are_run_in_the_whole_set(tmp_path: Path) -> None:
     )
     found = [(mistake.problem, mistake.remedy) for mistake in checks.mistakes(rules)]
     assert [problem for problem, _ in found] == [
-        "example of rule `b` should match: 'mail.h.debug x'",
-        "example of rule `b` should match: 'web.h.info x'",
-        "example of rule `b` should miss: 'mail.h.info x'",
+        "rule `b` does not take its `match` example 'mail.h.debug x'",
+        "rule `b` does not take its `match` example 'web.h.info x'",
+        "rule `b` takes its `miss` example 'mail.h.info x'",
     ]
     assert found[0][1].startswith("rule `a` (")
     assert found[1][1] == "the key does not match mail.#"

@@ -1,4 +1,4 @@
-"""RabbitMQ behind the contract, on aio-pika; nothing else of logrouter knows that library or AMQP."""
+"""The broker contract on RabbitMQ, built on aio-pika. No other package of logrouter uses that library or AMQP."""
 
 from logrouter.broker.amqp.broker import AmqpBroker
 

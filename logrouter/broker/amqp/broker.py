@@ -1,4 +1,4 @@
-"""A way to RabbitMQ: connects to one of its hosts, without the library's kind that reconnects behind our back."""
+"""RabbitMQ as a Broker. Its connections are not aio-pika's robust ones, which reconnect behind the caller's back."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from logrouter.broker.amqp.session import AmqpSession
 from logrouter.errors import SessionLost
 
 CONNECT_SECONDS = 10.0
-"""For one host, from the first packet to an open channel."""
+"""The time limit for one host, from the first packet to an open channel."""
 
 
 class AmqpBroker:
-    """RabbitMQ at one of `urls` (complete amqp:// or amqps:// addresses of one cluster), tried in turn.
+    """RabbitMQ at one of `urls`, complete amqp:// or amqps:// addresses of one cluster, which are tried in turn.
 
-    amqps verifies the certificate against the system's authorities; `?cafile=` names another. Options are aiormq's.
+    amqps verifies the certificate against the system's certificate authorities; `?cafile=` names another file. The
+    query options are those of aiormq.
     """
 
     def __init__(self, urls: Sequence[str]) -> None:
@@ -31,12 +32,12 @@ class AmqpBroker:
 
     @property
     def name(self) -> str:
-        """The addresses without passwords."""
+        """The addresses, without passwords."""
         return self._name
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AmqpSession]:
-        """Connect to the first host that answers. Raises SessionLost with each host's reason if none does."""
+        """Connect to the first host that answers. Raises SessionLost, with each host's reason, if none does."""
         session = await self._connect()
         try:
             yield session
@@ -51,9 +52,9 @@ class AmqpBroker:
                     return await _open(url)
             except TimeoutError:
                 refusals.append(f"{redacted(url)}: no answer in {CONNECT_SECONDS:g} s")
-            except Exception as error:  # noqa: BLE001  # whatever it is, this host cannot be reached, and this says why
+            except Exception as error:  # noqa: BLE001  # any error means that this host cannot be used; the reason is kept
                 refusals.append(f"{redacted(url)}: {reason(error)}")
-            self._urls.append(self._urls.pop(0))  # the next attempt begins with the host after the one that failed
+            self._urls.append(self._urls.pop(0))  # the next attempt starts after the host that failed
         raise SessionLost("; ".join(refusals))
 
 
@@ -68,12 +69,12 @@ async def _open(url: str) -> AmqpSession:
 
 
 def user_of(url: str) -> str:
-    """The user that the broker knows a connection to this address by, '' where the address does not tell."""
+    """Return the user name of a connection to this address, '' if the address does not determine it (`?auth=`)."""
     parts = URL(url)
     return "" if "auth" in parts.query else parts.user or "guest"
 
 
 async def _open_further(url: str) -> Connection:
-    """A further connection to the host of a session, which is given up as the session's own would be."""
+    """Open another connection to the host of a session, with the same time limit as the first."""
     async with asyncio.timeout(CONNECT_SECONDS):
         return await open_connection(url)

@@ -1,4 +1,4 @@
-"""The connection to one host: aio-pika's, with its socket and its channels within reach."""
+"""A connection to one host: aio-pika's, with access to its socket and to the channels of the library below."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from yarl import URL
 from logrouter.broker.amqp.delivery_frames import FrameReader
 
 HEARTBEAT_SECONDS = 10
-"""The library gives a silent broker up after 33 seconds of it, RabbitMQ a silent client after 20."""
+"""With this interval, the library gives up a silent broker after 33 s, and RabbitMQ a silent client after 20 s."""
 
 _SIGN_SECONDS = 2.0
-"""Between two signs of life while nothing is read."""
+"""The interval between two simulated heartbeats while reading is paused."""
 
-for _library in ("aio_pika", "aiormq"):  # they log a traceback for each lost connection; we say it in one event
+for _library in ("aio_pika", "aiormq"):  # they log a traceback for each lost connection; we log one event
     logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 
 class Connection(aio_pika.Connection, TransportFactory):
-    """aio-pika's connection, which makes its own socket: to cut it when the broker reads no more, and to read it.
+    """aio-pika's connection with a socket of its own making, which it can filter, pause and abort.
 
-    Channels are those of the library below: aio-pika's leave callbacks behind on the connection when they close.
+    Aborting is needed when the broker no longer reads. Channels are those of aiormq, the library below, because
+    aio-pika's leave callbacks on the connection when they close.
 
-    is_left: whether we ended it ourselves.
+    is_left: whether this side closed the connection.
     """
 
     underlying: AbstractConnection
@@ -45,11 +46,14 @@ class Connection(aio_pika.Connection, TransportFactory):
         self.is_left = False
 
     def __del__(self) -> None:
-        """Do nothing: whoever opened it ends it. The library's would begin that in whatever loop runs, or in none."""
+        """Do nothing: whoever opened the connection closes it.
+
+        The library's version would do so in whichever event loop runs, or in none.
+        """
 
     async def create(self, url: URL, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """The streams of a new connection, which the library asks for."""
-        assert url.host is not None  # the library has put in what was left out
+        """Open the socket and return its streams. The library calls this."""
+        assert url.host is not None  # the library has filled in the defaults
         assert url.port is not None
         provider = options.pop("ssl_context_provider")
         context = await provider.get_context() if url.scheme == "amqps" else None
@@ -63,39 +67,38 @@ class Connection(aio_pika.Connection, TransportFactory):
         return self.reader, self._writer
 
     async def open_channel(self, **options: Any) -> aiormq.Channel:
-        """A new channel."""
         channel = await self.underlying.channel(**options)
-        assert isinstance(channel, aiormq.Channel)  # the library's only kind
+        assert isinstance(channel, aiormq.Channel)  # the only implementation in the library
         return channel
 
     async def leave(self) -> None:
-        """End it with a farewell."""
+        """Close the connection with the AMQP handshake."""
         self.is_left = True
         self.resume_reading()
         await self.close()
 
     def pause_reading(self) -> None:
-        """Take nothing more from the socket until `resume_reading`; the broker stops sending when its buffer is full.
+        """Stop reading from the socket until `resume_reading`. The broker stops sending when the buffers are full.
 
-        The library is told meanwhile that the broker lives, since it does not see its heartbeats.
+        Meanwhile the library gets simulated heartbeats, because it cannot see those of the broker.
         """
         if self._paused is None and self._writer is not None:
-            self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport can be read
+            self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport supports reading
             self._paused = asyncio.get_running_loop().call_later(_SIGN_SECONDS, self._stay_alive)
 
     def resume_reading(self) -> None:
-        """Read on; no effect where it was not paused."""
+        """Resume reading, if it was paused."""
         if self._paused is not None and self._writer is not None:
             self._paused.cancel()
             self._paused = None
             self._writer.transport.resume_reading()  # type: ignore[attr-defined]  # likewise
 
     def _stay_alive(self) -> None:
-        self.reader.sign_of_life()
+        self.reader.simulate_heartbeat()
         self._paused = asyncio.get_running_loop().call_later(_SIGN_SECONDS, self._stay_alive)
 
     def cut(self) -> None:
-        """End it without a farewell, dropping what was not sent."""
+        """Abort the connection, and discard what was not sent."""
         if self._paused is not None:
             self._paused.cancel()
         if self._writer is not None:
@@ -103,12 +106,12 @@ class Connection(aio_pika.Connection, TransportFactory):
 
 
 async def open_connection(url: str) -> Connection:
-    """Connect to one host. Raises whatever the library raises, and nothing of it holds the password."""
+    """Connect to one host. Raises the library's exceptions, none of which contains the password."""
     connection = await aio_pika.connect(
         URL(url).update_query({"heartbeat": HEARTBEAT_SECONDS} if "heartbeat=" not in url else {}),
         connection_class=Connection,
         client_properties={"connection_name": f"logrouter {platform.node()} {os.getpid()}"},
     )
-    assert connection.transport is not None  # it is connected
+    assert connection.transport is not None  # it is connected now
     connection.underlying = connection.transport.connection
     return connection

@@ -1,4 +1,4 @@
-"""A consumer: deliveries in, acknowledgements out, over a channel of its own."""
+"""The AMQP consumer, which receives and acknowledges deliveries over a channel of its own."""
 
 from __future__ import annotations
 
@@ -26,26 +26,28 @@ _NONE: tuple[Delivery | None, int] = None, 0
 
 
 class ConsumingSession(Protocol):
-    """The session as its consumers see it."""
+    """What a consumer needs of its session."""
 
     @property
     def gone(self) -> asyncio.Future[str]:
-        """Done when the session has ended; the result is why."""
+        """A future that is done when the session has ended. Its result is the reason."""
 
     def lose(self, reason: str) -> None:
-        """End the session."""
+        """End the session, for that reason."""
 
     async def answer(self, call: Coroutine[Any, Any, _T]) -> _T:
-        """What the broker answers to `call`. Raises BrokerError if it refuses, SessionLost if it is lost or silent."""
+        """Return the result of `call`.
+
+        Raises BrokerError if the broker refuses it, SessionLost if the session ends or the broker does not answer.
+        """
 
 
 class AmqpConsumer:
-    """A consumer with a channel of its own, and so with its own prefetch and tags from 1.
+    """A consumer with a channel of its own, and so with its own prefetch and with tags from 1.
 
-    On a TAIL queue (`settled`) the broker counts a delivery as acknowledged when it is sent.
-
-    With a `budget` it has `connection` for itself, and stops reading from it while it holds more bytes than that:
-    AMQP's prefetch counts messages, whatever their size.
+    settled: the queue is a TAIL queue, where the broker counts a delivery as acknowledged when it is sent.
+    budget: the bytes of unacknowledged messages beyond which the consumer stops reading from `connection`, which it
+    then has to itself; 0 for no limit. AMQP's prefetch counts messages, whatever their size.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class AmqpConsumer:
         self._acknowledging = asyncio.Lock()
 
     async def begin(self, queue: str, prefetch: int) -> None:
-        """Start to receive."""
+        """Start to consume `queue`."""
         await self._channel.basic_qos(prefetch_count=prefetch)
         self._contents[self._channel.number] = self._content
         await self._channel.basic_consume(queue, self._missed, no_ack=self._settled)
@@ -80,40 +82,40 @@ class AmqpConsumer:
         self._session.gone.add_done_callback(self._session_gone)
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
-        """See the contract."""
         return self._inbox
 
     def drain(self) -> list[Delivery]:
-        """See the contract."""
         return self._inbox.drain()
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """See the contract."""
         if self._settled:
             return
-        async with self._acknowledging:  # a frame that others overtake names tags that are settled: a protocol error
+        # Frames must not overtake each other: one that names an already acknowledged tag is a protocol error.
+        async with self._acknowledging:
             if self._closed:
                 raise SessionLost("this consumer was closed")
             await self._session.answer(self._send(self._frames(deliveries)))
 
     async def close(self) -> None:
-        """See the contract."""
         if self._closed:
             return
         self._closed = True
         self._session.gone.remove_done_callback(self._session_gone)
         self._inbox.end()
-        self._connection.resume_reading()  # or the broker's answers would not be read
-        with contextlib.suppress(SessionLost):  # then the broker has taken back what was unacknowledged
+        self._connection.resume_reading()  # otherwise the broker's answers are not read
+        with contextlib.suppress(SessionLost):  # then the broker has already requeued what was unacknowledged
             await self._session.answer(self._channel.close())
-        if self._contents.get(self._channel.number) is self._content:  # the number may have been given again
+        if self._contents.get(self._channel.number) is self._content:  # the channel number may be in use again
             del self._contents[self._channel.number]
         if self._budget:
             with contextlib.suppress(SessionLost):
                 await self._session.answer(self._connection.leave())
 
     def _frames(self, deliveries: Sequence[Delivery]) -> list[tuple[int, bool]]:
-        """The fewest acknowledgements, as (tag, multiple): one for the run from the oldest on, one each for others."""
+        """Return the fewest acknowledgements, as (tag, multiple).
+
+        One covers the run that begins with the oldest unacknowledged delivery. Every other delivery has its own.
+        """
         tags = {each.tag for each in deliveries if self._unsettled.get(each.tag, _NONE)[0] is each}
         run = list(itertools.takewhile(tags.__contains__, self._unsettled))
         rest = sorted(tags.difference(run))
@@ -129,8 +131,8 @@ class AmqpConsumer:
     def _receive(self, delivered: Delivered) -> None:
         try:
             message = read_message(delivered.key, delivered.properties, delivered.body)
-        except Exception as error:  # noqa: BLE001  # in a callback of the socket it would be dropped, and the broker wait
-            self._session.lose(f"a delivery cannot be read: {error!r}")
+        except Exception as error:  # noqa: BLE001  # a callback of the socket would drop it, and the broker would wait
+            self._session.lose(f"cannot read a delivery: {error!r}")
             return
         delivery = Delivery(message, delivered.tag, delivered.redelivered)
         if not self._settled:
@@ -142,8 +144,8 @@ class AmqpConsumer:
         self._inbox.put(delivery)
 
     async def _missed(self, delivered: DeliveredMessage) -> None:
-        """What the library would give us: nothing, since it never sees a delivery."""
-        self._session.lose(f"a delivery went another way: {delivered!r}")
+        """End the session. The library never calls this, because FrameReader takes deliveries out of the stream."""
+        self._session.lose(f"the AMQP library received a delivery itself: {delivered!r}")
 
     def _channel_closed(self, closing: asyncio.Future[Any]) -> None:
         if not self._closed:

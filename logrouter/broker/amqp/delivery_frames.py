@@ -1,9 +1,9 @@
-"""Deliveries taken out of the stream of frames before the AMQP library sees it.
+"""A stream reader that takes deliveries out of the stream of AMQP frames before the library sees them.
 
-In come bytes as the socket gives them. Frames that carry deliveries to one of our consumers go to that consumer, read
-at once; all others go on to the library. That takes three frames for a delivery, each through a lock, a buffer, two
-queues and a decoder for every type there is, and then a task; for messages of one line it is most of what they cost.
-What is not plainly a delivery is the library's to judge, as before.
+Frames that carry a delivery to one of our consumers are decoded here and go to that consumer. All other frames go to
+the library. The library would pass each of the three frames of a delivery through a lock, a buffer, two queues and a
+decoder for every type, and then start a task, which is most of the cost of a message of one line. Anything that is not
+clearly a delivery stays with the library.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ _FRAME = struct.Struct(">BHI")
 _METHOD, _HEADER, _BODY, _HEARTBEAT = 1, 2, 3, 8
 _END = 0xCE
 _DELIVER = b"\x00\x3c\x00\x3c"
-"""Class and method of Basic.Deliver; behind them stand consumer, tag, redelivered, exchange and key."""
+"""Class and method of Basic.Deliver. Consumer, tag, redelivered, exchange and key follow."""
 
 _TAG = struct.Struct(">Q?")
 _SIZE = struct.Struct(">HHQ")
 
 _SIGN_OF_LIFE = frame.marshal(Heartbeat(), 0)
 _SIGN_SECONDS = 1.0
-"""RabbitMQ sends no heartbeats while it sends deliveries, and the library would take its silence for death."""
+"""The interval of simulated heartbeats. RabbitMQ sends none while it sends deliveries, which the library does not see,
+so without these it would consider the broker dead."""
 
 
 class Delivered(NamedTuple):
-    """A message as it came. properties: AMQP's flags and properties, encoded."""
+    """A delivered message. `properties` are the AMQP property flags and properties, still encoded."""
 
     key: str
     tag: int
@@ -41,17 +42,17 @@ class Delivered(NamedTuple):
 
 
 class DeliveryFrames:
-    """The frames of one channel's deliveries -> each delivery, in order."""
+    """Assembles the frames of one channel into deliveries, and calls `deliver` with each, in order."""
 
     def __init__(self, deliver: Callable[[Delivered], None]) -> None:
         self._deliver = deliver
         self._begun: tuple[str, int, bool] | None = None
         self._properties = b""
-        self._missing = -1  # bytes of the body; -1 before its header
+        self._missing = -1  # bytes of the body that have not arrived; -1 before the header
         self._body: list[bytes] = []
 
     def take(self, kind: int, payload: bytes) -> bool:
-        """Take a frame; false if it is none of a delivery, and means something to the library."""
+        """Take a frame. Return False if it is not part of a delivery and so belongs to the library."""
         if kind == _METHOD:
             if payload[:4] != _DELIVER:
                 return False
@@ -75,7 +76,7 @@ class DeliveryFrames:
 
 
 class FrameReader(asyncio.StreamReader):
-    """A connection's stream as the library reads it: without the deliveries to channels in `contents`."""
+    """A connection's stream as the library reads it, without the deliveries of the channels in `contents`."""
 
     def __init__(self) -> None:
         super().__init__(loop=asyncio.get_running_loop())
@@ -84,15 +85,15 @@ class FrameReader(asyncio.StreamReader):
         self._is_foreign = False
         self._signed = 0.0
 
-    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # bytes are all that a transport gives
-        """Bytes from the socket, cut anywhere."""
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # a transport passes only bytes
+        """Take bytes from the socket, which may begin and end anywhere in a frame."""
         data = self._rest + data if self._rest else data
         at = passed = 0
         while not self._is_foreign and at + _FRAME.size <= len(data):
             kind, channel, size = _FRAME.unpack_from(data, at)
             end = at + _FRAME.size + size + 1
             if kind not in (_METHOD, _HEADER, _BODY, _HEARTBEAT):
-                self._is_foreign = True  # no frames: the library says what is wrong with it
+                self._is_foreign = True  # not AMQP frames: the library reports the error
             elif end > len(data):
                 break
             elif data[end - 1] != _END:
@@ -111,13 +112,12 @@ class FrameReader(asyncio.StreamReader):
             self._signed = now
             self._pass_on(_SIGN_OF_LIFE)
 
-    def sign_of_life(self) -> None:
-        """Let the library know that the broker lives."""
+    def simulate_heartbeat(self) -> None:
+        """Pass a simulated heartbeat to the library, so that it considers the broker alive."""
         if not self.at_eof():
             self._pass_on(_SIGN_OF_LIFE)
 
     def feed_eof(self) -> None:
-        """The end of the stream."""
         self._pass_on(self._rest)
         self._rest = b""
         super().feed_eof()

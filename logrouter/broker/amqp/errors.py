@@ -1,4 +1,4 @@
-"""What the library raises, as errors of ours: here and nowhere else."""
+"""The translation of the AMQP library's exceptions into those of `logrouter.errors`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ _KINDS: dict[type[BaseException], type[BrokerError]] = {
     aiormq.ChannelNotFoundEntity: NotFound,
     aiormq.ChannelLockedResource: QueueTaken,
     aiormq.ChannelClosed: BrokerError,
-    ValueError: BrokerError,  # a name that the library does not send
+    ValueError: BrokerError,  # a name that the library refuses to send
 }
-"""What says nothing but its reason; the special ones first."""
+"""Exceptions that translate by type alone, subclasses first."""
 
 
 def error_of(future: asyncio.Future[Any]) -> BaseException | None:
-    """Why a finished future failed. The library cancels what waits on a lost connection, so that is an error too."""
+    """Return why a finished future failed, None if it did not.
+
+    A cancelled future has failed as well, because the library cancels calls that wait on a lost connection.
+    """
     return asyncio.CancelledError() if future.cancelled() else future.exception()
 
 
 def translated(error: BaseException, needs: str) -> BrokerError:
-    """An error of the library as ours. needs: the rights that what was asked takes; RabbitMQ 3.10 does not say."""
+    """Return an error of the library as one of ours.
+
+    needs: the permissions that the call requires, for the remedy; RabbitMQ 3.10 does not name them.
+    """
     if isinstance(error, aiormq.PublishError):
         return Unroutable(f"no queue takes the key {error.args[1]!r}")
     if isinstance(error, aiormq.DeliveryError):
@@ -38,6 +44,6 @@ def translated(error: BaseException, needs: str) -> BrokerError:
 
 
 def reason(error: BaseException | None) -> str:
-    """What the library, or the broker through it, says; it gives a bare exception where the connection just ended."""
+    """Return the text of an error. The library raises an empty exception if the connection simply ended."""
     text = " ".join(map(str, error.args)) if error is not None else ""
     return text or "the connection is gone"

@@ -1,9 +1,8 @@
-"""Properties of messages like ours, read in one pass.
+"""A fast decoder for the message properties that logrouter usually writes.
 
-In come flags and properties as they were delivered, out go the values by the names of the properties, or None for what
-is not plain: a type of header that we never write, text that is not UTF-8, a length that does not fit. That is for the
-codec under the AMQP library to read, which copies all that follows for each value it reads: of a small message with
-many keys that would be most of the cost.
+It gives up on anything else: a rarer header type, text that is not UTF-8, a length that does not fit. The codec under
+the AMQP library reads those. That codec copies the rest of the buffer for each value, which is most of the cost of a
+small message with many keys.
 """
 
 from __future__ import annotations
@@ -14,19 +13,22 @@ from collections.abc import Callable
 from typing import Any
 
 _Read = Callable[[bytes, int], tuple[Any, int]]
-"""Bytes and where a value begins in them -> the value and where it ends, perhaps behind the bytes."""
+"""Takes bytes and the offset of a value. Returns the value and the offset of its end, which may exceed the bytes."""
 
 _flags = struct.Struct(">H").unpack_from
 _length = struct.Struct(">I").unpack_from
 
 _MORE = 0b11
-"""Flags behind which stands something that we know nothing of."""
+"""Flags that announce further flags or properties, which are unknown here."""
 
 _TEXT, _ARRAY = b"SA"
 
 
 def read_plain(encoded: bytes) -> dict[str, Any] | None:
-    """The properties that are there; a timestamp in seconds since 1970."""
+    """Return the properties that are present, by name, or None to leave the decoding to the codec.
+
+    encoded: property flags and properties as they were delivered. A timestamp is in seconds since 1970.
+    """
     try:
         (flags,) = _flags(encoded)
         found, at = {}, 2
@@ -38,7 +40,7 @@ def read_plain(encoded: bytes) -> dict[str, Any] | None:
 
 
 def _of(layout: str) -> _Read:
-    """A reader of values of one size."""
+    """Return a reader for values with a fixed `struct` layout."""
     size, unpack = struct.calcsize(layout), struct.Struct(layout).unpack_from
     return lambda data, at: (unpack(data, at)[0], at + size)
 
@@ -47,7 +49,7 @@ _NUMBERS = {
     ord(kind): _of(layout)
     for kind, layout in zip("tbBsuIilLd", (">?", ">b", ">B", ">h", ">H", ">i", ">I", ">q", ">q", ">d"), strict=True)
 }
-"""Headers by their type."""
+"""The readers for fixed-size header values, by AMQP type."""
 
 
 def _short_text(data: bytes, at: int) -> tuple[str, int]:
@@ -91,7 +93,7 @@ def _table(data: bytes, at: int) -> tuple[dict[str, Any], int]:
 
 @functools.lru_cache(maxsize=64)
 def _texts(data: bytes) -> tuple[str, ...]:
-    """The values of an array of strings. The parts of a window come with the same one."""
+    """Return the values of an array of strings. Cached, because all parts of a window carry the same array."""
     found, at = [], 0
     while at < len(data):
         if data[at] != _TEXT:
@@ -119,12 +121,12 @@ _IN_ORDER: tuple[tuple[str, _Read], ...] = (
     ("app_id", _short_text),
     ("cluster_id", _short_text),
 )
-"""Of each the flag is half that of the one before."""
+"""The properties from the highest flag bit down."""
 
 
 @functools.lru_cache(maxsize=64)
 def _present(flags: int) -> tuple[tuple[str, _Read], ...]:
-    """The properties behind these flags."""
+    """Return the properties that these flags announce."""
     if flags & _MORE:
         raise ValueError("unknown properties")
     return tuple(each for number, each in enumerate(_IN_ORDER) if flags & 1 << 15 - number)

@@ -1,12 +1,11 @@
-"""A Message as AMQP properties and back, whatever a foreign publisher put into it.
+"""Conversion between a Message and AMQP properties.
 
-In come messages as the AMQP library delivers them, out go Messages, never an error; and in the other direction the
-properties to publish, checked before a byte is sent: a frame that the broker does not take would end the connection
-and, sent again, the next one.
+Reading accepts whatever a foreign publisher put into a message. Writing checks the properties before anything is sent,
+because a frame that the broker rejects ends the connection and, when it is sent again, the next one.
 
-The codec under the AMQP library (pamqp) gives up on what RabbitMQ lets through: a key or property that is not UTF-8,
-a time beyond the year 9999, a table nested too deep. Each of them ends the whole connection, and the message comes
-again on the next. So three of its decoders are replaced here, for the process, by ones that go on.
+The codec under the AMQP library (pamqp) fails on input that RabbitMQ accepts: a key or property that is not UTF-8, a
+time beyond the year 9999, tables that are nested too deep. Each failure ends the connection, and the next connection
+receives the same message. So this module replaces three of pamqp's decoders, in the whole process, with tolerant ones.
 """
 
 from __future__ import annotations
@@ -30,56 +29,58 @@ from logrouter.errors import PublishRefused
 from logrouter.wire.message import Message
 
 UNREADABLE = "x-logrouter-unreadable"
-"""The header that holds a table of headers which cannot be read: its bytes, or what is wrong with it."""
+"""The header that stands in for a table that cannot be read. It holds the table's bytes, or the reason."""
 
 MAX_SHORT = 255
-"""Bytes in the value of a property."""
+"""The maximum number of bytes in the value of a property."""
 
 _DEEPEST = 32
-"""Tables within tables that are still read: beyond it other code would fail on them."""
+"""The levels of nested tables that are read. Deeper ones would make other code fail."""
 
 _PROPERTIES_ROOM = 4096
-"""Bytes that all properties but the headers fit into."""
+"""Bytes that are enough for all properties other than the headers."""
 
 _LATEST = 0xFFFFFFFF
-"""Seconds since 1970; the codec takes a larger number for milliseconds."""
+"""Seconds since 1970. The codec reads a larger number as milliseconds."""
 
 _FOR_THE_BROKER = frozenset(
     {"CC", "BCC", "x-death", "x-delivery-count"}
     | {"x-first-death-exchange", "x-first-death-queue", "x-first-death-reason"}
 )
-"""Headers that the broker acts on. CC in a copy would send it to queues of its first publisher's choice, ours too."""
+"""Headers that the broker acts on. They are not sent: CC in a copy would route it to any queue that the message's first
+publisher chose, even to ours."""
 
 _PERSISTENT = 2
 
 _REMEMBERED = 64
-"""Bytes of properties that may be met again: longer ones hold ids or times."""
+"""Properties of at most this many bytes are cached. Longer ones contain ids or times, so they do not repeat."""
 
 _NO_BODY = bytes(12)
-"""What stands before the properties in a header: class, weight and the body's size."""
+"""The fields before the properties in a header frame: class, weight and size of the body."""
 
 _MARK = re.compile(r"\Alogrouter~[0-9a-f]+-[0-9]+~")
 
 
 class EncodedProperties(Basic.Properties):
-    """Properties whose headers and timestamp are encoded already (the codec has no 64-bit floats)."""
+    """Properties whose headers and timestamp are already encoded, because the codec cannot write 64-bit floats."""
 
     headers: Any
     timestamp: Any
 
     def encode_property(self, name: str, value: Any) -> bytes:
-        """The bytes of one property."""
         return value if isinstance(value, bytes) else super().encode_property(name, value)
 
 
 def read_message(key: str, encoded: bytes, body: bytes) -> Message:
-    """The message that was delivered under `key`; `encoded`: flags and properties as they came."""
-    return Message(key, body, *(_same_again(encoded) if len(encoded) <= _REMEMBERED else _read_properties(encoded)))
+    """Return the message that was delivered under `key`. `encoded` holds its property flags and properties."""
+    return Message(
+        key, body, *(_read_properties_cached(encoded) if len(encoded) <= _REMEMBERED else _read_properties(encoded))
+    )
 
 
 def _read_properties(encoded: bytes) -> tuple[str, str, str, str, str, str, float | None, str, Mapping[str, Any]]:
-    """The fields of a Message behind its body, in their order."""
-    found = read_plain(encoded) or read_odd(encoded)
+    """Return the fields of a Message that follow its body, in order."""
+    found = read_plain(encoded) or read_any(encoded)
     return (
         found.get("message_type", ""),
         found.get("content_type", ""),
@@ -93,8 +94,8 @@ def _read_properties(encoded: bytes) -> tuple[str, str, str, str, str, str, floa
     )
 
 
-def read_odd(encoded: bytes) -> dict[str, Any]:
-    """What `read_plain` says, of all that can come, without the empty strings."""
+def read_any(encoded: bytes) -> dict[str, Any]:
+    """Return the properties by name, without empty ones. Unlike `read_plain`, this accepts any properties."""
     header = ContentHeader()
     header.unmarshal(_NO_BODY + encoded)
     found: dict[str, Any] = {name: value for name, value in header.properties if value not in (None, "")}
@@ -106,23 +107,26 @@ def read_odd(encoded: bytes) -> dict[str, Any]:
     return found
 
 
-_same_again = functools.lru_cache(maxsize=256)(_read_properties)
-"""A publisher of single lines gives most of them the same few properties."""
+_read_properties_cached = functools.lru_cache(maxsize=256)(_read_properties)
+"""Cached, because a publisher of single lines gives most of them the same few properties."""
 
 
 def write_properties(message: Message, message_id: str, frame_max: int, user: str = "") -> EncodedProperties:
-    """The properties to publish `message` with. Raises PublishRefused where AMQP has no room or type for it.
+    """Return the properties to publish `message` with.
 
-    user: the name that this connection is known by, which the broker vouches for; '' for none.
-    A property over 255 bytes is cut. A timestamp is kept in whole seconds, and only between 1970 and 2106.
+    user: the user name of this connection, which the broker verifies; '' to send none. A property of more than 255
+    bytes is truncated. A timestamp is sent in whole seconds, and only if it is between 1970 and 2106. Raises
+    PublishRefused if a header has no AMQP type, or if the headers do not fit into a frame of `frame_max` bytes.
     """
     check_key(message.key)
     try:
         headers = _table({name: value for name, value in message.headers.items() if name not in _FOR_THE_BROKER})
     except (TypeError, ValueError, OverflowError, RecursionError, struct.error) as error:
-        raise PublishRefused(f"a header cannot be sent: {error}") from error
+        raise PublishRefused(f"cannot send a header: {error}") from error
     if len(headers) > frame_max - _PROPERTIES_ROOM:
-        raise PublishRefused(f"the headers have {len(headers)} bytes; the broker takes frames of {frame_max}")
+        raise PublishRefused(
+            f"the headers have {len(headers)} bytes, but the broker takes frames of at most {frame_max} bytes"
+        )
     properties = EncodedProperties(
         content_type=_short(message.content_type),
         content_encoding=_short(message.content_encoding),
@@ -140,10 +144,10 @@ def write_properties(message: Message, message_id: str, frame_max: int, user: st
 
 
 def marked(message_id: str, unique: str) -> str:
-    """A message id that is unique on a channel; `read_message` takes the mark off.
+    """Return a message id that is unique on a channel. `read_message` removes the mark.
 
-    The library tells by its id which message was returned: without one it would invent one, and of two messages with
-    the same id on their way at once (copies for two queues) it would take one that was returned for confirmed.
+    The library uses the id to recognise a returned message. If a message has none, the library makes one up. If two
+    unconfirmed messages share an id (copies for two queues), it can take a returned one for confirmed.
     """
     return f"logrouter~{unique}~{message_id}"
 
@@ -156,13 +160,13 @@ def _read_headers(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """A header's value with bytes for the codec's byte arrays."""
+    """Return a header's value with bytes in place of the codec's bytearrays. Raises RecursionError beyond _DEEPEST."""
     if isinstance(value, bytearray):
         return bytes(value)
     if not isinstance(value, (dict, list)):
         return value
     if depth > _DEEPEST:
-        raise RecursionError(f"tables nested deeper than {_DEEPEST}")
+        raise RecursionError(f"tables are nested deeper than {_DEEPEST} levels")
     if isinstance(value, dict):
         return {name: _plain(each, depth + 1) for name, each in value.items()}
     return [_plain(each, depth + 1) for each in value]
@@ -195,7 +199,7 @@ def _array(values: Iterable[Any]) -> bytes:
 
 
 _texts = functools.lru_cache(maxsize=64)(_array)
-"""Of strings alone. The parts of a window go out with the same keys."""
+"""For arrays of strings. Cached, because all parts of a window carry the same keys."""
 
 
 def _long(data: bytes | bytearray) -> bytes:
@@ -208,14 +212,14 @@ def _decode_short_string(value: bytes) -> tuple[int, str]:
 
 
 def _decode_timestamp(value: bytes) -> tuple[int, Any]:
-    """A date, or the number itself where no date can be made of it."""
+    """Decode a date, or return the number itself if it is not a valid date."""
     with contextlib.suppress(ValueError, OverflowError, OSError):
         return decode.timestamp(value)
     return 8, struct.unpack_from(">Q", value)[0]
 
 
 def _decode_table(value: bytes) -> tuple[int, Any]:
-    """A table, or its bytes under UNREADABLE. Its length stands in front, so whatever comes after it is found."""
+    """Decode a table, or return its bytes under UNREADABLE. The length prefix shows where the next value begins."""
     with contextlib.suppress(ValueError, OverflowError, OSError, RecursionError):
         return decode.field_table(value)
     length = struct.unpack_from(">I", value)[0]

@@ -1,9 +1,9 @@
-"""The publishes of a session: those in order over one channel, those apart over another, each with confirms.
+"""The publishing side of a session: one channel for ordered publishes, another for `apart` ones, both with confirms.
 
-RabbitMQ closes a channel on which it refuses something, with all that is under way on it. Where it refuses one message
-(406: too large, or with a property that it does not allow; 404: to an exchange that is not there), the session goes on
-over a new channel; of the others that were under way nobody knows whether a queue has them, so they are refused too,
-which a publisher answers by sending them again. What is known to be too large is not sent.
+When RabbitMQ refuses something, it closes the channel with everything that is unconfirmed on it. If it refuses a single
+message (406: too large, or with a property that it does not allow; 404: no such exchange), the session continues on a
+new channel. Whether a queue holds the other unconfirmed messages is unknown, so they are refused as well, and their
+publisher sends them again. A message that is known to be too large is not sent.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from logrouter.wire.message import MAX_BODY, Message
 _T = TypeVar("_T")
 
 _LIMIT = re.compile(r"max size (\d+)")
-"""In what RabbitMQ says of a message that is too large."""
+"""The size limit in RabbitMQ's error for a message that is too large."""
 
 _USER = "user_id"
-"""Likewise of one that does not name its publisher."""
+"""In RabbitMQ's error for a message whose user_id is not the user of the connection."""
 
 
 class PublishingSession(Protocol):
-    """The session as its publishes see it."""
+    """What Publishing needs of its session."""
 
     def lose(self, reason: str) -> None:
-        """End the session."""
+        """End the session, for that reason."""
 
     def start(self, call: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        """Run something until the session ends."""
+        """Run `call` in a task that ends with the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class _PendingPublish:
-    """A message under way. channel: None for one that is apart."""
+    """An unconfirmed message. `channel` is None if it was published apart."""
 
     promise: Promise
     message_id: str
@@ -58,9 +58,9 @@ class _PendingPublish:
 
 
 class Publishing:
-    """Publishes over `channel`, and over the one that takes its place when the broker closes it on a message.
+    """Publishes over `channel`, and over a replacement when the broker closes the channel because of a message.
 
-    user: the name of this connection's user, for the broker to vouch for; '' for none.
+    user: the user name of this connection, which messages carry and the broker verifies; '' to send none.
     """
 
     def __init__(
@@ -75,17 +75,16 @@ class Publishing:
         self._host = host
         self._connection = connection
         self._lifetime = lifetime
-        self._most = MAX_BODY
+        self._size_limit = MAX_BODY
         self._user = user
         self._apart: aiormq.Channel | None = None
-        self._one_apart = asyncio.Lock()
+        self._apart_lock = asyncio.Lock()
         self._ids: set[str] = set()
         token = uuid.uuid4().hex
         self._unique = (f"{token}-{number}" for number in itertools.count())
         self._use(channel)
 
     def publish(self, exchange: str, message: Message, *, mandatory: bool, apart: bool) -> Promise:
-        """See the contract."""
         promise = self._lifetime.promise()
         if promise.done():
             return promise
@@ -93,15 +92,15 @@ class Publishing:
         if not message_id or message_id in self._ids:
             message_id = marked(message_id, next(self._unique))
         try:
-            check_message(message, self._most)
+            check_message(message, self._size_limit)
             properties = write_properties(message, message_id, self._channel.max_content_size, self._user)
         except PublishRefused as refused:
             keep(promise, refused)
             return promise
         self._ids.add(message_id)
-        # Tasks begin in the order they are made, and the first thing that each does is to queue up for the channel:
-        # so the order of calls is the order on the wire. With wait=True the library would wait for the socket to take
-        # the bytes; while the broker blocks us our heartbeats then wait as well, and two minutes later it gives up.
+        # Tasks start in the order of their creation, and each begins by queueing for the channel, so the order of calls
+        # is the order on the wire. With wait=True the library would wait until the socket takes the bytes. While the
+        # broker blocks us, our heartbeats would then wait too, and the connection would be lost two minutes later.
         publish = self._publish_apart if apart else self._channel.basic_publish
         sending = publish(
             message.body,
@@ -116,11 +115,12 @@ class Publishing:
         return promise
 
     async def _publish_apart(self, body: bytes, **options: Any) -> None:
-        """Publish over the channel for that, which the broker closes each time that it refuses something.
+        """Publish over the channel for apart messages, and reopen it if the broker has closed it with a refusal.
 
-        One at a time: RabbitMQ closes the connection on what comes for a channel that it has just closed.
+        One message at a time, because RabbitMQ closes the connection if anything arrives on a channel that it has just
+        closed.
         """
-        async with self._one_apart:
+        async with self._apart_lock:
             if self._apart is None or self._apart.is_closed:
                 self._apart = await self._open()
             await self._apart.basic_publish(body, **options)
@@ -132,7 +132,7 @@ class Publishing:
             keep(sent.promise)
             return
         if isinstance(error, aiormq.ChannelInvalidStateError) and sent.channel is not None:
-            error = error_of(sent.channel.closing) or error  # it was closed before: this is why
+            error = error_of(sent.channel.closing) or error  # the channel was closed before; this is the reason
         refusal = self._refusal(error, sent)
         is_harmless = sent.channel is None and not isinstance(refusal, SessionLost)
         if is_harmless or isinstance(refusal, Forbidden | NotFound | PublishRefused | Unroutable):
@@ -143,16 +143,16 @@ class Publishing:
     def _refusal(self, error: BaseException, sent: _PendingPublish) -> BrokerError:
         if not isinstance(error, aiormq.ChannelPreconditionFailed):
             return translated(error, f"write on {sent.exchange or 'amq.default'!r}")
-        said = reason(error)
-        limit = _LIMIT.search(said)
-        if _USER in said:  # it knows this connection by another name than its address has: go on without
+        text = reason(error)
+        limit = _LIMIT.search(text)
+        if _USER in text:  # the broker knows this connection by another user name, so send none from now on
             self._user = ""
         if limit is None:
-            return PublishRefused(said)
-        self._most = min(self._most, int(limit[1]))
-        if sent.size > self._most:
-            return too_large(sent.size, self._most)
-        return PublishRefused(f"the broker closed the channel on another message ({said})")
+            return PublishRefused(text)
+        self._size_limit = min(self._size_limit, int(limit[1]))
+        if sent.size > self._size_limit:
+            return too_large(sent.size, self._size_limit)
+        return PublishRefused(f"the broker closed the channel because of another message ({text})")
 
     def _use(self, channel: aiormq.Channel) -> None:
         self._channel = channel
@@ -162,14 +162,14 @@ class Publishing:
         error = error_of(closing)
         if isinstance(error, aiormq.ChannelPreconditionFailed | aiormq.ChannelNotFoundEntity):
             self._host.start(self._reopen())
-        elif not isinstance(error, aiormq.ChannelAccessRefused):  # which each publish is told
+        elif not isinstance(error, aiormq.ChannelAccessRefused):  # each publish fails with this itself
             self._host.lose(reason(error))
 
     async def _reopen(self) -> None:
-        """Go on over another channel. Until it is there, publishes are refused like those that were under way."""
+        """Replace the channel. Until the new one is open, publishes are refused like the unconfirmed ones."""
         try:
             self._use(await self._open())
-        except Exception as error:  # noqa: BLE001  # whatever it is, without a channel there is no session
+        except Exception as error:  # noqa: BLE001  # whatever the error, there is no session without a channel
             self._host.lose(reason(error))
 
     async def _open(self) -> aiormq.Channel:

@@ -1,4 +1,4 @@
-"""What makes a queue of each kind in RabbitMQ."""
+"""The RabbitMQ arguments for each kind of queue."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 from logrouter.broker.contract import TAIL_BYTES, TAIL_MESSAGES, Queue, QueueKind
 
 DELIVERY_LIMIT = 1_000_000
-"""Times a message may come again: without a limit RabbitMQ 3.10 puts it at the queue's end, with -1 it drops it."""
+"""The maximum number of redeliveries of a message. Without a limit RabbitMQ 3.10 requeues at the end of the queue, and
+with -1 it drops the message."""
 
 
 def settings(queue: Queue) -> dict[str, Any]:
-    """A kind of queue as RabbitMQ's settings; ARCHITECTURE says what was lost without each of them."""
+    """Return the keyword arguments with which to declare `queue`.
+
+    Do not change them: RabbitMQ refuses to declare an existing queue with other arguments, so a router would lose
+    access to its queues. What may change belongs in a policy.
+    """
     if queue.kind is QueueKind.TAIL:
         bounds = {"x-max-length-bytes": TAIL_BYTES, "x-max-length": TAIL_MESSAGES, "x-overflow": "drop-head"}
         return {"exclusive": True, "auto_delete": True, "arguments": bounds}
@@ -23,7 +28,7 @@ def settings(queue: Queue) -> dict[str, Any]:
             "x-message-ttl": round(queue.delay * 1000),
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": queue.target,
-            "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",
+            "x-dead-letter-strategy": "at-least-once",  # the default loses messages if the target is unavailable
+            "x-overflow": "reject-publish",  # RabbitMQ falls back to at-most-once without it
         }
     return {"durable": True, "arguments": arguments}

@@ -1,4 +1,4 @@
-"""The broker in this process: the same contract without a server; a directory is all that it needs."""
+"""The broker contract without a server: queues in this process, durable in a directory."""
 
 from logrouter.broker.embedded.broker import EmbeddedBroker
 

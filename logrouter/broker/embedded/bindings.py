@@ -1,4 +1,4 @@
-"""Topic exchanges: which queues a key goes to. Pure; no message is seen here."""
+"""Topic exchanges: which queues a routing key goes to. Pure; it handles no messages."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from logrouter.errors import NotFound
 from logrouter.wire.routing_key import matches
 
 _CACHED = 10_000
-"""Keys whose queues are remembered; far more than a fleet has, so that a flood of odd keys cannot fill the memory."""
+"""The maximum number of keys in the cache: more than a fleet has, but a flood of odd keys cannot fill the memory."""
 
 
 class Routes:
-    """Exchanges that were declared, the bindings to queues, and what each key came to."""
+    """The declared exchanges, their bindings to queues, and a cache of the queues for each key."""
 
     def __init__(self) -> None:
         self._bindings: dict[str, dict[tuple[str, str], None]] = {}
@@ -18,31 +18,31 @@ class Routes:
         self._cache: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def declare(self, exchange: str) -> None:
-        """Make an exchange, unless it is there."""
+        """Create an exchange, unless it exists."""
         self._declared.add(exchange)
 
     def declared(self, exchange: str) -> bool:
-        """Whether somebody made that exchange; a binding that was saved by an earlier process does not count."""
+        """Report whether this process declared the exchange. A binding that an earlier process saved does not count."""
         return exchange in self._declared
 
     def bind(self, queue: str, exchange: str, pattern: str) -> None:
-        """Send keys that match `pattern` to `queue`."""
+        """Route keys that match `pattern` to `queue`."""
         self._bindings.setdefault(exchange, {})[queue, pattern] = None
         self._cache.clear()
 
     def unbind(self, queue: str, exchange: str, pattern: str) -> None:
-        """Take a binding back, if it is there."""
+        """Remove a binding, if it exists."""
         self._bindings.get(exchange, {}).pop((queue, pattern), None)
         self._cache.clear()
 
     def forget(self, queue: str) -> None:
-        """Take all bindings of a queue back."""
+        """Remove all bindings of a queue."""
         for exchange, bindings in self._bindings.items():
             self._bindings[exchange] = {binding: None for binding in bindings if binding[0] != queue}
         self._cache.clear()
 
     def queues(self, exchange: str, key: str) -> tuple[str, ...]:
-        """The queues that `key` goes to, each once. Raises Missing if the exchange was not declared."""
+        """Return the queues that `key` goes to, each once. Raises NotFound if the exchange was not declared."""
         found = self._cache.get((exchange, key))
         if found is None:
             if exchange not in self._declared:

@@ -1,4 +1,4 @@
-"""The embedded broker as a Broker: opens the file with its first session and closes it with its last."""
+"""The embedded broker. It opens its file with the first session and closes it with the last."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from logrouter.broker.embedded.session import EmbeddedSession
-from logrouter.broker.embedded.vhost import Switchboard
+from logrouter.broker.embedded.vhost import VirtualHost
 
 FILE = "broker.sqlite"
 
 
 class EmbeddedBroker:
-    """Queues in this process, the durable ones kept in `directory`, which one process has at a time."""
+    """Queues in this process. The durable ones are kept in `directory`, which one process can use at a time."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._switchboard = Switchboard(directory / FILE)
+        self._switchboard = VirtualHost(directory / FILE)
         self._sessions = 0
         self._opening = asyncio.Lock()
 
     @property
     def name(self) -> str:
-        """Where it is, for people to read."""
+        """The broker and its directory, in a form for people."""
         return f"the embedded broker in {self._directory}"
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[EmbeddedSession]:
-        """A new session. Raises StateError if the directory is in use by another process, damaged, or newer."""
+        """Open a session.
+
+        Raises StateError if the file is in use by another process, damaged, or written by a newer version.
+        """
         async with self._opening:
             if not self._sessions:
                 await self._switchboard.open()

@@ -1,4 +1,4 @@
-"""Consumers of the embedded broker: what is in a consumer's hands, and the way to it and back."""
+"""The consumers of the embedded broker: which messages each holds, and how it takes, settles and returns them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from logrouter.errors import BrokerError, SessionLost
 from logrouter.wire.message import Message
 
 Settle = Callable[[list[ReadyMessage]], Awaitable[None]]
-"""Drops entries for good. Raises BrokerError when that cannot be written."""
+"""Removes entries. Raises BrokerError if the disk does not take the change."""
 
 Load = Callable[[list[ReadyMessage]], Awaitable[list[Message]]]
-"""The messages of entries that are not in memory. Raises BrokerError when they cannot be read."""
+"""Reads the messages of entries that are not in memory. Raises BrokerError if that fails."""
 
 
 class EmbeddedConsumer:
-    """Holds at most `prefetch` entries of `line`; `lose` ends its session. An ingress queue has nothing to load.
+    """A consumer that holds at most `prefetch` entries of `line`. `lose` ends its session.
 
-    budget: bytes of these beyond which it takes no more; 0 for no bound.
+    budget: the bytes of held bodies beyond which it takes no more entries; 0 for no limit.
     """
 
     def __init__(
@@ -50,15 +50,12 @@ class EmbeddedConsumer:
         line.join(self)
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
-        """See the contract."""
         return self._inbox
 
     def drain(self) -> list[Delivery]:
-        """See the contract."""
         return self._inbox.drain()
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """See the contract."""
         if self._ended is not None:
             raise SessionLost(self._ended)
         entries = [self._held.pop(each) for each in deliveries if each in self._held]
@@ -72,25 +69,24 @@ class EmbeddedConsumer:
             raise SessionLost(str(error)) from error
 
     async def close(self) -> None:
-        """See the contract."""
         if self._ended is None:
             self._inbox.end()
             self._end("this consumer was closed")
 
     def session_gone(self, reason: str) -> None:
-        """End with the session."""
+        """End the consumer, because its session has ended."""
         if self._ended is None:
             self._inbox.end(reason)
             self._end(reason)
 
     @property
     def free(self) -> bool:
-        """Whether there is room for one entry more."""
+        """Whether the consumer can take another entry."""
         is_within = not self._budget or self._bytes <= self._budget
         return is_within and len(self._held) + len(self._loading) < self._prefetch
 
     def take(self, entry: ReadyMessage) -> None:
-        """Deliver an entry, after those taken before it."""
+        """Deliver an entry, after those taken before it. Loads its message first if that is not in memory."""
         self._bytes += entry.size
         if entry.message is not None:
             self._deliver(entry, entry.message)
@@ -134,28 +130,25 @@ class EmbeddedConsumer:
 
 
 class TailConsumer:
-    """Reads the inbox that the TAIL queue puts everything into."""
+    """A consumer of a TAIL queue. It reads the inbox that the queue puts every message into."""
 
     def __init__(self, inbox: Inbox, gone: Callable[[], None]) -> None:
         self._inbox = inbox
         self._gone = gone
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
-        """See the contract."""
         return self._inbox
 
     def drain(self) -> list[Delivery]:
-        """See the contract."""
         return self._inbox.drain()
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """See the contract: nothing to do."""
+        """Do nothing: deliveries of a TAIL queue count as acknowledged when they are sent."""
 
     async def close(self) -> None:
-        """See the contract."""
         self._inbox.end()
         self._gone()
 
     def session_gone(self, reason: str) -> None:
-        """End with the session."""
+        """End the consumer, because its session has ended."""
         self._inbox.end(reason)

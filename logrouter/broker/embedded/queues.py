@@ -1,4 +1,4 @@
-"""The kinds of queue of the embedded broker, each with what `QueueKind` promises of it."""
+"""The queues of the embedded broker, one class for each behaviour that `QueueKind` defines."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ from logrouter.errors import BrokerError, PublishRefused
 from logrouter.observability.events import BROKER_STORE_FAILED
 from logrouter.wire.message import Message
 
-_AT_ONCE = 500
-"""Delayed messages that move in one transaction, so that others need not wait long for theirs."""
+_MOVED_AT_ONCE = 500
+"""The maximum number of delayed messages that move in one transaction, so that other transactions do not wait long."""
 
-_AGAIN_SECONDS = 1.0
-"""After which a move that the disk did not take is tried again."""
+_RETRY_SECONDS = 1.0
+"""The pause before a failed move of delayed messages is retried."""
 
 
 class EmbeddedQueue(Protocol):
-    """What a session does with a queue of any kind."""
+    """What a session needs of a queue, whatever its kind."""
 
     declared: Queue
 
     def put(self, message: Message, ticket: Ticket) -> None:
-        """Take a message that was routed here, and settle or refuse its ticket then or later."""
+        """Take a message, and settle or refuse its ticket, now or later."""
 
     def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer | TailConsumer:
-        """A new consumer; it calls `lose` with a reason where its session must end. Raises BrokerError if it cannot."""
+        """Return a new consumer, which calls `lose` with a reason if its session must end.
+
+        Raises BrokerError if queues of this kind cannot be consumed.
+        """
 
     def depth(self) -> int:
-        """Messages that wait."""
+        """Return the number of messages that wait in the queue."""
 
     async def purge(self) -> int:
-        """Drop the messages that wait and say how many."""
+        """Discard the messages that wait in the queue and return their number."""
 
     def end(self, reason: str) -> None:
-        """The queue is gone, and with it the sessions that consume from it."""
+        """End the sessions that consume the queue, because the queue is gone."""
 
 
 class IngressQueue:
-    """In memory: a publish is settled when its consumer has acknowledged it, so a lost process loses nothing."""
+    """An INGRESS queue, in memory. A crash loses nothing, because a publish is settled only when it is acknowledged."""
 
     def __init__(self, declared: Queue) -> None:
         self.declared = declared
@@ -56,31 +59,27 @@ class IngressQueue:
         self._last_place = 0
 
     def put(self, message: Message, ticket: Ticket) -> None:
-        """See EmbeddedQueue."""
         self._last_place += 1
         self._line.add(ReadyMessage(self._last_place, len(message.body), message, ticket))
 
     def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
-        """See EmbeddedQueue."""
         return EmbeddedConsumer(self._line, lose, _settle_tickets, _messages, prefetch=prefetch, budget=budget)
 
     def depth(self) -> int:
-        """See EmbeddedQueue."""
         return len(self._line)
 
     async def purge(self) -> int:
-        """See EmbeddedQueue. To its publisher a message that was dropped on purpose is as good as delivered."""
+        """Discard the messages that wait. Their publishes are settled, because the loss is intended."""
         entries = self._line.clear()
         await _settle_tickets(entries)
         return len(entries)
 
     def end(self, reason: str) -> None:
-        """See EmbeddedQueue."""
         self._line.end(reason)
 
 
 class StoredQueue:
-    """HANDOFF and DEAD: on disk, with only the places in memory; consumers take turns."""
+    """A HANDOFF or DEAD queue, on disk, with only the messages' places in memory. Consumers take turns."""
 
     def __init__(self, declared: Queue, store: Store) -> None:
         self.declared = declared
@@ -88,25 +87,21 @@ class StoredQueue:
         self._line = Line(single=False)
 
     def put(self, message: Message, ticket: Ticket) -> None:
-        """See EmbeddedQueue."""
         size = len(message.body)
         add = partial(self._store.add, self.declared.name, message)
-        _keep(add, ticket, then=lambda place: self.arrived(place, size))
+        _write(add, ticket, then=lambda place: self.arrived(place, size))
 
     def arrived(self, place: int, size: int, *, redelivered: bool = False) -> None:
-        """Take a message that is on disk for this queue; `size` is that of its body."""
+        """Make a message of this queue that is on disk ready for delivery. `size` is that of its body, in bytes."""
         self._line.add(ReadyMessage(place, size, redelivered=redelivered))
 
     def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
-        """See EmbeddedQueue."""
         return EmbeddedConsumer(self._line, lose, self._settle, self._load, prefetch=prefetch, budget=budget)
 
     def depth(self) -> int:
-        """See EmbeddedQueue."""
         return len(self._line)
 
     async def purge(self) -> int:
-        """See EmbeddedQueue."""
         entries = self._line.clear()
         try:
             await self._settle(entries)
@@ -116,7 +111,6 @@ class StoredQueue:
         return len(entries)
 
     def end(self, reason: str) -> None:
-        """See EmbeddedQueue."""
         self._line.end(reason)
 
     async def _settle(self, entries: list[ReadyMessage]) -> None:
@@ -127,9 +121,9 @@ class StoredQueue:
 
 
 class DelayQueue:
-    """On disk until each message is due, then moved to the end of the target in one transaction.
+    """A DELAY queue, on disk. Messages that are due move to the end of the target queue in one transaction.
 
-    `find` gives the target queue; where it is not there, the messages wait for `wake`.
+    find: looks up a queue by name. If the target does not exist, due messages wait for the next `wake`.
     """
 
     def __init__(self, declared: Queue, store: Store, find: Callable[[str], object]) -> None:
@@ -142,36 +136,32 @@ class DelayQueue:
         self._ended = False
 
     def put(self, message: Message, ticket: Ticket) -> None:
-        """See EmbeddedQueue."""
         due, size = time.time() + self.declared.delay, len(message.body)
         add = partial(self._store.add, self.declared.name, message, due)
-        _keep(add, ticket, then=lambda place: self.arrived(due, place, size))
+        _write(add, ticket, then=lambda place: self.arrived(due, place, size))
 
     def arrived(self, due: float, place: int, size: int) -> None:
-        """Take a message that is on disk for this queue and is due at that time (seconds since 1970)."""
+        """Add a message that is on disk. `due` is in seconds since 1970, `size` that of its body in bytes."""
         self._waiting.append((due, place, size))
         self.wake()
 
     def wake(self) -> None:
-        """Move what is due, or set the clock for the oldest."""
+        """Move the messages that are due, or set a timer for the oldest."""
         if self._ended or self._moving is not None or self._timer is not None or not self._waiting:
             return
         rest = self._waiting[0][0] - time.time()
-        if rest > 0:  # never more than the delay, even if the clock was set back meanwhile
-            self._timer = asyncio.get_running_loop().call_later(min(rest, self.declared.delay), self._ring)
+        if rest > 0:  # at most the delay, even if the clock was set back meanwhile
+            self._timer = asyncio.get_running_loop().call_later(min(rest, self.declared.delay), self._timer_fired)
         elif isinstance(target := self._find(self.declared.target), StoredQueue):
             self._moving = asyncio.create_task(self._move(target))
 
     def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> EmbeddedConsumer:
-        """See EmbeddedQueue."""
         raise BrokerError(f"{self.declared.name!r} is a delay queue: its messages go to {self.declared.target!r}")
 
     def depth(self) -> int:
-        """See EmbeddedQueue."""
         return len(self._waiting)
 
     async def purge(self) -> int:
-        """See EmbeddedQueue."""
         purged, self._waiting = self._waiting, deque()
         try:
             await self._store.remove([place for _, place, _ in purged])
@@ -181,19 +171,19 @@ class DelayQueue:
         return len(purged)
 
     def end(self, reason: str) -> None:
-        """See EmbeddedQueue: nobody consumes from it, but its clock must stop."""
+        """Stop the timer and any move. A DELAY queue has no consumers."""
         self._ended = True
         for waiting in (self._timer, self._moving):
             if waiting is not None:
                 waiting.cancel()
 
-    def _ring(self) -> None:
+    def _timer_fired(self) -> None:
         self._timer = None
         self.wake()
 
     async def _move(self, target: StoredQueue) -> None:
         now = time.time()
-        due = list(itertools.takewhile(lambda each: each[0] <= now, itertools.islice(self._waiting, _AT_ONCE)))
+        due = list(itertools.takewhile(lambda each: each[0] <= now, itertools.islice(self._waiting, _MOVED_AT_ONCE)))
         for _ in due:
             self._waiting.popleft()
         try:
@@ -201,7 +191,7 @@ class DelayQueue:
         except BrokerError as error:
             BROKER_STORE_FAILED.happened(reason=error)
             self._waiting.extendleft(reversed(due))
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_RETRY_SECONDS)
         else:
             for place, (_, _, size) in zip(places, due, strict=True):
                 if place:
@@ -211,7 +201,7 @@ class DelayQueue:
 
 
 class TailQueue:
-    """In memory and bounded: it lets its oldest go. It belongs to one session, and ends with it or its consumer."""
+    """A TAIL queue, in memory and bounded. It belongs to one session, and ends with the session or its consumer."""
 
     def __init__(self, declared: Queue, owner: object, gone: Callable[[], None]) -> None:
         self.declared = declared
@@ -221,30 +211,25 @@ class TailQueue:
         self._tag = 0
 
     def put(self, message: Message, ticket: Ticket) -> None:
-        """See EmbeddedQueue."""
         self._tag += 1
         self._inbox.put(Delivery(message, self._tag, redelivered=False))
         ticket.settle()
 
     def consume(self, prefetch: int, budget: int, lose: Callable[[str], None]) -> TailConsumer:
-        """See EmbeddedQueue."""
         return TailConsumer(self._inbox, self._gone)
 
     def depth(self) -> int:
-        """See EmbeddedQueue."""
         return len(self._inbox)
 
     async def purge(self) -> int:
-        """See EmbeddedQueue."""
         return len(self._inbox.drain())
 
     def end(self, reason: str) -> None:
-        """See EmbeddedQueue."""
         self._inbox.end(reason)
 
 
-def _keep(add: Callable[[], asyncio.Future[int]], ticket: Ticket, then: Callable[[int], None]) -> None:
-    """Put a message on disk; once it is there hand its place to `then` and settle its ticket."""
+def _write(add: Callable[[], asyncio.Future[int]], ticket: Ticket, then: Callable[[int], None]) -> None:
+    """Write a message with `add`. When it is on disk, pass its place to `then` and settle its ticket."""
 
     def added(adding: asyncio.Future[int]) -> None:
         error = adding.exception()

@@ -1,4 +1,4 @@
-"""The messages of one queue that wait, and the consumers they are handed to. No I/O."""
+"""The ready messages of one queue, and their distribution to consumers. No I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logrouter.wire.message import Message
 
 
 class Ticket:
-    """A publish on its way to several queues: its promise is kept when each of them has settled it."""
+    """A publish to one or more queues. Its promise completes when every queue has settled it."""
 
     __slots__ = ("_left", "_promise")
 
@@ -21,21 +21,21 @@ class Ticket:
         self._left = queues
 
     def settle(self) -> None:
-        """One queue more holds it safely."""
+        """Record that one more queue holds the message safely."""
         self._left -= 1
         if not self._left:
             keep(self._promise)
 
     def refuse(self, error: Exception) -> None:
-        """One queue does not take it."""
+        """Fail the publish, because a queue does not take the message."""
         keep(self._promise, error)
 
 
 @dataclass(slots=True, eq=False)
 class ReadyMessage:
-    """A message at its place in a queue: here in memory with its ticket, or in the store under `place` alone.
+    """A message at its place in a queue: in memory with its ticket, or only in the store, under `place`.
 
-    size: bytes of its body.
+    size: the bytes of its body.
     """
 
     place: int
@@ -45,39 +45,39 @@ class ReadyMessage:
     redelivered: bool = False
 
 
-class Taker(Protocol):
-    """A consumer as the line sees it."""
+class LineConsumer(Protocol):
+    """What Line needs of a consumer."""
 
     @property
     def lose(self) -> Callable[[str], None]:
-        """Ends its session, for a reason."""
+        """A function that ends the consumer's session, for a reason."""
 
     @property
     def free(self) -> bool:
-        """Whether its prefetch has room."""
+        """Whether the consumer can take another entry."""
 
     def take(self, entry: ReadyMessage) -> None:
-        """Hand an entry over."""
+        """Deliver an entry."""
 
 
 class Line:
-    """Entries in the order of their places. `single`: the oldest consumer gets all; otherwise they take turns."""
+    """Entries in the order of their places. With `single` the oldest consumer gets all; otherwise they take turns."""
 
     def __init__(self, *, single: bool) -> None:
         self._single = single
         self._waiting: deque[ReadyMessage] = deque()
-        self._takers: deque[Taker] = deque()
+        self._takers: deque[LineConsumer] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, entry: ReadyMessage) -> None:
-        """Put an entry at the end."""
+        """Append an entry, and hand out what consumers can take."""
         self._waiting.append(entry)
         self.hand_out()
 
     def give_back(self, entries: Iterable[ReadyMessage]) -> None:
-        """Put entries back at their places."""
+        """Return entries to their places, and hand out what consumers can take."""
         back = list(entries)
         last = max((entry.place for entry in back), default=0)
         while self._waiting and self._waiting[0].place < last:
@@ -86,32 +86,32 @@ class Line:
         self.hand_out()
 
     def clear(self) -> list[ReadyMessage]:
-        """Take out all that wait."""
+        """Remove and return all entries."""
         cleared = list(self._waiting)
         self._waiting.clear()
         return cleared
 
-    def join(self, taker: Taker) -> None:
-        """Hand entries to this consumer as well."""
+    def join(self, taker: LineConsumer) -> None:
+        """Add a consumer, as the youngest."""
         self._takers.append(taker)
         self.hand_out()
 
-    def leave(self, taker: Taker) -> None:
-        """No longer."""
+    def leave(self, taker: LineConsumer) -> None:
+        """Remove a consumer, if it is there."""
         if taker in self._takers:
             self._takers.remove(taker)
 
     def end(self, reason: str) -> None:
-        """The queue is gone: so are the sessions that consume from it."""
+        """End the sessions of all consumers, because the queue is gone."""
         for taker in list(self._takers):
             taker.lose(reason)
 
     def hand_out(self) -> None:
-        """Give what waits to whoever has room."""
+        """Give entries to consumers as long as one can take another."""
         while self._waiting and (taker := self._next()):
             taker.take(self._waiting.popleft())
 
-    def _next(self) -> Taker | None:
+    def _next(self) -> LineConsumer | None:
         if self._single:
             return self._takers[0] if self._takers and self._takers[0].free else None
         for _ in range(len(self._takers)):

@@ -1,4 +1,4 @@
-"""A session of the embedded broker: a plain object, so that a server for other processes could hold one for each."""
+"""The session of the embedded broker. The socket server holds one for each client process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from weakref import WeakSet
 from logrouter.broker.contract import Queue, QueueKind
 from logrouter.broker.embedded.consumers import EmbeddedConsumer, TailConsumer
 from logrouter.broker.embedded.ready_queue import Ticket
-from logrouter.broker.embedded.vhost import Switchboard
+from logrouter.broker.embedded.vhost import VirtualHost
 from logrouter.broker.lifetime import Lifetime, Promise, keep
 from logrouter.broker.limits import check_message
 from logrouter.errors import NotFound, PublishRefused, Unroutable
@@ -15,25 +15,26 @@ from logrouter.wire.message import Message
 
 
 class EmbeddedSession:
-    """Acts on the switchboard; ends when it is closed, or when the disk does not take an acknowledgement."""
+    """A session on the switchboard.
 
-    def __init__(self, switchboard: Switchboard) -> None:
+    It ends when it is closed, when a queue that it consumes is deleted, or when the disk does not take an
+    acknowledgement.
+    """
+
+    def __init__(self, switchboard: VirtualHost) -> None:
         self._switchboard = switchboard
         self._lifetime = Lifetime()
         self._consumers: WeakSet[EmbeddedConsumer | TailConsumer] = WeakSet()
 
     async def declare_exchange(self, name: str) -> None:
-        """See the contract."""
         self._lifetime.check()
         self._switchboard.routes.declare(name)
 
     async def exchange_exists(self, name: str) -> bool:
-        """See the contract."""
         self._lifetime.check()
         return self._switchboard.routes.declared(name)
 
     async def declare_queue(self, queue: Queue) -> None:
-        """See the contract."""
         self._lifetime.check()
         if queue.kind is QueueKind.TAIL:
             self._switchboard.declare_tail(queue, self)
@@ -41,22 +42,18 @@ class EmbeddedSession:
             await self._switchboard.declare(queue)
 
     async def delete_queue(self, name: str) -> None:
-        """See the contract."""
         self._lifetime.check()
         await self._switchboard.delete(name)
 
     async def bind(self, queue: str, exchange: str, pattern: str) -> None:
-        """See the contract."""
         self._lifetime.check()
         await self._switchboard.bind(queue, exchange, pattern)
 
     async def unbind(self, queue: str, exchange: str, pattern: str) -> None:
-        """See the contract."""
         self._lifetime.check()
         await self._switchboard.unbind(queue, exchange, pattern)
 
     def publish(self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False) -> Promise:
-        """See the contract."""
         promise = self._lifetime.promise()
         if promise.done():
             return promise
@@ -75,36 +72,32 @@ class EmbeddedSession:
         return promise
 
     async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> EmbeddedConsumer | TailConsumer:
-        """See the contract."""
         self._lifetime.check()
         consumer = self._switchboard.queue(queue).consume(prefetch, budget, self.lose)
         self._consumers.add(consumer)
         return consumer
 
     async def depth(self, queue: str) -> int:
-        """See the contract."""
         self._lifetime.check()
         return self._switchboard.queue(queue).depth()
 
     async def purge(self, queue: str) -> int:
-        """See the contract."""
         self._lifetime.check()
         return await self._switchboard.queue(queue).purge()
 
     async def settle(self) -> None:
-        """See the contract: what is declared is on disk."""
+        """Return at once: the embedded broker always keeps what it has confirmed."""
 
     async def lost(self) -> str:
-        """See the contract."""
         return await self._lifetime.over()
 
     @property
     def blocked(self) -> bool:
-        """See the contract: what the disk does not take is refused at once."""
+        """False: a message that the disk does not take is refused at once."""
         return False
 
     def lose(self, reason: str) -> None:
-        """End the session: its consumers give back what they hold, its TAIL queues go, what it published stays."""
+        """End the session. Its consumers return what they hold, its TAIL queues are deleted, and its publishes stay."""
         if self._lifetime.end(reason):
             for consumer in list(self._consumers):
                 consumer.session_gone(reason)

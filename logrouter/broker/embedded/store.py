@@ -1,7 +1,8 @@
-"""What the embedded broker keeps on disk: one SQLite file, written by one thread.
+"""The storage of the embedded broker: one SQLite file, written by one thread.
 
-In come changes from the event loop, out go futures that are done when the change is on disk. All changes that arrive
-while the disk is busy become one transaction with one fsync. Changes, and reads, take effect in the order they came.
+Each change returns a future that completes when the change is on disk. All changes that arrive while the disk is busy
+become one transaction with one fsync. Changes take effect in the order of the calls. A read does not wait for changes
+that are still pending, so read only what a completed future has confirmed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from logrouter.support.failpoint import reach
 from logrouter.wire.message import Message
 
 VERSION = 1
-"""Of the tables below, kept in the file as its user_version."""
+"""The version of the tables below, stored in the file as its user_version."""
 
 _SCHEMA = f"""
 BEGIN;
@@ -53,7 +54,7 @@ _Change = Callable[[sqlite3.Connection], Any]
 
 
 class _StoredProperties(msgspec.Struct, array_like=True):
-    """A message without its key and body, as it is kept."""
+    """A message without its key and body, as it is stored."""
 
     type: str
     content_type: str
@@ -67,9 +68,9 @@ class _StoredProperties(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What an earlier process left.
+    """What an earlier process left on disk.
 
-    Queues, bindings as (queue, exchange, pattern), messages as (place, queue, due, bytes of body).
+    Bindings are (queue, exchange, pattern). Messages are (place, queue, due, size of the body in bytes), by place.
     """
 
     queues: list[Queue]
@@ -78,7 +79,7 @@ class Saved:
 
 
 class Store:
-    """The file at `path`; one process has it at a time."""
+    """The file at `path`, which one process can use at a time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -88,7 +89,7 @@ class Store:
         self._committing: asyncio.Task[None] | None = None
 
     async def open(self) -> Saved:
-        """Open or create the file. Raises StateError when it is in use, damaged, or of a newer version."""
+        """Open or create the file. Raises StateError if it is in use, damaged, or of a newer version."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="broker-store")
         try:
             return await self._in_thread(self._open)
@@ -97,7 +98,7 @@ class Store:
             raise
 
     async def close(self) -> None:
-        """Write what is pending and close the file."""
+        """Write pending changes and close the file."""
         if self._committing is not None:
             await self._committing
         if self._thread is not None:
@@ -106,7 +107,10 @@ class Store:
             self._thread = None
 
     def add(self, queue: str, message: Message, due: float | None = None) -> asyncio.Future[int]:
-        """Keep a message; the result is its place, which rises. Raises PublishRefused for headers of other types."""
+        """Store a message. The result is its place; later messages have higher places.
+
+        Raises PublishRefused at once if a header has a type that cannot be stored.
+        """
         names = _StoredProperties.__struct_fields__
         try:
             properties = msgspec.msgpack.encode(_StoredProperties(**{name: getattr(message, name) for name in names}))
@@ -116,14 +120,14 @@ class Store:
         return self._write(lambda database: database.execute(_ADD, row).lastrowid or 0)
 
     def remove(self, places: list[int]) -> asyncio.Future[None]:
-        """Drop messages."""
+        """Delete the messages at these places."""
         rows = [(place,) for place in places]
         return self._write(lambda database: _nothing(database.executemany(_REMOVE, rows)))
 
     def move(self, places: list[int], target: str) -> asyncio.Future[list[int]]:
-        """Put messages at the end of another queue, under its name as their key.
+        """Move messages to the end of another queue, with its name as their key.
 
-        The result is the new place of each, 0 for one that is gone.
+        The result is the new place of each, or 0 if the message no longer exists.
         """
 
         def change(database: sqlite3.Connection) -> list[int]:
@@ -134,12 +138,12 @@ class Store:
         return self._write(change)
 
     def declare(self, queue: Queue) -> asyncio.Future[None]:
-        """Keep a queue."""
+        """Store a queue."""
         row = (queue.name, queue.kind.value, queue.delay, queue.target)
         return self._write(lambda database: _nothing(database.execute("INSERT INTO queues VALUES (?, ?, ?, ?)", row)))
 
     def drop(self, queue: str) -> asyncio.Future[None]:
-        """Drop a queue, its bindings and its messages."""
+        """Delete a queue, its bindings and its messages."""
 
         def change(database: sqlite3.Connection) -> None:
             database.execute("DELETE FROM messages WHERE queue = ?", (queue,))
@@ -149,24 +153,24 @@ class Store:
         return self._write(change)
 
     def bind(self, queue: str, exchange: str, pattern: str) -> asyncio.Future[None]:
-        """Keep a binding."""
+        """Store a binding, unless it exists."""
         statement, row = "INSERT OR IGNORE INTO bindings VALUES (?, ?, ?)", (queue, exchange, pattern)
         return self._write(lambda database: _nothing(database.execute(statement, row)))
 
     def unbind(self, queue: str, exchange: str, pattern: str) -> asyncio.Future[None]:
-        """Drop a binding."""
+        """Delete a binding, if it exists."""
         statement = "DELETE FROM bindings WHERE queue = ? AND exchange = ? AND pattern = ?"
         return self._write(lambda database: _nothing(database.execute(statement, (queue, exchange, pattern))))
 
     async def load(self, places: list[int]) -> list[Message]:
-        """The messages at these places. Raises BrokerError if one cannot be read."""
+        """Return the messages at these places. Raises BrokerError if one cannot be read."""
         try:
             return await self._in_thread(self._load, places)
         except (sqlite3.Error, msgspec.MsgspecError) as error:
             raise self._failure(error) from error
 
     def _write(self, change: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
-        """Do `change` in the next transaction. The future fails with BrokerError if the disk did not take it."""
+        """Run `change` in the next transaction. The future fails with BrokerError if the transaction fails."""
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._pending.append((change, done))
         if self._committing is None:
@@ -178,7 +182,7 @@ class Store:
             group, self._pending = self._pending, []
             try:
                 results = await self._in_thread(self._transaction, [change for change, _ in group])
-            except Exception as error:  # noqa: BLE001  # each change of the group waits to hear of it
+            except Exception as error:  # noqa: BLE001  # every change of the group needs an answer
                 for _, done in group:
                     if not done.done():
                         done.set_exception(self._failure(error))
@@ -194,26 +198,28 @@ class Store:
     def _failure(self, error: Exception) -> BrokerError:
         return BrokerError(f"{self._path}: {error}")
 
-    # From here on: in the thread.
+    # The methods below run in the thread.
 
     def _open(self) -> Saved:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # messages are not for everybody to read
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # only the owner may read messages
             self._database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             return self._prepare(self._database)
         except OSError as error:
             raise StateError(f"cannot open {self._path}: {error.strerror}") from error
         except sqlite3.Error as error:
             busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
-            raise StateError(f"{self._path}: {'in use by another process' if busy else error}") from error
+            raise StateError(f"{self._path}: {'it is in use by another process' if busy else error}") from error
 
     def _prepare(self, database: sqlite3.Connection) -> Saved:
         for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
             database.execute(f"PRAGMA {setting}")
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
-            raise StateError(f"{self._path} has version {version}; this logrouter reads up to {VERSION}: upgrade it")
+            raise StateError(
+                f"{self._path} has version {version}, but this logrouter reads versions up to {VERSION}; upgrade it"
+            )
         if version == 0:
             database.executescript(_SCHEMA)
             self._sync_directory()
@@ -250,7 +256,7 @@ class Store:
         for place in places:
             row = self._open_database.execute(_LOAD, (place,)).fetchone()
             if row is None:
-                raise BrokerError(f"{self._path}: message {place} is gone")
+                raise BrokerError(f"{self._path}: message {place} no longer exists")
             key, properties, body = row
             kept = msgspec.msgpack.decode(properties, type=_StoredProperties)
             messages.append(Message(key=key, body=body, **msgspec.structs.asdict(kept)))
@@ -263,9 +269,9 @@ class Store:
 
     @property
     def _open_database(self) -> sqlite3.Connection:
-        assert self._database is not None  # from open to close, and sessions live between the two
+        assert self._database is not None  # sessions exist only between open and close
         return self._database
 
 
 def _nothing(_: object) -> None:
-    """The result of a change that has none."""
+    """Return None, for a change that has no result."""

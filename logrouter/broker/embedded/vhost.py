@@ -1,7 +1,7 @@
-"""Everything that the sessions of an embedded broker share: exchanges, queues and the file behind them.
+"""The state that all sessions of an embedded broker share: exchanges, queues and the file behind them.
 
-What is in memory (exchanges, ingress queues and what is in them) lasts as long as the process; what is on disk is
-read again each time that the first session opens.
+Exchanges and ingress queues, with their messages, are in memory and last as long as the process. Durable queues are on
+disk, and are read again whenever a first session opens.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from logrouter.errors import BrokerError, NotFound, QueueTaken
 _STORED = (QueueKind.HANDOFF, QueueKind.DELAY, QueueKind.DEAD)
 
 
-class Switchboard:
-    """Routes keys to queues and keeps the durable ones in the file at `path`."""
+class VirtualHost:
+    """Routes keys to queues, and stores the durable queues in the file at `path`."""
 
     def __init__(self, path: Path) -> None:
         self._store = Store(path)
@@ -27,7 +27,7 @@ class Switchboard:
         self.routes = Routes()
 
     async def open(self) -> None:
-        """Take up what is on disk. Raises StateError when it cannot be used."""
+        """Load what is on disk. Raises StateError if the file cannot be used."""
         saved = await self._store.open()
         for queue in saved.queues:
             self._queues[queue.name] = self._new_stored(queue)
@@ -38,29 +38,35 @@ class Switchboard:
             if isinstance(stored, DelayQueue):
                 stored.arrived(due or 0.0, place, size)
             elif isinstance(stored, StoredQueue):
-                # It may have been delivered: nobody has written down that it was not.
+                # It may have been delivered before: the store does not record deliveries.
                 stored.arrived(place, size, redelivered=True)
 
     async def close(self) -> None:
-        """Leave what is on disk to the next `open`."""
+        """Forget the durable queues, which the next `open` loads again, and close the file."""
         for queue in list(self._stored()):
             self._forget(queue, "the broker is closing")
         await self._store.close()
 
     def queue(self, name: str) -> EmbeddedQueue:
-        """The queue of that name. Raises Missing if there is none."""
+        """Return the queue of that name. Raises NotFound if there is none."""
         try:
             return self._queues[name]
         except KeyError:
             raise NotFound(f"there is no queue {name!r}") from None
 
     def takers(self, exchange: str, key: str) -> list[EmbeddedQueue]:
-        """The queues that take a message; '' is the exchange of queues by name. Raises Missing: not declared."""
+        """Return the queues that take a message. With the exchange '', `key` is the name of the queue.
+
+        Raises NotFound if the exchange was not declared.
+        """
         names = self.routes.queues(exchange, key) if exchange else (key,)
         return [self._queues[name] for name in names if name in self._queues]
 
     async def declare(self, queue: Queue) -> None:
-        """Make a queue of a durable kind. Raises BrokerError where there is one of that name with other settings."""
+        """Create a queue of any kind other than TAIL, unless it exists.
+
+        Raises BrokerError if a queue of that name has other settings, or if the disk does not take the change.
+        """
         if self._is_there(queue):
             return
         if queue.kind not in _STORED:
@@ -74,10 +80,10 @@ class Switchboard:
             raise
         for delay in self._stored():
             if isinstance(delay, DelayQueue):
-                delay.wake()  # the new queue may be what its messages wait for
+                delay.wake()  # the new queue may be the target that its messages wait for
 
     def declare_tail(self, queue: Queue, owner: object) -> None:
-        """Make a TAIL queue for one session. Raises Taken if the name is in use by another."""
+        """Create a TAIL queue for one session, unless it has it already. Raises QueueTaken if the name is in use."""
         there = self._queues.get(queue.name)
         if there is None:
             tail = TailQueue(queue, owner, lambda: self._forget(tail, "its consumer was closed"))
@@ -86,13 +92,13 @@ class Switchboard:
             raise QueueTaken(f"the queue {queue.name!r} belongs to another session")
 
     def drop_tails(self, owner: object) -> None:
-        """The owner is gone: so are its TAIL queues."""
+        """Delete the TAIL queues of a session that has ended."""
         for queue in list(self._queues.values()):
             if isinstance(queue, TailQueue) and queue.owner is owner:
                 self._forget(queue, "its session has ended")
 
     async def delete(self, name: str) -> None:
-        """Remove a queue with what is in it, if it is there."""
+        """Delete a queue and its messages, if it exists."""
         queue = self._queues.get(name)
         if queue is None:
             return
@@ -103,7 +109,7 @@ class Switchboard:
             await queue.purge()
 
     async def bind(self, queue: str, exchange: str, pattern: str) -> None:
-        """Bind, durably if the queue is durable. Raises Missing if queue or exchange is not there."""
+        """Add a binding, durably if the queue is durable. Raises NotFound if the queue or exchange does not exist."""
         stored = self.queue(queue).declared.kind in _STORED
         if not self.routes.declared(exchange):
             raise NotFound(f"there is no exchange {exchange!r}")
@@ -112,7 +118,7 @@ class Switchboard:
             await self._store.bind(queue, exchange, pattern)
 
     async def unbind(self, queue: str, exchange: str, pattern: str) -> None:
-        """Take a binding back, if it is there."""
+        """Remove a binding, if it exists."""
         self.routes.unbind(queue, exchange, pattern)
         if queue in self._queues and self._queues[queue].declared.kind in _STORED:
             await self._store.unbind(queue, exchange, pattern)
@@ -120,7 +126,7 @@ class Switchboard:
     def _is_there(self, queue: Queue) -> bool:
         there = self._queues.get(queue.name)
         if there is not None and there.declared != queue:
-            raise BrokerError(f"the queue {queue.name!r} is there with other settings: {there.declared}")
+            raise BrokerError(f"the queue {queue.name!r} exists with other settings: {there.declared}")
         return there is not None
 
     def _new_stored(self, queue: Queue) -> StoredQueue | DelayQueue:

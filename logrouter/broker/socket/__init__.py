@@ -1,4 +1,4 @@
-"""A running embedded broker from another process of the same user: the whole contract over a unix socket.
+"""Access to the embedded broker of another process of the same user, over a unix socket, with the whole contract.
 
-`serve` lets others in, SocketBroker is what they use; frames.py is what they say to each other.
+`server.serve` opens the socket, `client.SocketBroker` connects to it, and `frames` defines the protocol.
 """

@@ -1,4 +1,4 @@
-"""A broker in another process, through its socket; the same contract as any."""
+"""The client of an embedded broker in another process. It fulfils the broker contract over a unix socket."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from logrouter.broker.socket.frames import Answer, Call, Ended, Handed, Lost, as
 from logrouter.errors import PublishRefused, SessionLost
 from logrouter.wire.message import Message
 
-_GOODBYE_SECONDS = 5.0
-"""For the other end to close its side, so that what the session held is given back when `session()` ends."""
+_CLOSE_SECONDS = 5.0
+"""The time limit for the server to close its side. It does so when it has requeued what the session held."""
 
 
 class SocketBroker:
-    """The embedded broker of the `logrouter up` whose socket is at `path`."""
+    """The embedded broker of the `logrouter up` process whose socket is at `path`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @property
     def name(self) -> str:
-        """Where it is, for people to read."""
+        """The process that is connected to, in a form for people."""
         return f"the logrouter at {self._path}"
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[SocketSession]:
-        """A new session. Raises SessionLost if nobody answers at the socket."""
+        """Open a session. Raises SessionLost if nothing listens on the socket."""
         try:
             reader, writer = await asyncio.open_unix_connection(self._path)
         except OSError as error:
@@ -49,7 +49,7 @@ class SocketBroker:
 
 
 class SocketSession:
-    """A session over the socket."""
+    """A session over the socket, which is one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -67,39 +67,32 @@ class SocketSession:
         self._lose("the session was closed")
         with contextlib.suppress(OSError):
             self._writer.write_eof()
-        await asyncio.wait({self._reading}, timeout=_GOODBYE_SECONDS)
+        await asyncio.wait({self._reading}, timeout=_CLOSE_SECONDS)
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
         self._writer.close()
 
     async def declare_exchange(self, name: str) -> None:
-        """See the contract."""
         await self.call("declare_exchange", name)
 
     async def exchange_exists(self, name: str) -> bool:
-        """See the contract."""
         return bool(await self.call("exchange_exists", name))
 
     async def declare_queue(self, queue: Queue) -> None:
-        """See the contract."""
         await self.call("declare_queue", dataclasses.asdict(queue))
         if queue.kind is QueueKind.TAIL:
             self._tails.add(queue.name)
 
     async def delete_queue(self, name: str) -> None:
-        """See the contract."""
         await self.call("delete_queue", name)
 
     async def bind(self, queue: str, exchange: str, pattern: str) -> None:
-        """See the contract."""
         await self.call("bind", queue, exchange, pattern)
 
     async def unbind(self, queue: str, exchange: str, pattern: str) -> None:
-        """See the contract."""
         await self.call("unbind", queue, exchange, pattern)
 
     def publish(self, exchange: str, message: Message, *, mandatory: bool = True, apart: bool = False) -> Promise:
-        """See the contract."""
         promise = self._lifetime.promise()
         if promise.done():
             return promise
@@ -108,39 +101,39 @@ class SocketSession:
         except PublishRefused as refused:
             keep(promise, refused)
             return promise
-        flags = [mandatory, apart] if apart else [mandatory]  # an older server knows the first alone
+        flags = [mandatory, apart] if apart else [mandatory]  # an older server accepts only the first
         self._send("publish", [exchange, *flags], promise, message)
         return promise
 
     async def consume(self, queue: str, *, prefetch: int, budget: int = 0) -> SocketConsumer:
-        """See the contract."""
         inbox = Inbox(bounded=queue in self._tails)
-        bounds = [prefetch, budget] if budget else [prefetch]  # an older server knows the first alone
+        bounds = [prefetch, budget] if budget else [prefetch]  # an older server accepts only the first
         number = await self.call("consume", queue, *bounds, inbox=inbox)
         return SocketConsumer(self, int(number), inbox)
 
     async def depth(self, queue: str) -> int:
-        """See the contract."""
         return int(await self.call("depth", queue))
 
     async def purge(self, queue: str) -> int:
-        """See the contract."""
         return int(await self.call("purge", queue))
 
     async def settle(self) -> None:
-        """See the contract: the embedded broker's queues are safe at once."""
+        """Return at once: the embedded broker always keeps what it has confirmed."""
 
     async def lost(self) -> str:
-        """See the contract."""
         return await self._lifetime.over()
 
     @property
     def blocked(self) -> bool:
-        """See the contract: the embedded broker never blocks."""
+        """False: the embedded broker never blocks publishers."""
         return False
 
     async def call(self, name: str, *arguments: Any, inbox: Inbox | None = None) -> Any:
-        """Ask the server. Raises what it answers with, or SessionLost; `inbox` is for the consumer that it opens."""
+        """Send a call to the server and return its result.
+
+        inbox: receives the deliveries of the consumer that the call opens. Raises the BrokerError that the server
+        answers with, or SessionLost.
+        """
         self._lifetime.check()
         promise = self._lifetime.promise()
         self._send(name, list(arguments), promise, inbox=inbox)
@@ -163,7 +156,7 @@ class SocketSession:
             write_frame(self._writer, Call(number, name, arguments, message))
         except (TypeError, ValueError, OverflowError) as error:
             del self._answers[number]
-            promise.set_exception(PublishRefused(f"this cannot be carried: {error}"))
+            promise.set_exception(PublishRefused(f"cannot encode the call: {error}"))
 
     async def _read(self) -> None:
         try:
@@ -178,7 +171,7 @@ class SocketSession:
                     case Lost(reason):
                         self._lose(reason)
         except (EOFError, OSError, ValueError) as error:
-            self._lose(f"the logrouter at the other end has gone: {error}")
+            self._lose(f"the connection to the running logrouter is lost: {error}")
 
     def _answered(self, answer: Answer) -> None:
         promise = self._answers.pop(answer.id)
@@ -211,15 +204,12 @@ class SocketConsumer:
         return self._inbox
 
     def drain(self) -> list[Delivery]:
-        """See the contract."""
         return self._inbox.drain()
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """See the contract."""
         await self._session.call("ack", self._number, [delivery.tag for delivery in deliveries])
 
     async def close(self) -> None:
-        """See the contract."""
         self._inbox.end()
-        with contextlib.suppress(SessionLost):  # then it is closed already
+        with contextlib.suppress(SessionLost):  # then it is already closed
             await self._session.call("close", self._number)

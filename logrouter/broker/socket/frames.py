@@ -1,7 +1,7 @@
-"""What goes over the socket: MessagePack frames behind a length of four bytes, in network order.
+"""The socket protocol: MessagePack frames, each after its length as four bytes in network order.
 
-In come and out go the kinds of frames below. Either side may be an older or newer logrouter: unknown fields are
-ignored, and a call that the server does not know is answered with an error.
+Either side may be an older or newer logrouter. Unknown fields are ignored, and the server answers an unknown call with
+an error.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from logrouter.errors import BrokerError
 from logrouter.wire.message import Message
 
 MAX_FRAME = 128 << 20
-"""Bytes: above any message, below what would hurt."""
+"""The maximum number of bytes in a frame: more than any message has, and little enough to hold in memory."""
 
 _LENGTH = struct.Struct("!I")
 
 
 class Call(msgspec.Struct, tag="call"):
-    """Client to server: a method of the session, or `ack` and `close` of a consumer."""
+    """Client to server: a call of a session method, or of `ack` or `close` of a consumer."""
 
     id: int
     name: str
-    arguments: list[Any] = []  # msgspec copies it
+    arguments: list[Any] = []  # msgspec copies the default
     message: Message | None = None
 
 
 class Answer(msgspec.Struct, tag="answer"):
-    """Server to client: what a call came to; `error` names the exception's class."""
+    """Server to client: the result of a call. `error` names the class of the exception, '' for none."""
 
     id: int
     value: Any = None
@@ -49,13 +49,13 @@ class Handed(msgspec.Struct, tag="handed"):
 
 
 class Ended(msgspec.Struct, tag="ended"):
-    """Server to client: a consumer has no more to come."""
+    """Server to client: a consumer has ended."""
 
     consumer: int
 
 
 class Lost(msgspec.Struct, tag="lost"):
-    """Server to client: the session is gone, and why."""
+    """Server to client: the session has ended, for this reason."""
 
     reason: str
 
@@ -72,34 +72,37 @@ _ERRORS = {kind.__name__: kind for kind in _KINDS}
 
 
 def write_frame(writer: asyncio.StreamWriter, frame: ToServer | ToClient) -> None:
-    """Put a frame on its way; `writer.drain` waits for room. Raises TypeError, ValueError, OverflowError: no frame."""
+    """Write a frame to the buffer of `writer`. Await `writer.drain()` to wait for room.
+
+    Raises TypeError, ValueError or OverflowError if the frame cannot be encoded.
+    """
     body = _encode(frame)
     writer.write(_LENGTH.pack(len(body)) + body)
 
 
 async def read_call(reader: asyncio.StreamReader) -> Call:
-    """The client's next frame. Raises EOFError, OSError, or ValueError for what is no frame of ours."""
+    """Return the client's next frame. Raises EOFError, OSError, or ValueError if it is not a valid frame."""
     return _from_client.decode(await _read(reader))
 
 
 async def read_reply(reader: asyncio.StreamReader) -> ToClient:
-    """The server's next frame; raises as `read_call` does."""
+    """Return the server's next frame. Raises like `read_call`."""
     return _from_server.decode(await _read(reader))
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
     if length > MAX_FRAME:
-        raise ValueError(f"a frame of {length} bytes is none of ours")
+        raise ValueError(f"the peer sent a frame of {length} bytes, but at most {MAX_FRAME} are allowed")
     return await reader.readexactly(length)
 
 
 def as_answer(number: int, error: BrokerError) -> Answer:
-    """The answer that raises `error` at the client."""
+    """Return the answer that raises `error` at the client."""
     kind = next((each.__name__ for each in type(error).__mro__ if each.__name__ in _ERRORS), "BrokerError")
     return Answer(number, error=kind, reason=str(error))
 
 
 def as_error(answer: Answer) -> BrokerError | None:
-    """The error in an answer, if it holds one."""
+    """Return the error in an answer, if there is one. An unknown class becomes a BrokerError."""
     return _ERRORS.get(answer.error, BrokerError)(answer.reason) if answer.error else None

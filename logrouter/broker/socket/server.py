@@ -1,7 +1,7 @@
-"""The door of an embedded broker: each connection to the socket is a session.
+"""The socket server of an embedded broker. Each connection is a session of its own.
 
-In come calls, out go answers and deliveries. The socket belongs to its owner alone. A client that reads slowly holds up
-only its own consumers, whose TAIL queues then drop their oldest.
+Only the owner of the process can connect. A client that reads slowly delays only its own consumers; its TAIL queues
+then drop their oldest messages.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _CALLS = ("declare_exchange", "exchange_exists", "delete_queue", "bind", "unbind
 
 @asynccontextmanager
 async def serve(broker: Broker, path: Path) -> AsyncIterator[None]:
-    """Let other processes use `broker` through a socket at `path`. Raises OSError if it cannot be made."""
-    _remove(path)  # left by a process that was killed: the state directory's lock is ours
+    """Let other processes use `broker` through a socket at `path`. Raises OSError if the socket cannot be created."""
+    _remove(path)  # left by a process that was killed: this one holds the lock of the state directory
     clients: set[asyncio.Task[None]] = set()
 
     async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None  # a coroutine runs in a task
+        assert task is not None  # asyncio runs this in a task
         clients.add(task)
         task.add_done_callback(clients.discard)
-        # The end of the task is the end of it: asyncio's streams report a cancelled one as a failure.
+        # Suppressed because asyncio's streams report a cancelled task as a failure.
         with contextlib.suppress(asyncio.CancelledError):
             async with broker.session() as session:
                 await _Client(session, reader, writer).serve()
-            writer.close()  # only now, when the session is over: the client waits for it
+            writer.close()  # only after the session has ended, because the client waits for this
 
     mask = os.umask(0o177)
     try:
@@ -61,7 +61,7 @@ def _remove(path: Path) -> None:
 
 
 class _Client:
-    """One connection."""
+    """One connection and its session."""
 
     def __init__(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._session = session
@@ -71,13 +71,13 @@ class _Client:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Answer until the client goes, or the session is lost."""
+        """Answer calls until the client disconnects."""
         self._spawn(self._watch())
         try:
             with contextlib.suppress(EOFError, OSError, ValueError):
                 while True:
                     call = await read_call(self._reader)
-                    # A publish is on its way before the next call is read, so that their order is kept.
+                    # A publish starts before the next call is read, to keep the order, but is not waited for.
                     work = self._publish(call) if call.name == "publish" else self._answer(call)
                     if call.name == "publish":
                         self._spawn(work)
@@ -112,7 +112,7 @@ class _Client:
         except BrokerError as error:
             answer = as_answer(number, error)
         except TypeError as error:
-            answer = as_answer(number, BrokerError(f"not understood: {error}"))
+            answer = as_answer(number, BrokerError(f"the running logrouter does not understand this call: {error}"))
         write_frame(self._writer, answer)
 
     async def _unknown(self, *arguments: Any) -> None:
@@ -130,7 +130,7 @@ class _Client:
 
     async def _pump(self, number: int) -> None:
         consumer, unsettled = self._consumers[number]
-        with contextlib.suppress(BrokerError, OSError):  # the session is lost, or the client: others say so
+        with contextlib.suppress(BrokerError, OSError):  # others report that the session or the client is lost
             async for delivery in consumer:
                 unsettled[delivery.tag] = delivery
                 write_frame(self._writer, Handed(number, delivery.tag, delivery.redelivered, delivery.message))

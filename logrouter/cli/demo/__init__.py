@@ -1,1 +1,1 @@
-"""`logrouter up --demo`: logs of a small company that exists only here, lively enough to see everything at work."""
+"""`logrouter up --demo`: sample logs of a made-up company, which show every feature at work."""

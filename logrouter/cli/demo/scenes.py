@@ -1,7 +1,7 @@
-"""What happens in the demo: random numbers and a time in, log lines out. Pure.
+"""Generates the log lines of the demo from random numbers and a time. Pure.
 
-`happenings` gives one moment's lines of all services: every service goes about its business, faster and slower by
-turns, and now and then something goes wrong in one of them, seldom very wrong.
+`lines_at` yields the lines of all services for one moment. Services do their work at a varying pace. Now and then one
+of them has an error, and seldom a critical one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from random import Random
 
 TICK = 0.2
-"""Seconds that one moment stands for."""
+"""Length of one moment in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoLog:
-    """A log file: whose it is, and the severity of lines that state none."""
+    """A log file of a service on a host. severity: of lines that state none."""
 
     service: str
     host: str
@@ -46,8 +46,8 @@ _PATHS = ("/", "/cart", "/search?q=lamp", "/product/4711", "/product/1138", "/ch
 _AGENTS = ("Mozilla/5.0 (X11; Linux x86_64) Firefox/133.0", "Mozilla/5.0 (iPhone) Safari/605.1", "curl/8.5.0")
 
 
-def happenings(random: Random, at: datetime, seconds: float) -> Iterator[Line]:
-    """The lines of the moment `at`, `seconds` after the demo began."""
+def lines_at(random: Random, at: datetime, seconds: float) -> Iterator[Line]:
+    """Yield the lines of the moment `at`, which is `seconds` after the start of the demo."""
     pace = 1.0 + math.sin(seconds / 9.0) + (3.0 if seconds % 47 < 4 else 0.0)
     for scene, each_second in _USUAL:
         for _ in range(_times(random, each_second * pace * TICK)):
@@ -58,7 +58,7 @@ def happenings(random: Random, at: datetime, seconds: float) -> Iterator[Line]:
 
 
 def _times(random: Random, mean: float) -> int:
-    """How often something happens that happens `mean` times on average."""
+    """Return a random number of occurrences whose average is `mean`."""
     whole = int(mean)
     return whole + (random.random() < mean - whole)
 
@@ -211,7 +211,7 @@ _USUAL: tuple[tuple[Scene, float], ...] = (
     (_job, 0.8),
     (_cron, 0.15),
 )
-"""Scenes, and how often each happens in a second, on average."""
+"""Scenes, and the average number of times that each happens in a second. They follow the pace of the services."""
 
 _TROUBLE: tuple[tuple[Scene, float], ...] = (
     (_buffered, 0.1),
@@ -229,6 +229,7 @@ _TROUBLE: tuple[tuple[Scene, float], ...] = (
     (_db_full, 0.015),
     (_shop_critical, 0.015),
 )
+"""The same for trouble, which does not follow the pace."""
 
 
 def _access(random: Random, at: datetime, path: str, status: int) -> str:

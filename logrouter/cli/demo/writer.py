@@ -1,4 +1,4 @@
-"""Writes the demo's logs as `HOST/FILE` below a directory, rotated by rename, and says which inputs follow them."""
+"""Writes the logs of the demo as `HOST/FILE` below a directory, rotates them by rename, and defines inputs for them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 from random import Random
 
 from logrouter.app.all_in_one import Companion
-from logrouter.cli.demo.scenes import LOGS, TICK, DemoLog, happenings
+from logrouter.cli.demo.scenes import LOGS, TICK, DemoLog, lines_at
 from logrouter.errors import LogrouterError
 from logrouter.support.aio import wait
 from shippers.agent import Agent
 from shippers.input import Input
 
 _PAST_TICKS = 300
-"""What a drained demo has: a minute."""
+"""Moments that a drained demo writes: one minute."""
 
 _ROTATE_TICKS = 100
-"""So often one file is rotated; of each only the one before is kept, so that they stay small."""
+"""Moments between rotations of one file. Only one rotated file is kept of each log, so that the demo stays small."""
 
 
 def demo_inputs(directory: Path) -> list[Input]:
-    """What follows the demo's files."""
+    """Return inputs that follow the files of the demo."""
     return [
         Input(service=log.service, globs=(str(_path(directory, log)),), host=log.host, severity=log.severity)
         for log in LOGS
@@ -32,7 +32,7 @@ def demo_inputs(directory: Path) -> list[Input]:
 
 
 class Writer:
-    """Writes below `directory`. Raises OSError where that is not possible."""
+    """Writes log files below `directory`. Raises OSError if it cannot."""
 
     def __init__(self, directory: Path, random: Random) -> None:
         self._directory = directory
@@ -44,7 +44,7 @@ class Writer:
             _path(directory, log).touch()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until `stop` is set."""
+        """Write the current moment, again and again, until `stop` is set."""
         while not stop.is_set():
             self.write(datetime.now(UTC))
             if self._ticks % _ROTATE_TICKS == 0:
@@ -52,29 +52,29 @@ class Writer:
             await wait(stop, TICK)
 
     def write_past(self, ticks: int) -> None:
-        """Write what would have happened in that many moments until now."""
+        """Write the lines of the last `ticks` moments."""
         now = datetime.now(UTC)
         for left in reversed(range(ticks)):
             self.write(now - timedelta(seconds=left * TICK))
 
     def write(self, at: datetime) -> None:
-        """Write what happens at this moment, in local time as most programs do."""
+        """Write the lines of this moment, in local time as most programs do."""
         lines: dict[DemoLog, list[str]] = {}
-        for log, line in happenings(self._random, at.astimezone(), self._ticks * TICK):
+        for log, line in lines_at(self._random, at.astimezone(), self._ticks * TICK):
             lines.setdefault(log, []).append(line)
         for log, texts in lines.items():
             _append(_path(self._directory, log), texts)
         self._ticks += 1
 
     def rotate(self) -> None:
-        """Rotate the next file, by rename."""
+        """Rotate the next file by rename."""
         path = _path(self._directory, next(self._turns))
         path.rename(path.with_name(f"{path.name}.1"))
         path.touch()
 
 
 def write_demo(logs: Path, *, past: bool) -> Companion:
-    """Write the demo's logs beside an agent: those of the past minute, or from now on."""
+    """Return a companion that writes the logs of the demo: those of the past minute if `past`, else from now on."""
 
     async def write(agent: Agent, stop: asyncio.Event, over: asyncio.Event) -> None:
         try:

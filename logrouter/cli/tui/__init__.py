@@ -1,1 +1,1 @@
-"""What `up` shows of itself on a terminal, or in a log."""
+"""The output of a running `up` on a terminal or in a log."""

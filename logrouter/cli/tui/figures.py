@@ -1,7 +1,4 @@
-"""The numbers of a running `up`, taken from where each is counted.
-
-In come the process's counters and its shipper's progress, out go snapshots.
-"""
+"""Collects the numbers of a running `up` from the counters of the process and the progress of its shipper."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ Clock = Callable[[], float]
 
 
 class Figures:
-    """Snapshots since it was made, when nothing was routed yet. `agent` is asked for what waits."""
+    """Takes snapshots. Create it before anything is routed: uptime and rate count from then on."""
 
     def __init__(self, agent: Agent, clock: Clock = time.monotonic) -> None:
         self._agent = agent
@@ -30,7 +27,7 @@ class Figures:
         self._rate.at(self._begun, 0)
 
     def take(self) -> Snapshot:
-        """The numbers now. The rate is that since the last few calls."""
+        """Return the current numbers. The rate is a mean over the last few calls."""
         now = self._clock()
         progress = self._agent.progress()
         lines = metrics.by_label(metrics.ROUTED)
@@ -46,7 +43,7 @@ class Figures:
         )
 
     def files(self) -> Mapping[str, int]:
-        """How many files are followed, by service; without those that have none."""
+        """Return the number of followed files by service, without services that have none."""
         counts: dict[str, int] = {}
         for each in self._agent.progress():
             if each.files:
@@ -56,16 +53,16 @@ class Figures:
 
 
 def mail_place(config: RuleConfig, state: Path) -> str:
-    """Where mail goes, for people: `in DIRECTORY` or `by SERVER`; '' if no destination is mail."""
+    """Return where mail goes: `in DIRECTORY` or `through SERVER`; '' if no destination is mail."""
     servers = [model.server for model in config.destinations.values() if isinstance(model, EmailModel)]
     if not servers:
         return ""
     first = servers[0]
     if first.security is Security.FILE:
         return f"in {first.directory or mail_directory(state)}"
-    return f"by {first.host}"
+    return f"through {first.host}"
 
 
 def places(config: RuleConfig, state: Path, archives: Path, listen: str) -> Places:
-    """Where things go."""
+    """Return the places that the panel shows. listen: the command to listen in with."""
     return Places(str(archives), listen, mail_place(config, state))

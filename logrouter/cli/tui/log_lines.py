@@ -1,7 +1,4 @@
-"""What is seen of a running `up` in a log: a line now and then, and a closing one.
-
-In come snapshots, out go sentences; `drawing` does the same for a terminal.
-"""
+"""Shows a running `up` in a log: a summary when something changed, and a last one at the end."""
 
 from __future__ import annotations
 
@@ -15,19 +12,20 @@ from logrouter.observability import events
 from logrouter.support.aio import wait
 
 _LOG_SECONDS = 10.0
+"""Shortest time between two summaries."""
 
 Take = Callable[[], Snapshot]
 
 
 class Show(Protocol):
-    """A way to show how things are until `stop` is set."""
+    """A way to show the state of `up` until `stop` is set."""
 
     async def __call__(self, take: Take, places: Places, stop: asyncio.Event) -> None:
-        """Show what `take` gives, and a last time when `stop` is set."""
+        """Show the snapshots of `take`, and a last one when `stop` is set."""
 
 
 async def log(take: Take, places: Places, stop: asyncio.Event) -> None:
-    """Logs a sentence now and then, and a closing one."""
+    """Log a summary when one is due, and a last one when `stop` is set."""
     last = Snapshot()
     while not stop.is_set():
         await wait(stop, _LOG_SECONDS)
@@ -39,11 +37,11 @@ async def log(take: Take, places: Places, stop: asyncio.Event) -> None:
 
 
 async def close_only(take: Take, places: Places, stop: asyncio.Event) -> None:
-    """Logs a closing sentence alone."""
+    """Log only the last summary."""
     await stop.wait()
     close(take, places)
 
 
 def close(take: Take, places: Places) -> None:
-    """Log the last sentence: what was done, and where it is."""
+    """Log the last summary: what was done, and where the results are."""
     events.UP_SUMMARY.happened(summary=summary.closing(take(), places))

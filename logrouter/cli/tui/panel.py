@@ -1,7 +1,4 @@
-"""What is seen of a running `up` on a terminal: a calm summary at its bottom.
-
-In come snapshots, out go at most two drawings a second; what is logged meanwhile scrolls by above them, undisturbed.
-"""
+"""Shows a running `up` on a terminal: a panel at the bottom, drawn twice a second. Log lines scroll above it."""
 
 from __future__ import annotations
 
@@ -23,17 +20,17 @@ _STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "b
 
 
 def drawable() -> Console | None:
-    """Standard error, if it is a terminal on which lines can be drawn again."""
+    """Return standard error if it is a terminal that can redraw lines, else None."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     can_draw = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
     return console if can_draw else None
 
 
 def drawer(console: Console) -> Show:
-    """Draws the summary at the bottom of a terminal."""
+    """Return a `Show` that draws the panel at the bottom of the terminal."""
 
     async def draw(take: Take, places: Places, stop: asyncio.Event) -> None:
-        # Nothing else is redirected: whatever is said here goes through the log.
+        # Standard output and error need no redirection, because everything is printed through the log.
         with Live(
             console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False, vertical_overflow="crop"
         ) as live:
@@ -46,7 +43,7 @@ def drawer(console: Console) -> Show:
 
 
 def drawing(snapshot: Snapshot, places: Places, width: int) -> Text:
-    """The summary in colours, no line wider than `width` columns."""
+    """Return the panel in colours. No line is wider than `width` columns."""
     lines = [Text(summary.title(snapshot, width), style="dim")]
     for name, text in summary.rows(snapshot, places, width):
         lines.append(Text.assemble((name.ljust(summary.LABEL), "dim"), text))
@@ -54,16 +51,15 @@ def drawing(snapshot: Snapshot, places: Places, width: int) -> Text:
 
 
 class ConsoleHandler(logging.Handler):
-    """Log lines on a terminal on which something is drawn."""
+    """A log handler that prints lines above the panel."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the line above what is drawn."""
         try:
             text = Text(self.format(record), style=_STYLES.get(record.levelno, ""))
             self._console.print(text)
-        except Exception:  # noqa: BLE001  # as every handler of logging does: it reports, and goes on
+        except Exception:  # noqa: BLE001  # because a logging handler must not raise
             self.handleError(record)

@@ -1,4 +1,4 @@
-"""What a person sees of a running `up`: a banner, how it is doing, and what is followed."""
+"""The output of a running `up`: a banner, a panel or log lines, and messages on what is followed."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from shippers.agent import Agent
 
 _LOOK_SECONDS = 0.1
 _FIRST_LOOK_SECONDS = 2.0
-"""For the first files to be found: then it says what is followed."""
+"""Time for the first files to be found; after that it logs what is followed."""
 
 _QUIET_SECONDS = 10.0
-"""After so long without a line it says what it looked for."""
+"""If no line arrives within this time, it logs what it looked for."""
 
 
 class Screen:
-    """handler: where log lines go, None for standard error as it is."""
+    """The output of `up`. handler: for log lines; None for plain standard error."""
 
     def __init__(self, plan: Plan, rules: RuleConfig, demo_logs: Path | None) -> None:
         self._plan = plan
         self._rules = len(rules.rules)
         self._demo_logs = demo_logs
         self._where = places(rules, plan.state, plan.archives, f"{banner.invocation('tail', plan.state)} '#'")
-        self._show, self.handler = _shown(plan)
+        self._show, self.handler = _show_and_handler(plan)
 
     def begin(self) -> None:
-        """Print the banner."""
+        """Print the banner, unless `up` drains."""
         if self._plan.drain is None:
             print_lines(*banner.lines(self._plan.rules, self._rules, self._where), err=True)
             if self._demo_logs is not None:
                 print_lines(*banner.demo_lines(self._plan.state, self._demo_logs, self._plan.rules), err=True)
 
     async def run(self, agent: Agent, stop: asyncio.Event, over: asyncio.Event) -> None:
-        """Show how it is doing until `over` is set."""
+        """Show the panel or log lines until `over` is set."""
         figures = Figures(agent)
-        await asyncio.gather(self._show(figures.take, self._where, over), self._tell(figures, over))
+        await asyncio.gather(self._show(figures.take, self._where, over), self._report_files(figures, over))
 
-    async def _tell(self, figures: Figures, over: asyncio.Event) -> None:
-        """Say what is followed, and when nothing at all arrives."""
+    async def _report_files(self, figures: Figures, over: asyncio.Event) -> None:
+        """Log what is followed, and a warning if nothing arrives."""
         if self._plan.drain is not None:
             return
         looks = 0.0
@@ -62,12 +62,12 @@ class Screen:
             events.QUIET.happened(seconds=_QUIET_SECONDS, what=banner.looked_for(self._plan.inputs), remedy=remedy)
 
 
-def _shown(plan: Plan) -> tuple[log_lines.Show, logging.Handler | None]:
-    """How it is shown how things are, and what log lines go to beside that."""
+def _show_and_handler(plan: Plan) -> tuple[log_lines.Show, logging.Handler | None]:
+    """Return the way to show the state of `up`, and the handler that log lines need beside it."""
     if plan.drain is not None:
         return log_lines.close_only, None
     if sys.stderr is not None and sys.stderr.isatty():
-        from logrouter.cli.tui import panel  # most run where nobody looks on
+        from logrouter.cli.tui import panel  # here because it is slow to import, and most processes have no terminal
 
         if console := panel.drawable():
             return panel.drawer(console), panel.ConsoleHandler(console)

@@ -1,7 +1,4 @@
-"""How a running `up` is doing, in a few lines for people: numbers in, text out. Pure.
-
-`rows` is for a terminal of any width, `sentence` for a log.
-"""
+"""Formats the numbers of a running `up`: as rows for a terminal of any width, or as a sentence for a log. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +9,18 @@ from dataclasses import dataclass, field
 from logrouter.support.terminal import printable
 
 SPAN = 5.0
-"""Seconds over which the rate is a mean."""
+"""Seconds over which the rate is averaged."""
 
 LABEL = 10
-"""Columns of a row's name."""
+"""Columns for the name of a row."""
 
 _SEPARATOR = " · "
 
 _QUIET_SECONDS = 60.0
-"""A log says how things are at least so often, changed or not."""
+"""A log gets a summary at least this often, even if nothing changed."""
 
 _SERVICES, _DESTINATIONS = 6, 6
-"""In a log's sentence, whose width nobody limits."""
+"""The most that the sentence for a log names, because its width has no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +28,9 @@ class Snapshot:
     """The numbers at one moment.
 
     uptime: seconds.   lines: routed so far, by service.   destinations: lines by destination; a line may go to several.
-    repeated: lines that came again and were dropped.      rate: lines a second, a short mean.
-    behind: bytes of files that are not safe yet.          in_hand: lines read of these, not confirmed yet.
-    mails: delivered.
+    repeated: duplicate lines that were discarded.         rate: lines a second, averaged over SPAN.
+    behind: bytes that are not confirmed yet.              in_hand: lines that were read and are not confirmed yet.
+    mails: delivered so far.
     """
 
     uptime: float = 0.0
@@ -47,18 +44,18 @@ class Snapshot:
 
     @property
     def total(self) -> int:
-        """Lines in."""
+        """The number of lines routed so far."""
         return sum(self.lines.values())
 
     @property
     def work(self) -> tuple[object, ...]:
-        """What differs from an earlier moment's if anything happened between the two."""
+        """A value that differs between two snapshots if anything happened between them."""
         return self.lines, self.destinations, self.repeated, self.behind, self.in_hand, self.mails
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where things go. mail: '' where no destination sends any.   listen: the command for another terminal."""
+    """Where results go. mail: '' if no destination sends mail.   listen: the command to run in another terminal."""
 
     archive: str
     listen: str
@@ -66,13 +63,13 @@ class Places:
 
 
 class Rate:
-    """Lines a second over the last few seconds, from totals."""
+    """Computes lines a second over the last few seconds, from totals."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
 
     def at(self, now: float, total: int) -> float:
-        """The rate, given the total of this moment (seconds on any clock)."""
+        """Add the total at `now` (seconds on any clock), and return the rate."""
         self._seen.append((now, total))
         while len(self._seen) > 2 and now - self._seen[1][0] >= SPAN:
             self._seen.popleft()
@@ -81,13 +78,13 @@ class Rate:
 
 
 def rows(snapshot: Snapshot, places: Places, width: int) -> list[tuple[str, str]]:
-    """(name, text) of each row; no row is wider than `width` columns, name included."""
+    """Return (name, text) of each row. No row is wider than `width` columns, including its name."""
     room = max(width - LABEL, 1)
     found = [
         ("lines in", first_fitting([_number(snapshot.total), _rate(snapshot.rate), *_repeated(snapshot)], room)),
         ("from", fitted(_largest(snapshot.lines), room)),
         ("to", fitted(_largest(snapshot.destinations), room)),
-        ("waiting", first_fitting(_waiting(snapshot), room)),
+        ("pending", first_fitting(_waiting(snapshot), room)),
     ]
     if places.mail:
         mails = f"{_number(snapshot.mails)} sent" if snapshot.mails else "none yet"
@@ -98,8 +95,8 @@ def rows(snapshot: Snapshot, places: Places, width: int) -> list[tuple[str, str]
 
 
 def title(snapshot: Snapshot, width: int) -> str:
-    """The line above the rows, at most `width` columns."""
-    hint = "Ctrl-C ends it"
+    """Return the line above the rows, at most `width` columns wide."""
+    hint = "Ctrl-C to stop"
     begin = f"── logrouter up {duration(snapshot.uptime)} "
     line = max(width - len(begin) - len(hint) - 4, 0)
     whole = f"{begin}{'─' * line} {hint} ──" if line else begin
@@ -107,12 +104,12 @@ def title(snapshot: Snapshot, width: int) -> str:
 
 
 def sentence(snapshot: Snapshot, places: Places) -> str:
-    """How things are, on one line."""
+    """Return the summary as one line."""
     return "; ".join([*_done(snapshot, places), _rate(snapshot.rate), *_waiting(snapshot)])
 
 
 def closing(snapshot: Snapshot, places: Places) -> str:
-    """The last line: what was done, what is left, and where it all is."""
+    """Return the last summary: what was done, what is left, and where the archives are."""
     left = _waiting(snapshot) if snapshot.behind else []
     return "; ".join([*_done(snapshot, places), *left, f"archives are under {places.archive}"])
 
@@ -127,12 +124,12 @@ def _done(snapshot: Snapshot, places: Places) -> list[str]:
 
 
 def is_due(last: Snapshot, now: Snapshot) -> bool:
-    """Whether a log is to say how things are: something has changed since it last did, or that is a minute ago."""
+    """Report whether a log needs a new summary: something has changed since the last one, or it is a minute old."""
     return now.work != last.work or now.uptime - last.uptime >= _QUIET_SECONDS
 
 
 def fitted(items: Sequence[str], room: int) -> str:
-    """As many items as there is room for, and how many more there are."""
+    """Return as many items as fit into `room` columns, and the number of the rest."""
     for shown in range(len(items), 0, -1):
         rest = [f"+{len(items) - shown} more"] if shown < len(items) else []
         text = _SEPARATOR.join([*items[:shown], *rest])
@@ -142,7 +139,7 @@ def fitted(items: Sequence[str], room: int) -> str:
 
 
 def first_fitting(items: Sequence[str], room: int) -> str:
-    """As many items as there is room for; the first as far as it goes."""
+    """Return as many items as fit into `room` columns. The first is truncated if it does not fit."""
     for shown in range(len(items), 0, -1):
         text = _SEPARATOR.join(items[:shown])
         if len(text) <= room:
@@ -151,13 +148,13 @@ def first_fitting(items: Sequence[str], room: int) -> str:
 
 
 def ending(text: str, room: int) -> str:
-    """The text, or its end where there is no room: of a path the end says most."""
+    """Return the text, or its end if it does not fit: the end of a path is the part that matters."""
     text = printable(text)
     return text if len(text) <= room else f"…{text[len(text) - room + 1 :]}"
 
 
 def duration(seconds: float) -> str:
-    """`42 s`, `3 min 12 s`, `2 h 5 min`, `4 d 2 h`."""
+    """Return a text such as `42 s`, `3 min 12 s`, `2 h 5 min` or `4 d 2 h`."""
     whole = int(seconds)
     for size, name, smaller, smaller_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if whole >= size:
@@ -166,7 +163,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """`870 bytes`, `1.2 MiB`."""
+    """Return a text such as `870 bytes` or `1.2 MiB`."""
     value = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if value < 1024:
@@ -176,7 +173,7 @@ def size(count: int) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """`1 file`, `1,200 files`."""
+    """Return a text such as `1 file` or `1,200 files`."""
     return f"{_number(count)} {what}" if count == 1 else f"{_number(count)} {what}s"
 
 
@@ -189,18 +186,18 @@ def _rate(rate: float) -> str:
 
 
 def _repeated(snapshot: Snapshot) -> list[str]:
-    return [f"{_number(snapshot.repeated)} came again, dropped"] if snapshot.repeated else []
+    return [f"{counted(snapshot.repeated, 'duplicate')} discarded"] if snapshot.repeated else []
 
 
 def _waiting(snapshot: Snapshot) -> list[str]:
     if not snapshot.behind:
-        return ["nothing waits"]
-    in_hand = [f"{counted(snapshot.in_hand, 'line')} in hand"] if snapshot.in_hand else []
-    return [f"{size(snapshot.behind)} not safe yet", *in_hand]
+        return ["nothing pending"]
+    in_hand = [f"{counted(snapshot.in_hand, 'line')} in flight"] if snapshot.in_hand else []
+    return [f"{size(snapshot.behind)} unconfirmed", *in_hand]
 
 
 def _largest(counts: Mapping[str, int]) -> list[str]:
-    """The largest first."""
+    """Return `name count` of each, the largest count first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [f"{printable(name)} {_number(count)}" for name, count in ordered] or ["nothing yet"]
 

@@ -1,1 +1,1 @@
-"""The archive: records end in compressed files, each exactly once. naming -> filing -> segment, led by archive.py."""
+"""The archive destination: writes each record exactly once to compressed files. archive.py is the entry point."""

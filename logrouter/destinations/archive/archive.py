@@ -1,8 +1,8 @@
-"""The archive destination: windows in, committed files out.
+"""The archive destination: appends windows to files that are committed together with the ledger.
 
-`write` files the windows by path and appends to all touched files at once in threads (fsyncs run side by side);
-`committed` follows the ledger's transaction. Between the two nothing is certain, and `undo` returns every touched file
-to its last commit. `tidy` ends files whose day is over and removes those that are no longer kept.
+`write` sorts the windows by path and appends to all touched files at once, in threads, so that their syncs run in
+parallel. `committed` follows the ledger's transaction. Before it nothing is certain, and `undo` returns every touched
+file to its last commit. `tidy` finishes files whose day is over and removes those that have expired.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TypeVar
 from logrouter.destinations.archive.codec import DamagedArchive
 from logrouter.destinations.archive.directory import Directory
 from logrouter.destinations.archive.path_template import final_name, open_name
-from logrouter.destinations.archive.placement import Filed, Filing
+from logrouter.destinations.archive.placement import Placed, Placement
 from logrouter.destinations.archive.rotation import is_due, make_final
 from logrouter.destinations.archive.segment import ArchiveSegment, SyncFailed, repair
 from logrouter.destinations.contract import Window
@@ -35,24 +35,29 @@ from logrouter.support.failpoint import reach
 T = TypeVar("T")
 
 _MAX_OPEN = 256
-"""Files kept open at once; a file that is closed begins a new member when it is written again."""
+"""The most files that are kept open. A file that was closed begins a new member when it is written again."""
 
 _GRACE = 600.0
-"""Seconds after its last write before a file of a past day is finished: late lines come in bunches."""
+"""Seconds without a write after which a file of a past day is finished, because late lines come in bursts."""
 
 _TURN_SECONDS = 1.0
-"""After which no further file is finished in one turn: a write waits for the turn to end."""
+"""Seconds after which one `tidy` call finishes no further file, because a write waits for the call to return."""
 
 _EXPIRING_AT_ONCE = 100
-"""Files that are removed in one turn, each with a sync of its directory."""
+"""The most files that one `tidy` call expires. The removal of each takes a sync of its directory."""
 
 _FREE_SHARE = 0.1
-"""Of the disk; below that the archive warns."""
+"""The archive warns when less than this share of the disk is free."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSettings:
-    """An archive as configured. rotate_size: uncompressed bytes; keep_days: None keeps for ever."""
+    """An archive as configured.
+
+    zone: the time zone whose days count.
+    rotate_size: uncompressed bytes at which a file is finished.
+    keep_days: days after which a file is removed, None for never.
+    """
 
     directory: Path
     template: str = "{service}/{host}/{date}.jsonl.gz"
@@ -63,13 +68,13 @@ class ArchiveSettings:
 
 
 class Archive:
-    """An inline destination. Raises OSError when its directory cannot be made."""
+    """The inline destination that writes files. Raises OSError if its directory cannot be created."""
 
     def __init__(self, name: str, settings: ArchiveSettings, ledger: Ledger) -> None:
         self.name = name
         self.settings = settings
         self._ledger = ledger
-        self._filing = Filing(settings.template, settings.text, settings.zone)
+        self._filing = Placement(settings.template, settings.text, settings.zone)
         self._directory = Directory(settings.directory)
         self._pool = ThreadPoolExecutor(8, thread_name_prefix=f"archive-{name}")
         self._open: dict[str, FileState] = {}
@@ -82,9 +87,10 @@ class Archive:
         self._nearly_full = Condition(events.DISK_NEARLY_FULL, events.DISK_ROOMY)
 
     async def recover(self) -> None:
-        """Cut open files back to their committed length; what was behind it is kept as `.torn`.
+        """Truncate open files to their committed length, and keep what was behind it in `.torn` files.
 
-        Only the last segment of a path is written to: an earlier one may have failed to be finished, or to begin.
+        Only the last segment of a path is written again. An earlier one may be open because finishing it failed, or
+        new because its first write did.
         """
         for state in self._ledger.files(self.name, "new"):
             if self._is_last(state):
@@ -113,12 +119,12 @@ class Archive:
         return state.segment == self._ledger.last_segment(self.name, state.path)
 
     def _lose(self, state: FileState, error: BaseException) -> None:
-        """Give up an open file that is not what was committed: say so, and let the next write begin a new segment."""
+        """Give up an open file that is not as committed, and report it. The next write begins a new segment."""
         events.ARCHIVE_DAMAGED.happened(path=open_name(state.path, state.segment), reason=error)
         self._damaged.append(replace(state, state="damaged"))
 
     async def write(self, windows: Sequence[Window]) -> list[FileState]:
-        """Append durably. Raises Retry for a disk that is full or fails; nothing of the call remains then."""
+        """Append windows durably. Raises Retry if the disk is full or fails; nothing of the call then remains."""
         filed = self._filing.file(windows)
         try:
             await self._begin(filed)
@@ -141,15 +147,15 @@ class Archive:
         return [segment.written for segment in self._touched.values()]
 
     def refusal(self, window: Window) -> Exception | None:
-        """What goes wrong in filing a window, if anything does."""
+        """Return the error that sorting the window by path causes, or None."""
         try:
             self._filing.file([window])
-        except Exception as error:  # noqa: BLE001  # names and times are whatever somebody sent
+        except Exception as error:  # noqa: BLE001  # anybody can publish, so names and times can fail in any way
             return error
         return None
 
-    async def _begin(self, filed: Mapping[str, Filed]) -> None:
-        """Note new files in the ledger before they are there: what a crash leaves of them must be known as nothing."""
+    async def _begin(self, filed: Mapping[str, Placed]) -> None:
+        """Commit new files to the ledger before they exist, so that what a crash leaves of them counts as nothing."""
         days = {
             path: target.day for path, target in filed.items() if path not in self._open and path not in self._begun
         }
@@ -164,11 +170,11 @@ class Archive:
 
     def _new_state(self, path: str, day: str) -> FileState:
         segment = self._ledger.last_segment(self.name, path) + 1
-        while self._directory.exists(final_name(path, segment)):
+        while any(map(self._directory.exists, (final_name(path, segment), open_name(path, segment)))):
             segment += 1
         return FileState(self.name, path, segment, day=day)
 
-    def _append(self, state: FileState, target: Filed) -> None:
+    def _append(self, state: FileState, target: Placed) -> None:
         segment = self._segments.get(state.path)
         if segment is None:
             name = open_name(state.path, state.segment)
@@ -182,7 +188,6 @@ class Archive:
         segment.write(target.chunks, target.records)
 
     async def committed(self) -> None:
-        """What was written stands; files beyond the number that may be open are closed."""
         now = time.monotonic()
         for path, segment in self._touched.items():
             reach("archive.committed")
@@ -196,7 +201,10 @@ class Archive:
             self._segments.popitem(last=False)[1].close()
 
     async def undo(self) -> None:
-        """Forget what was written; the files are cut back when they are next opened."""
+        """Close the files of the last write, and remove the new ones.
+
+        The others are truncated to their last commit when they are opened again.
+        """
         for path, segment in self._touched.items():
             self._segments.pop(path, None)
             try:
@@ -207,9 +215,9 @@ class Archive:
         self._touched.clear()
 
     async def tidy(self) -> list[FileState]:
-        """Move files on: open -> finishing -> finished -> expiring -> removed, one commit for each step.
+        """Move files to their next state: open, finishing, finished, expiring, removed. Each step takes a commit.
 
-        A bounded number at each call. What is between two names, or to be removed, is so for one call only.
+        Each call does a limited amount of work. Files that are finishing or expiring move on in the next call.
         """
         await self._in_pool(self._watch_disk)
         today = datetime.now(self.settings.zone).date()
@@ -217,7 +225,7 @@ class Archive:
         return moved + (await self._complete() or [*await self._finish_due(today), *await self._expire(today)])
 
     async def _complete(self) -> list[FileState]:
-        """Remove the open names of files that have their final ones, and the files that are kept no longer."""
+        """Remove the open names of finishing files, and the expiring files."""
         moved = []
         for state in await self._in_pool(self._ledger.files, self.name, "finishing", "expiring"):
             if state.state == "finishing":
@@ -239,14 +247,14 @@ class Archive:
         return moved
 
     def _end(self, path: str) -> FileState:
-        """Write to this file no longer."""
+        """Close the file of a path for good, and return its state."""
         self._written_at.pop(path, None)
         if segment := self._segments.pop(path, None):
             segment.close()
         return self._open.pop(path)
 
     async def _expire(self, today: date) -> list[FileState]:
-        """The next files that are kept no longer; those without a day in their path are kept for ever."""
+        """Return the next files that have expired, as expiring. Files without a day in their path never expire."""
         if not self.settings.keep_days:
             return []
         first_kept = (today - timedelta(days=self.settings.keep_days)).isoformat()
@@ -271,7 +279,7 @@ class Archive:
         ]
 
     async def _finish(self, state: FileState) -> list[FileState]:
-        """The file with its final name; nothing if the disk fails, and the next call is to try again."""
+        """Give a file its final name, and return its new state; nothing if the disk fails, and `tidy` tries again."""
         try:
             return [await self._in_pool(make_final, self._directory, state)]
         except (FileNotFoundError, EOFError, DamagedArchive) as error:
@@ -283,7 +291,7 @@ class Archive:
             return []
 
     async def _remove(self, name: str, removed: FileState) -> list[FileState]:
-        """`removed`, once the file of that name is; nothing if the disk fails."""
+        """Remove the file `name` and return `removed`; nothing if the disk fails."""
         try:
             await self._in_pool(self._directory.remove, name)
         except OSError as error:
@@ -292,7 +300,7 @@ class Archive:
         return [removed]
 
     async def close(self) -> None:
-        """Close every file; each is whole as it is."""
+        """Close every file and the threads. Each file is complete as it is."""
         for segment in self._segments.values():
             segment.close()
         self._segments.clear()
@@ -304,7 +312,7 @@ class Archive:
 
 
 def _put_aside(directory: Directory, name: str) -> bool:
-    """Rename a file that nothing was committed of; whether there was one."""
+    """Rename a file of which nothing was committed to a `.torn` name. Report whether there was one."""
     if not directory.exists(name):
         return False
     directory.rename(name, f"{name}.torn-{time.time_ns()}")

@@ -1,7 +1,7 @@
-"""The archive's directory as the only place that its files can be in: every step down is taken without following links.
+"""File operations that cannot leave the archive's base directory. Names are created and removed durably.
 
-In come relative paths, out come open descriptors and durable names. Paths are made from input that an attacker may
-have written, so besides the encoding of names each component is opened relative to the one above (openat, O_NOFOLLOW).
+Paths are made from input that an attacker may have written. So besides the encoding of names, each component is opened
+relative to the one above it, without following links (openat, O_NOFOLLOW).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Directory:
-    """An archive's base directory. Raises OSError like the calls of `os` that it stands for."""
+    """An archive's base directory. Paths are relative to it. Methods raise OSError as the functions of `os` do."""
 
     def __init__(self, base: Path) -> None:
         base.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -24,11 +24,10 @@ class Directory:
         self._fd = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
-        """Let go of the directory."""
         os.close(self._fd)
 
     def open(self, path: str, flags: int) -> int:
-        """A descriptor of the file, mode 0640; with O_CREAT the directories above are made too."""
+        """Return a descriptor of the file. O_CREAT creates it with mode 0640, and the directories above it."""
         parent = self._parent(path, make=bool(flags & os.O_CREAT))
         try:
             return os.open(_name(path), flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=parent)
@@ -36,7 +35,7 @@ class Directory:
             os.close(parent)
 
     def exists(self, path: str) -> bool:
-        """Whether anything is there, a dangling link included."""
+        """Report whether anything has this path, a dangling link included."""
         try:
             parent = self._parent(path, make=False)
         except FileNotFoundError:
@@ -74,7 +73,7 @@ class Directory:
             os.close(parent)
 
     def remove(self, path: str) -> None:
-        """Remove a file, durably; no effect where it is gone."""
+        """Remove a file, durably. Does nothing if it does not exist."""
         try:
             parent = self._parent(path, make=False)
         except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Where a record is filed: a path template and names become a path that cannot leave the archive's directory.
+"""Makes the paths of archive files: a template and names become a path that cannot leave the archive's directory.
 
-In come a template such as `{service}/{host}/{date}.jsonl.gz` and names that an attacker may have chosen; out go
-relative paths whose every component is percent-encoded, so a.b and a_b stay apart and `..` is a name like any other.
+A template is for instance `{service}/{host}/{date}.jsonl.gz`. An attacker may have chosen the names, so every component
+of the relative path is percent-encoded. `a.b` and `a_b` remain different, and `..` is a name like any other.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from logrouter.config.templates import PLACEHOLDER
 
 _SAFE = "@:=,"
 _MAX_COMPONENT = 200
-"""Bytes; filesystems allow 255, and `+open` and a segment number are added."""
+"""The most bytes of a component. File systems allow 255, and `+open` and a segment number are added."""
 
 _SUFFIXES = re.compile(r"(?P<kind>\.[A-Za-z][A-Za-z0-9]*)?(?P<compression>\.gz|\.zst)?$")
 
 _SEGMENT = re.compile(rf"(?:\+(?P<number>\d+))?(?:\+open)?(?={_SUFFIXES.pattern})")
-"""A `+` of a name is written `%2B`."""
+"""The mark of a segment. A `+` in a name is written as `%2B`."""
 
 
 class Names(NamedTuple):
-    """What fills a template: true names, and the filing day as YYYY-MM-DD."""
+    """The values for a template: names, not encoded, and the filing day as YYYY-MM-DD."""
 
     service: str
     host: str
@@ -35,7 +35,7 @@ class Names(NamedTuple):
 
 @functools.lru_cache(maxsize=65536)
 def path_of(template: str, names: Names) -> str:
-    """The relative path of records with these names."""
+    """Return the relative path for records with these names."""
     values = names._asdict() | dict(zip(("year", "month", "day"), names.date.split("-"), strict=True))
     return "/".join(
         _bounded(PLACEHOLDER.sub(lambda found: _component(values[found[1]]), part)) for part in template.split("/")
@@ -43,24 +43,27 @@ def path_of(template: str, names: Names) -> str:
 
 
 def final_name(path: str, segment: int) -> str:
-    """The name of a finished segment: the path itself for the first, `name+2.jsonl.gz` for the second."""
+    """Return the name of a finished segment: the path itself for the first, `name+2.jsonl.gz` for the second."""
     return path if segment == 1 else _insert(path, f"+{segment}")
 
 
 def open_name(path: str, segment: int) -> str:
-    """The name while it is being written: `name+open.jsonl.gz`, so that zcat reads it all the same."""
+    """Return the name of an open segment: `name+open.jsonl.gz`. It keeps the suffix, so that zcat can read it."""
     return _insert(path, "+open" if segment == 1 else f"+{segment}+open")
 
 
 def twin_name(final: str) -> str:
-    """The name that a finished segment had while it was open."""
+    """Return the name that a finished segment had while it was open. final: as from `final_name`."""
     return _insert(final, "+open")
 
 
 def segment_of(name: str) -> tuple[str, int]:
-    """The path of a file's first segment, finished, and which segment it is: sorted by this, files are in order."""
+    """Return the final name of a file's first segment, and the file's segment number.
+
+    Sorted by this, the segments of a path are in order.
+    """
     found = _SEGMENT.search(name)
-    assert found is not None  # all of it is optional
+    assert found is not None  # all groups of the pattern are optional
     return name[: found.start()] + name[found.end() :], int(found["number"] or 1)
 
 

@@ -1,8 +1,7 @@
-"""Which file each record goes to, and in what order: windows become bytes for each path.
+"""Sorts records by archive file: turns windows into the bytes to append to each path. Pure: no file is opened.
 
-In come windows of slices, out goes for each path what is to be appended. Pure: nothing is opened here. A slice whose
-records all go to one file stays the bytes that it came in; only where parts of a window that reach into each other meet
-again in one file are they taken apart into lines and merged by position.
+A slice whose records all go to one file keeps the bytes that it came in. Parts of a window are split into lines and
+merged by position only if they go to the same file and their positions overlap.
 """
 
 from __future__ import annotations
@@ -21,8 +20,11 @@ from logrouter.wire.slices import Slice
 
 
 @dataclass(slots=True)
-class Filed:
-    """What is to be appended to one path: chunks in order, how many records they hold, and the day in the path."""
+class Placed:
+    """What is to be appended to one path.
+
+    day: the day in the path, '' if it has none.   chunks: bytes in order.   records: how many the chunks hold.
+    """
 
     day: str
     chunks: list[bytes] = field(default_factory=list)
@@ -30,36 +32,41 @@ class Filed:
 
 
 @dataclass(frozen=True, slots=True)
-class Filing:
-    """How records are filed: the path template, NDJSON or the original lines, and the zone whose days count."""
+class Placement:
+    """How records are filed.
+
+    template: the path template.
+    text: append the original lines, not NDJSON.
+    zone: the time zone whose days count.
+    """
 
     template: str
     text: bool = False
     zone: tzinfo = UTC
 
-    def file(self, windows: Sequence[Window]) -> dict[str, Filed]:
-        """What these windows append, by path."""
-        filed: dict[str, Filed] = {}
+    def file(self, windows: Sequence[Window]) -> dict[str, Placed]:
+        """Return what these windows append, by path."""
+        filed: dict[str, Placed] = {}
         for window in windows:
             self._file_window(window, filed)
         return filed
 
-    def _file_window(self, window: Window, filed: dict[str, Filed]) -> None:
+    def _file_window(self, window: Window, filed: dict[str, Placed]) -> None:
         together: dict[str, list[Slice]] = {}
         for whole in window:
             for day, piece in self._by_day(whole):
                 path = path_of(self.template, Names(piece.service, piece.host, piece.severity, day))
                 together.setdefault(path, []).append(piece)
                 if path not in filed:
-                    filed[path] = Filed(day if is_dated(self.template) else "")
+                    filed[path] = Placed(day if is_dated(self.template) else "")
         for path, pieces in together.items():
             target = filed[path]
             target.records += sum(map(len, pieces))
-            for those in _meeting(pieces):
-                if len(those) == 1 and not self.text:
-                    target.chunks.append(those[0].body)
+            for group in _overlapping(pieces):
+                if len(group) == 1 and not self.text:
+                    target.chunks.append(group[0].body)
                 else:
-                    target.chunks.append(_merged(those, text=self.text))
+                    target.chunks.append(_merged(group, text=self.text))
 
     def _by_day(self, piece: Slice) -> list[tuple[str, Slice]]:
         first, last = self._day(piece.first / 1000), self._day(piece.last / 1000)
@@ -73,8 +80,8 @@ class Filing:
         return datetime.fromtimestamp(seconds, self.zone).date().isoformat()
 
 
-def _meeting(pieces: Sequence[Slice]) -> list[list[Slice]]:
-    """The pieces by position: those together that reach into each other. Logs come in bursts, and many do not."""
+def _overlapping(pieces: Sequence[Slice]) -> list[list[Slice]]:
+    """Return the pieces by position, in groups whose spans overlap. Logs come in bursts, so many do not overlap."""
     found: list[list[Slice]] = []
     end = -1
     for piece in sorted(pieces, key=_first) if len(pieces) > 1 else pieces:
@@ -90,15 +97,16 @@ def _first(piece: Slice) -> int:
 
 
 def _merged(pieces: Sequence[Slice], *, text: bool) -> bytes:
-    """The lines of all pieces by position: records of one window never overlap.
+    """Return the lines of all pieces by position. The records of one window never overlap.
 
-    By a dict of lines and a sort of bare integers, which come in runs; `_sorted` says the same for records of any kind.
+    The fast way is a dict of lines and a sort of plain integers, which come in runs. `_sorted` gives the same result,
+    and also handles original lines and positions that occur twice.
     """
     if not text:
         lines: dict[int, bytes] = {}
         for piece in pieces:
             lines.update(zip([place.pos for place in piece.places], piece.body.split(b"\n"), strict=False))
-        if len(lines) == sum(map(len, pieces)):  # else two of a broken window have one position
+        if len(lines) == sum(map(len, pieces)):  # else two records of a broken window have the same position
             return b"\n".join(map(lines.__getitem__, sorted(lines))) + b"\n"
     return _sorted(pieces, text=text)
 

@@ -1,7 +1,7 @@
-"""Archive files back to records, each file as far as it can be read.
+"""Reads records from archive files, each file as far as it can be read.
 
-The paths of one file's segments arrive, stored records leave in the order in which they were written. A record that
-does not decode hides nothing but itself; what is left out is named, and noted in an `Outcome`.
+Records come in the order in which they were written. A record that does not decode is left out alone. What is left out
+is reported by an event and noted in an `Outcome`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ from logrouter.wire.record import Record, decode_lines
 from logrouter.wire.record_filter import RecordFilter, filing_time
 
 _BATCH = 64 << 10
-"""Bytes of lines that are decoded at once: some dozens of files are open at a time, and each holds a batch."""
+"""Bytes of lines that are decoded at once. They are few, because dozens of files may be open, each with a batch."""
 
 _LONGEST, _TOO_LONG = MAX_BODY, b"[too long]"
-"""Bytes of a line, for no message holds a longer one; and what stands for the beginning of one that is longer."""
+"""The most bytes of a line, because no message holds a longer one, and what replaces the beginning of a longer line."""
 
 _TRIES = 3
-"""To read a file to its end while its router writes to it: a commit in that moment moves the end."""
+"""How often a file that its router writes to is read, because a commit meanwhile moves its end."""
 
 
 class StoredRecord(NamedTuple):
-    """A record's line, without its end.   decoded: the record, where somebody has decoded it by now.
+    """A record in an archive file.
 
-    time: what it is merged by, never less than that of the line before it in its file.
+    time: the time to merge by, never less than that of the record before it in its file.
+    line: without its line end.
+    decoded: the record if it is decoded already, else None.
     """
 
     time: str
@@ -42,15 +44,15 @@ class StoredRecord(NamedTuple):
 
 
 @dataclass(slots=True)
-class Odd:
-    """Lines that are no records: how many, the number of the first (from 1), and what is wrong with that."""
+class InvalidLines:
+    """Lines that are not records: how many, the number of the first one (from 1), and what is wrong with it."""
 
     count: int = 0
     first: int = 0
     reason: str = ""
 
     def add(self, number: int, error: WireError) -> None:
-        """This line is one more."""
+        """Count a line. number: its number in the file."""
         if not self.count:
             self.first = number
             self.reason = str(error)
@@ -59,24 +61,24 @@ class Odd:
 
 @dataclass(slots=True)
 class Outcome:
-    """How a reading went.   is_whole: nothing was left out."""
+    """The outcome of reading. is_whole: nothing was left out."""
 
     is_whole: bool = True
 
     def unreadable(self, path: Path, error: Exception) -> None:
-        """The rest of a file, or what is in a directory, is left out."""
+        """Note and report that the rest of a file, or the content of a directory, is left out."""
         self.is_whole = False
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         events.ARCHIVE_UNREADABLE.happened(path=path, reason=reason)
 
-    def odd(self, path: Path, odd: Odd) -> None:
-        """Some lines of a file are left out."""
+    def odd(self, path: Path, odd: InvalidLines) -> None:
+        """Note and report that some lines of a file are left out."""
         self.is_whole = False
         events.ARCHIVE_ODD.happened(path=path, count=odd.count, first=odd.first, reason=odd.reason)
 
 
 def read_segments(paths: Sequence[Path], selection: RecordFilter, outcome: Outcome) -> Iterator[StoredRecord]:
-    """The selected records of all segments of one path, from the first segment to the last."""
+    """Yield the selected records of all segments of one path. paths: the segments' files, in order."""
     time = ""
     for path in paths:
         for line, record in read_file(path, outcome):
@@ -86,18 +88,18 @@ def read_segments(paths: Sequence[Path], selection: RecordFilter, outcome: Outco
 
 
 def first_time(path: Path) -> str:
-    """The time of a file's first record: none is merged before it. '' where that cannot be told."""
+    """Return the time of a file's first record, or '' if it cannot be read. No record is merged by an earlier time."""
     try:
         with _opened(path) as file:
             line = codec_for(path.name).reader(file).readline(_BATCH).removesuffix(b"\n")
     except (OSError, EOFError):
         return ""
-    return next((_time(record) for _, record in decoded([line], 1, Odd())), "")
+    return next((_time(record) for _, record in decoded([line], 1, InvalidLines())), "")
 
 
 def read_file(path: Path, outcome: Outcome) -> Iterator[tuple[bytes, Record]]:
-    """Each record of a file with its line."""
-    odd, number = Odd(), 1
+    """Yield each record of a file with its line."""
+    odd, number = InvalidLines(), 1
     try:
         for batch in _batches_of(path):
             yield from decoded(batch, number, odd)
@@ -108,8 +110,11 @@ def read_file(path: Path, outcome: Outcome) -> Iterator[tuple[bytes, Record]]:
         outcome.odd(path, odd)
 
 
-def decoded(lines: Sequence[bytes], number: int, odd: Odd) -> list[tuple[bytes, Record]]:
-    """The lines that are records, with these; the first has that number, and those that are none are added to `odd`."""
+def decoded(lines: Sequence[bytes], number: int, odd: InvalidLines) -> list[tuple[bytes, Record]]:
+    """Return the lines that are records, each with its record, and add the others to `odd`.
+
+    number: the number of the first line in its file, from 1.
+    """
     try:
         records = decode_lines(b"\n".join(lines))
     except WireError:
@@ -126,9 +131,10 @@ def decoded(lines: Sequence[bytes], number: int, odd: Odd) -> list[tuple[bytes, 
 
 
 def batches(content: BufferedReader) -> Iterator[list[bytes]]:
-    """All lines without their ends, some at a time.
+    """Yield all lines without their line ends, in batches.
 
-    Raises OSError, EOFError where the content does, after all that stands before; EOFError for a last line cut short.
+    Raises OSError and EOFError as reading the content does, after all lines before, and EOFError for a truncated last
+    line.
     """
     begun, size = list[bytes](), 0
     while chunk := content.read1(_BATCH):
@@ -149,15 +155,15 @@ def batches(content: BufferedReader) -> Iterator[list[bytes]]:
 
 
 def _batches_of(path: Path) -> Iterator[list[bytes]]:
-    """All lines of a file. One that is being written is read again where it fails, without what was given before."""
-    given = 0
+    """Yield all lines of a file. If reading an open file fails, it is read again, without the lines yielded before."""
+    yielded = 0
     for left in reversed(range(_TRIES if _is_open(path) else 1)):
-        known = given
+        known = yielded
         try:
             with _opened(path) as file:
                 for batch in batches(cast("BufferedReader", codec_for(path.name).reader(file))):
                     new, known = batch[known:], max(0, known - len(batch))
-                    given += len(new)
+                    yielded += len(new)
                     yield new
         except (OSError, EOFError):
             if not left:
@@ -167,15 +173,15 @@ def _batches_of(path: Path) -> Iterator[list[bytes]]:
 
 
 def record_of(line: bytes) -> Record:
-    """The one record in a line. Raises WireError."""
+    """Return the one record in a line. Raises WireError if the line is not exactly one record."""
     records = decode_lines(line)
     if len(records) != 1:
-        raise WireError("it is blank" if not records else "it holds more than one record")
+        raise WireError("it is blank" if not records else "it has more than one record")
     return records[0]
 
 
 def _time(record: Record) -> str:
-    """By what a record is merged; '' where it states no time."""
+    """Return the time to merge a record by, or '' if it has no time."""
     time = filing_time(record)
     return time if time[:1].isdecimal() else ""
 
@@ -185,7 +191,7 @@ def _is_open(path: Path) -> bool:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """The file, by its final name where it has got that meanwhile. Raises OSError."""
+    """Open a file, by its final name if it was finished meanwhile. Raises OSError."""
     try:
         return path.open("rb")
     except FileNotFoundError:

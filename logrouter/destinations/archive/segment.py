@@ -1,9 +1,8 @@
-"""One archive file being written: every write appends to the last commit and leaves a file that zcat reads whole.
+"""An archive file that is being written: each write appends to the last commit and leaves a file that zcat can read.
 
-In come chunks and the state that the ledger has, out goes the state after them. Bytes up to `length` are never touched
-again; the trailer behind them is overwritten by the next write. After a write that is not committed the segment is
-abandoned, for its compressor has seen too much: `repair` puts the file back, and whoever opens it next begins a new
-member.
+Bytes up to the state's `length` are never changed again, and the trailer behind them is overwritten by the next write.
+After a write that is not committed the segment is abandoned, because its compressor has consumed the uncommitted data:
+`repair` restores the file, and the next segment object begins a new member.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from logrouter.support.failpoint import reach
 
 
 class SyncFailed(OSError):
-    """fdatasync reported an error."""
+    """The error of an fdatasync call."""
 
 
 class ArchiveSegment:
-    """An open file. Its methods block on the disk and belong into a thread, one at a time."""
+    """An open file. Its methods block on the disk: call them in a thread, one at a time."""
 
     def __init__(self, directory: Directory, state: FileState) -> None:
         self._directory = directory
@@ -38,10 +37,10 @@ class ArchiveSegment:
         self._fd = directory.open(self._name, os.O_RDWR | (os.O_CREAT | os.O_EXCL if self._fresh else 0))
 
     def write(self, chunks: Sequence[bytes], records: int) -> FileState:
-        """Append durably and return the state after it.
+        """Append durably, and return the state after it.
 
-        Raises OSError: the file is then unknown beyond the last commit. SyncFailed is the OSError after which the
-        handle cannot be trusted: a second fsync would report success for pages that the kernel has dropped.
+        Raises OSError; the content behind the last commit is then unknown. After SyncFailed, an OSError, the file
+        cannot be written again: a second fsync would report success for pages that the kernel has dropped.
         """
         if os.fstat(self._fd).st_nlink == 0:
             raise FileNotFoundError(f"{self._name} was removed while it was open")
@@ -49,13 +48,13 @@ class ArchiveSegment:
         if self._stream is None:
             state = begin_member(state)
             self._stream = self._codec.begin()
-        # In one piece: between two calls a thread waits for its turn with the interpreter, which is busy.
+        # In one piece, because between two calls this thread waits for the interpreter lock, which is busy.
         data = b"".join(chunks)
         crc, size = isal_zlib.crc32(data), len(data)
-        packed = self._stream.write(data) + self._stream.sync()
+        compressed = self._stream.write(data) + self._stream.sync()
         self.written = replace(
             state,
-            length=state.length + len(packed),
+            length=state.length + len(compressed),
             member_crc=isal_zlib.crc32_combine(state.member_crc, crc, size),
             member_size=state.member_size + size,
             size=state.size + size,
@@ -64,7 +63,7 @@ class ArchiveSegment:
             crc=isal_zlib.crc32_combine(state.crc, crc, size) if state.crc >= 0 else state.crc,
         )
         reach("archive.write.before")
-        write_fully(self._fd, packed + trailer(self.written), state.length)
+        write_fully(self._fd, compressed + trailer(self.written), state.length)
         reach("archive.write.after")
         try:
             reach("archive.sync.before")
@@ -78,26 +77,25 @@ class ArchiveSegment:
         return self.written
 
     def commit(self) -> None:
-        """The ledger has the state that was written."""
+        """Note that the ledger has the state `written`."""
         self.committed = self.written
         self._fresh = False
 
     def abandon(self) -> None:
-        """Let go of a file whose last write will not be committed; one that was never committed is removed."""
+        """Close a file whose last write will not be committed. A file that was never committed is removed."""
         self.close()
         if self._fresh:
             self._directory.remove(self._name)
 
     def close(self) -> None:
-        """Let go of the file."""
         os.close(self._fd)
 
 
 def repair(directory: Directory, state: FileState, torn: str = "") -> bool:
-    """Make an open file end where the ledger says; say whether it did not.
+    """Make an open file end where the ledger states. Report whether it had to be changed.
 
-    torn: keep what was behind the commit in a file of this name. Raises FileNotFoundError if the file is gone,
-    EOFError if it is shorter than its committed length, OSError.
+    torn: the name of a file that keeps what was behind the commit, '' for none.
+    Raises FileNotFoundError if the file is gone, EOFError if it is shorter than its committed length, OSError.
     """
     fd = directory.open(open_name(state.path, state.segment), os.O_RDWR)
     try:
@@ -132,17 +130,17 @@ def _copy_tail(fd: int, offset: int, directory: Directory, name: str) -> None:
 
 
 def trailer(state: FileState) -> bytes:
-    """What stands behind `length`: it closes the last member; nothing where there is no member yet."""
+    """Return the bytes behind `length`, which complete the last member; b"" if there is no member yet."""
     return codec_for(state.path).trailer(state.member_crc, state.member_size) if state.commits else b""
 
 
 def begin_member(state: FileState) -> FileState:
-    """The state with its last member closed for good: its trailer now counts as content of the file."""
+    """Return the state with its last member complete for good: its trailer now counts towards `length`."""
     return replace(state, length=state.length + len(trailer(state)), member_crc=0, member_size=0)
 
 
 def write_fully(fd: int, data: bytes, offset: int) -> None:
-    """Write all of `data` at `offset`; a short write is continued. Raises OSError."""
+    """Write all of `data` at `offset`, in several calls if needed. Raises OSError."""
     view = memoryview(data)
     while view:
         done = os.pwrite(fd, view, offset)

@@ -1,1 +1,1 @@
-"""Error mail: records gathered into digests, digests composed into mail, mail sent or written to a directory."""
+"""Error mail: gathers records into digests, composes digests into mail, and sends mail or writes it to a directory."""

@@ -1,7 +1,7 @@
-"""What is due -> a mail as bytes: subject, text and HTML by templates, safe from what lines say.
+"""Composes a mail from a `Due`: renders subject, text and HTML by templates, safe from whatever log lines contain.
 
-In comes a `Due`, out comes RFC 5322 with CRLF. Equal digests give an equal Message-ID (RFC 5322, 3.6.4), so that a mail
-that has to be sent again can be known as the same.
+The mail is RFC 5322 with CRLF. Equal digests give an equal Message-ID (RFC 5322, 3.6.4), so that a mail which is sent
+again can be recognized.
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ _LIST_ID_LENGTH = 255
 """RFC 2919, 3."""
 
 _DOMAIN_LENGTH = 200
-"""Characters of the domain in a Message-ID, which the broker takes up to 255 of."""
+"""The most characters of the domain in a Message-ID, because the broker takes at most 255 for the whole id."""
 
 _shipped = Templates(SHIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """What all mails of a destination have in common. router: the name of the machine that sends.
+    """What all mails of a destination have in common.
 
-    templates: a directory whose files stand in for the shipped ones, None for those alone.
+    router: the name of the host that sends them.
+    per_hour: the most mails within an hour, for the text of mails.
+    templates: a directory whose files replace the shipped templates, or None.
     """
 
     destination: str
@@ -55,7 +57,7 @@ class Letterhead:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail. message_id: with its angle brackets."""
+    """A mail. message_id: with its angle brackets.   content: headers and body."""
 
     message_id: str
     content: bytes
@@ -68,8 +70,8 @@ class Composer:
         self._head = letterhead
 
     def compose(self, due: Due, now: float) -> Mail:
-        """The mail; `now` is its date. Where the user's templates fail it is written by the shipped ones."""
-        # What a template itself writes is no more to be trusted to end a line, or to be text at all.
+        """Return the mail, with `now` as its date. If the user's templates fail, the shipped ones are used."""
+        # A template of a user's own may write anything too, such as control characters or lone surrogates.
         texts = {name: printable(text, newlines=True) for name, text in self._rendered(self._context(due)).items()}
         identity = self._identity(due)
         message_id = f"<{identity}@{self._head.sender.rpartition('@')[2][-_DOMAIN_LENGTH:].lstrip('.-')}>"
@@ -77,7 +79,7 @@ class Composer:
         return Mail(message_id, mime.alternatives(headers, texts[TEXT], texts[HTML], identity))
 
     def check(self, *dues: Due) -> None:
-        """Raise TemplateError if the user's templates cannot write these mails."""
+        """Raise TemplateError if the user's templates cannot render these mails."""
         if self._head.templates:
             bounded.render(self._head.templates, [self._context(due) for due in dues])
 
@@ -110,7 +112,7 @@ class Composer:
         ]
 
     def _context(self, due: Due) -> dict[str, Any]:
-        """What templates see: text, numbers, lists and mappings, and nothing that has a method of ours."""
+        """Return what templates see: only text, numbers, lists and mappings, and no object with a method of ours."""
         head, digest = self._head, due.digest
         clock = _Clock(head.zone, digest.opened if digest else due.withheld.since if due.withheld else 0.0)
         return {
@@ -132,14 +134,14 @@ class Composer:
 
 
 def _group(group: DigestGroup, clock: _Clock) -> dict[str, Any]:
-    messages = [_told(told, clock) for told in group.messages.values()]
+    messages = [_message(message, clock) for message in group.messages.values()]
     names = {name: printable(getattr(group, name)) for name in ("service", "host", "severity")}
     return {**names, "count": group.count, "more": group.more, "messages": messages}
 
 
-def _told(told: DigestMessage, clock: _Clock) -> dict[str, Any]:
-    text = printable(told.text.replace("\r\n", "\n").rstrip("\n"), newlines=True)
-    return {"at": clock.ts(told.first), "last": clock.ts(told.last), "count": told.count, "text": text}
+def _message(message: DigestMessage, clock: _Clock) -> dict[str, Any]:
+    text = printable(message.text.replace("\r\n", "\n").rstrip("\n"), newlines=True)
+    return {"at": clock.ts(message.first), "last": clock.ts(message.last), "count": message.count, "text": text}
 
 
 def _withheld(due: Due, clock: _Clock) -> dict[str, Any] | None:
@@ -149,23 +151,23 @@ def _withheld(due: Due, clock: _Clock) -> dict[str, Any] | None:
     counts = sorted(withheld.counts.items(), key=lambda item: -item[1])
     shown = [(printable(name), count) for name, count in counts[:_WITHHELD_SHOWN]]
     if rest := sum(count for _, count in counts[_WITHHELD_SHOWN:]):
-        shown.append(("of further services and hosts", rest))
+        shown.append(("from other services and hosts", rest))
     return {"since": clock.at(withheld.since), "total": withheld.total, "mails": withheld.mails, "counts": shown}
 
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """Times of day for readers; of other days than that of `reference` (Unix time) the date as well."""
+    """Formats times of day in `zone`, with the date if it is not the day of `reference` (Unix time)."""
 
     zone: ZoneInfo
     reference: float
 
     def ts(self, ts: str) -> str:
-        """Of an RFC 3339 time, '' for ''."""
+        """Format an RFC 3339 time. '' gives ''."""
         return self._shown(datetime.fromisoformat(ts).astimezone(self.zone)) if ts else ""
 
     def at(self, seconds: float | None) -> str:
-        """Of a Unix time, '' for None."""
+        """Format a Unix time. None gives ''."""
         return "" if seconds is None else self._shown(datetime.fromtimestamp(seconds, self.zone))
 
     def _shown(self, moment: datetime) -> str:
@@ -174,7 +176,7 @@ class _Clock:
 
 
 def _list_id(head: Letterhead) -> str:
-    """A name of ASCII letters, digits and `%`, whatever the instance is called; one that is too long ends in a hash."""
+    """Return the list's id in printable ASCII, whatever the instance is called. An id that is too long has a hash."""
     name = f"{quote(head.destination, safe='')}.{quote(head.instance, safe='', errors='replace')}.logrouter"
     if len(name) <= _LIST_ID_LENGTH:
         return name
@@ -184,13 +186,13 @@ def _list_id(head: Letterhead) -> str:
 
 def _rules(digest: Digest | None) -> str:
     if digest is None:
-        return "the limit on mails"
+        return "the mail limit"
     names = [f"rule `{printable(name)}`" if name != "default" else "the default" for name in digest.rules]
     return ", ".join(names)
 
 
 def _command(digest: Digest | None) -> str:
-    """What shows all of it in the archive."""
+    """Return the command that prints the digest's records from the archive."""
     mildest = digest.by_severity()[-1:] if digest else []
     severity = f" --severity {mildest[0].severity}" if mildest and mildest[0].severity in RANK else ""
     since = f" --since {digest.first[:19]}Z" if digest and digest.first else ""

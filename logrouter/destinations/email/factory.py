@@ -1,8 +1,4 @@
-"""What a rules file says of an email destination -> the destination, ready to send.
-
-In come a model, directories and passwords from where it says that they are, out goes an Email; what keeps it from being
-built is a UserError, or a sentence of what is wrong with its templates.
-"""
+"""Builds an email destination from its configuration, and checks its templates."""
 
 from __future__ import annotations
 
@@ -20,17 +16,17 @@ from logrouter.errors import UserError
 
 
 def build_email(name: str, model: EmailModel, zone: ZoneInfo, instance: str, mail_directory: Path) -> Email:
-    """The destination of that name.
+    """Return the destination of a configuration.
 
-    mail_directory: where `file:` writes to that names none. Raises UserError for a password or a certificate that is
-    not there.
+    mail_directory: the directory of a `file:` server that names none. Raises UserError if the password or a certificate
+    cannot be read.
     """
     letterhead = _letterhead(name, model, zone, instance)
     return Email(letterhead, _send(name, model, mail_directory), group_wait=model.group_wait)
 
 
 def templates_problem(name: str, model: EmailModel, zone: ZoneInfo) -> str | None:
-    """What trying its templates shows to be wrong."""
+    """Return what is wrong with the templates, by a trial run, or None."""
     return template_problem(_letterhead(name, model, zone, "main"))
 
 
@@ -66,12 +62,12 @@ def _password(name: str, model: EmailModel) -> str:
         try:
             return Path(model.password_file).read_text(encoding="utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            problem = f"destination `{name}`: {model.password_file} is no text in UTF-8"
-            raise UserError(problem, "write the password into it, and nothing else") from None
+            problem = f"destination `{name}`: {model.password_file} is not UTF-8 text"
+            raise UserError(problem, "put the password into it, and nothing else") from None
     password = os.environ.get(model.password_env)
     if password is None:
         raise UserError(
-            f"destination `{name}`: the environment has no {model.password_env}",
+            f"destination `{name}`: the environment variable {model.password_env} is not set",
             f"start logrouter with {model.password_env} set to the password, or write `password_file: PATH`",
         )
     return password

@@ -1,8 +1,8 @@
-"""A mail's headers and its two texts -> its bytes: RFC 5322 with CRLF, in ASCII alone, folded at 78 characters.
+"""Writes a mail's headers and its two texts as bytes: RFC 5322 with CRLF, in ASCII only, folded at 78 characters.
 
-It is written here and not by Python's email package, which takes encoded words for such wherever they stand in what it
-is given: a log line could so become a header, or keep a mail from being written at all. What is not plain goes into
-encoded words of ours (RFC 2047), and so does text that could be taken for one; bodies are quoted-printable (RFC 2045).
+Python's email package is not used, because it decodes encoded words wherever they are in its input: a log line could
+become a header, or keep a mail from being written. Header text that is not plain is written as encoded words
+(RFC 2047), and so is text that could be taken for one. Bodies are quoted-printable (RFC 2045).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import re
 from collections.abc import Iterator, Sequence
 
 _WIDTH = 78
-"""Characters of a line (RFC 5322, 2.1.1)."""
+"""The most characters of a line (RFC 5322, 2.1.1)."""
 
 _ENCODED_WIDTH = 76
-"""Characters of a line that holds an encoded word (RFC 2047, 2)."""
+"""The most characters of a line that has an encoded word (RFC 2047, 2)."""
 
 _BEGIN, _END = "=?utf-8?b?", "?="
 
 
 def text_header(name: str, text: str) -> str:
-    """A header whose value is text, which the reader gets as it is: the lines of it, folded."""
+    """Return a folded header whose value is text, which readers decode to exactly that text."""
     is_plain = text.isascii() and text.isprintable() and text == text.strip() and "=?" not in text
     if is_plain and all(len(word) < _WIDTH - len(name) - 2 for word in text.split(" ")):
         return token_header(name, re.findall(" *[^ ]+", text), "")
@@ -30,7 +30,7 @@ def text_header(name: str, text: str) -> str:
 
 
 def token_header(name: str, tokens: Sequence[str], space: str = " ") -> str:
-    """A header of ASCII words between which it may be folded. space: what stands between two."""
+    """Return a header of ASCII words, folded between words where needed. space: the separator between two words."""
     lines = [f"{name}:"]
     for number, token in enumerate(tokens):
         word = f" {token}" if number == 0 else f"{space}{token}"
@@ -42,8 +42,8 @@ def token_header(name: str, tokens: Sequence[str], space: str = " ") -> str:
 
 
 def alternatives(headers: Sequence[str], text: str, html: str, boundary: str) -> bytes:
-    """A mail that says the same as plain text and as HTML. headers: folded.   boundary: letters and digits."""
-    # No quoted-printable text holds `=_`, so no part can end early.
+    """Return a mail with the same content as text and as HTML. headers: folded.   boundary: letters and digits."""
+    # Quoted-printable text never contains `=_`, so no text can end its part early.
     border = f"=_{boundary}"
     lines = [
         *headers,
@@ -65,13 +65,14 @@ def _part(subtype: str, text: str) -> Iterator[str]:
     yield "Content-Transfer-Encoding: quoted-printable"
     yield ""
     for line in [*text.removesuffix("\n").split("\n"), ""]:
-        # As binary each line break is a soft one, and what is no plain text is written as `=XX`, a line end too.
+        # With istext=False each line break in the output is a soft one, and control characters, line ends included,
+        # are written as `=XX`.
         encoded = binascii.b2a_qp(line.encode(errors="backslashreplace"), istext=False)
         yield encoded.decode("ascii").replace("\n", "\r\n")
 
 
 def _encoded_words(text: str, room: int) -> Iterator[str]:
-    """Words of whole characters, the first of at most `room` characters, the others so that each fills a line."""
+    """Yield encoded words of whole characters: the first of at most `room` characters, the others of a line each."""
     word, size = "", 0
     for letter in text:
         added = len(letter.encode(errors="backslashreplace"))

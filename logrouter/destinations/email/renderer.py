@@ -1,8 +1,8 @@
-"""Templates and what they are to tell -> subject, text and HTML; and what went wrong, in a sentence.
+"""Renders the subject, text and HTML of mails by templates.
 
-As a program it renders templates of a user's own, within bounds that it sets itself. It reads the directories, the
-mails to write and the bounds from standard input, as JSON, and writes the texts of each mail, or what is wrong, to
-standard output. `bounded` starts it.
+As a program, it renders a user's own templates, within limits that it sets for itself. It reads the directories, the
+mails to render and the limits from standard input, as JSON, and writes the texts of each mail, or what is wrong, to
+standard output. `sandbox.render` runs it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ SHIPPED = Path(__file__).parent / "templates"
 SUBJECT, TEXT, HTML = "subject.txt", "text.txt", "mail.html"
 
 MAX_CHARACTERS = 4_000_000
-"""Of a mail's texts together; the shipped templates make some two millions of the oddest digest."""
+"""The most characters of a mail's three texts together. The shipped templates write about two million at worst."""
 
 Rendered = Mapping[str, str]
-"""What each of the three templates gave."""
+"""The text that each of the three templates rendered, by the template's name."""
 
 
 class Templates:
-    """The templates in these directories; the first that has one of a name counts."""
+    """The templates in these directories. A template is taken from the first directory that has one of its name."""
 
     def __init__(self, *directories: Path) -> None:
         self._environment = ImmutableSandboxedEnvironment(
@@ -40,19 +40,19 @@ class Templates:
         )
 
     def render(self, mail: Mapping[str, Any]) -> Rendered:
-        """The texts of a mail. Raises whatever a template comes to."""
+        """Return the texts of a mail. Raises any exception that a template can cause."""
         return {name: self._environment.get_template(name).render(mail=mail) for name in (SUBJECT, TEXT, HTML)}
 
 
 def _problem(error: Exception) -> str:
-    """What a template came to, and where that is known."""
+    """Describe an exception of a template, with its line if that is known."""
     if isinstance(error, TemplateSyntaxError):
         return f"{error.filename}:{error.lineno}: {error.message}"
     if isinstance(error, TemplateNotFound):
         return f"there is no template {error.message}"
     if isinstance(error, MemoryError):
-        return "a template takes too much memory"
-    return f"a template cannot write a mail: {error or type(error).__name__}"
+        return "a template uses too much memory"
+    return f"a template cannot be rendered: {error or type(error).__name__}"
 
 
 def _limit(kind: int, most: int) -> None:
@@ -61,11 +61,11 @@ def _limit(kind: int, most: int) -> None:
 
 
 def rendered(directories: Sequence[str], mails: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The texts of each mail, or what is wrong."""
+    """Return the texts of each mail as {"texts": [...]}, or what is wrong as {"problem": "..."}."""
     try:
         templates = Templates(*map(Path, directories))
         texts = [templates.render(mail) for mail in mails]
-    except Exception as error:  # noqa: BLE001  # a program of somebody else's, which raises whatever it comes to
+    except Exception as error:  # noqa: BLE001  # a user's template can raise anything
         return {"problem": _problem(error)}
     if any(sum(map(len, each.values())) > MAX_CHARACTERS for each in texts):
         return {"problem": f"a template writes more than {MAX_CHARACTERS:,} characters"}
@@ -73,7 +73,7 @@ def rendered(directories: Sequence[str], mails: Sequence[Mapping[str, Any]]) -> 
 
 
 def main() -> None:
-    """Render what standard input names."""
+    """Render the job on standard input."""
     job = json.load(sys.stdin)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_CPU, job["seconds"])

@@ -1,8 +1,8 @@
-"""Templates of a user's own, rendered in a process of their own, whose seconds and memory are bounded.
+"""Renders a user's own templates in a separate process with limits for processor time and memory.
 
-A sandbox keeps a template from reaching anything, not from looping for hours or filling the memory, and neither can be
-ended in a thread of the router. So each mail by such templates costs a process, some 0.2 s; the kernel ends it when it
-has had its seconds, in the middle of a multiplication too, and denies it more than its memory.
+Jinja's sandbox keeps a template from reaching anything, but not from looping for hours or filling the memory, and a
+thread of the router could not be stopped from that. So each mail by such templates costs a process, about 0.2 s. The
+kernel ends the process when its time is used up, even within one multiplication, and denies it more memory.
 """
 
 from __future__ import annotations
@@ -20,27 +20,30 @@ from logrouter.destinations.email.renderer import SHIPPED, Rendered
 from logrouter.errors import LogrouterError
 
 _SECONDS = 5
-"""Of processor time, for all mails of a call."""
+"""The processor time for all mails of a call."""
 
 _PATIENCE = 30.0
-"""Seconds for which it may last on a machine that is busy with other things."""
+"""Seconds of wall time that the process may take, because the machine may be busy."""
 
 _BYTES = 512 << 20
-"""Of address space, of which Python and Jinja take some 100 MB."""
+"""The address space, of which Python and Jinja take about 100 MB."""
 
 _ENVIRONMENT = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-"""What a Python needs of ours, and no password."""
+"""The environment variables that the process gets: those that Python needs, and none that may hold a password."""
 
 
 class TemplateError(LogrouterError):
-    """What is wrong with a template, in a sentence."""
+    """A template cannot be rendered. The message says why, as one clause."""
 
 
 def render(directory: Path, mails: Sequence[Mapping[str, Any]]) -> list[Rendered]:
-    """The texts of each mail, by the templates in that directory and else the shipped ones. Raises TemplateError."""
+    """Return the texts of each mail. A template that `directory` does not have is the shipped one.
+
+    Raises TemplateError.
+    """
     job = {"directories": [str(directory), str(SHIPPED)], "mails": mails, "seconds": _SECONDS, "bytes": _BYTES}
     try:
-        # In a session of its own: the Ctrl-C of a terminal is for the router.
+        # In a session of its own, because Ctrl-C in a terminal is meant for the router.
         done = subprocess.run(
             [sys.executable, "-P", "-m", "logrouter.destinations.email.renderer"],
             input=json.dumps(job).encode(),
@@ -53,7 +56,7 @@ def render(directory: Path, mails: Sequence[Mapping[str, Any]]) -> list[Rendered
     except subprocess.TimeoutExpired:
         raise TemplateError(f"the templates take longer than {_PATIENCE:g} s") from None
     except OSError as error:
-        raise TemplateError(f"no process can be started for the templates: {error}") from error
+        raise TemplateError(f"cannot start a process for the templates: {error}") from error
     if done.returncode == -signal.SIGXCPU:
         raise TemplateError(f"the templates take more than {_SECONDS} s of processor time")
     try:
@@ -61,7 +64,7 @@ def render(directory: Path, mails: Sequence[Mapping[str, Any]]) -> list[Rendered
         problem, texts = answer.get("problem"), answer.get("texts", [])
     except ValueError:
         last = done.stderr.decode(errors="replace").rstrip().rpartition("\n")[2]
-        raise TemplateError(f"the templates ended their process, status {done.returncode}: {last}") from None
+        raise TemplateError(f"the templates ended their process with status {done.returncode}: {last}") from None
     if problem:
         raise TemplateError(problem)
     return list(texts)

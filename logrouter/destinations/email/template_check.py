@@ -1,7 +1,4 @@
-"""Templates of a user's own, tried on a sample before anything starts.
-
-In comes a letterhead with a directory of templates, out goes what is wrong with them, in a sentence, or None.
-"""
+"""Tries a user's own templates on sample mails, so that mistakes are found before anything starts."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ _RECORD = Record(
 
 
 def template_problem(letterhead: Letterhead) -> str | None:
-    """What is wrong with the templates, and where."""
+    """Return what is wrong with the templates and where, as one clause, or None."""
     directory = letterhead.templates
     if directory is not None and not any((directory / name).is_file() for name in (SUBJECT, TEXT, HTML)):
         return f"{directory} has none of {SUBJECT}, {TEXT} and {HTML}"

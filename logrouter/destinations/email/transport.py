@@ -1,8 +1,8 @@
-"""A mail -> its server, or a directory.
+"""Delivers a mail to its server or to a directory.
 
-In comes a mail as bytes with one recipient, and when the call returns it is out of our hands; else Retry or Refuse.
-What the server answers for good (5yz to sender, recipient or content, RFC 5321) is a Refuse; everything else, TLS that
-was demanded and is not there and a rejected password included, may be put right and is a Retry.
+A `Send` call takes one mail with one recipient, and returns when the receiver has accepted it. A permanent answer of
+the server about the mail (5yz to sender, recipient or content, RFC 5321) raises Refuse. Everything else can be put
+right and raises Retry, including a server without the TLS that is required, and a rejected password.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from logrouter.support.filesystem import replace_file
 from logrouter.support.terminal import printable
 
 _MENDABLE = {530, 534, 535, 538}
-"""Answers about TLS and AUTH (RFC 4954, 6), which a server may give to the sender's address as well."""
+"""Answers about TLS and AUTH (RFC 4954, 6). A server may also give them to the sender's address."""
 
 _REASON_LENGTH = 500
 
 Send = Callable[[str, str, bytes, str], Awaitable[None]]
-"""(sender, recipient, mail, message id) -> nothing. Raises Retry, Refuse."""
+"""A function of sender, recipient, mail and message id. Raises Retry, Refuse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user name with its password; neither is ever shown."""
+    """A user name and its password. Its repr shows neither."""
 
     username: str
     password: str
@@ -53,7 +53,7 @@ class Login:
 
 
 def to_directory(directory: Path) -> Send:
-    """Write each mail as an .eml file, the same mail always under the same name."""
+    """Return a Send that writes each mail as an .eml file, the same mail always under the same name."""
 
     def write(mail: bytes, message_id: str) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,7 +71,10 @@ def to_directory(directory: Path) -> Send:
 
 
 def to_server(server: MailServer, login: Login | None, *, require_tls: bool, ca_file: str, timeout: float) -> Send:
-    """Send each mail over a connection of its own. timeout: seconds for each answer of the server."""
+    """Return a Send that opens a connection for each mail. timeout: seconds for each answer of the server.
+
+    TLS is required with `require_tls`, with a login, and with STARTTLS; otherwise it is used if the server offers it.
+    """
     must = require_tls or login is not None or server.security is Security.STARTTLS
     context = _tls(ca_file, verified=must or server.security is Security.TLS)
 
@@ -91,7 +94,7 @@ def to_server(server: MailServer, login: Login | None, *, require_tls: bool, ca_
                 if login is not None:
                     await client.login(login.username, login.password)
                 await client.sendmail(sender, [recipient], mail)
-                with contextlib.suppress(SMTPException, OSError):  # it has taken the mail, whatever it says to QUIT
+                with contextlib.suppress(SMTPException, OSError):  # the mail is accepted, whatever the answer to QUIT
                     await client.quit()
             finally:
                 client.close()
@@ -104,15 +107,16 @@ def to_server(server: MailServer, login: Login | None, *, require_tls: bool, ca_
 def _tls(ca_file: str, *, verified: bool) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file or None)
     if not verified:
-        # Where plain text would do, encryption to whoever answers is more than that (RFC 7435).
+        # Where plain text is allowed, even encryption without authentication is better (RFC 7435).
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
 def greeting() -> str:
-    """What EHLO says who we are: an address where the name is none (RFC 5321, 4.1.3)."""
-    name = socket.getfqdn() if is_domain(socket.gethostname()) else ""  # which raises what it likes of any other
+    """Return our name for EHLO: an address literal if the host name is not a domain (RFC 5321, 4.1.3)."""
+    # getfqdn can raise any error for a host name that is not a domain.
+    name = socket.getfqdn() if is_domain(socket.gethostname()) else ""
     return name if is_domain(name) else "[127.0.0.1]"
 
 

@@ -1,1 +1,1 @@
-"""What all destinations share that notify people: digests, and how often they go out."""
+"""The parts that notifying destinations share: digests, and a limit on how often mail is sent."""

@@ -1,7 +1,7 @@
-"""Digests: what one mail will tell, however many records it stands for. Pure, and of bounded size.
+"""Digests: the content of one mail, however many records it stands for. Pure, and of bounded size.
 
-In come records, out goes how many there were of each service, host and severity, and the first distinct messages of
-each. Counts are exact whatever the number; texts are kept up to a bound.
+A digest counts the records of each service, host and severity, and keeps the first distinct messages of each. The total
+is always exact; groups and texts are kept up to a limit.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from logrouter.wire.record import Record
 from logrouter.wire.routing_key import RANK
 
 MAX_GROUPS = 100
-"""Groups whose messages are kept; records of further ones are counted together."""
+"""The most groups. Records of further groups are counted together."""
 
 MAX_MESSAGES = 8
-"""Distinct messages of a group."""
+"""The most distinct messages of a group."""
 
 MAX_TEXT = 1000
-"""Characters kept of a message."""
+"""The most characters that are kept of a message."""
 
 MAX_NAME = 255
-"""Characters kept of the name of a service or host."""
+"""The most characters that are kept of the name of a service or host."""
 
 _TIME = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
 MAX_KEPT = 100_000
-"""Characters of all messages in a mail: many servers take no more than 10 MB, and each stands there twice."""
+"""The most characters of all messages in a mail: many servers take at most 10 MB, and a mail has each message twice."""
 
 _UNKNOWN = len(RANK)
 
 
 class DigestMessage(msgspec.Struct):
-    """A message, when it was first and last said (RFC 3339, '' for unknown), and how often."""
+    """A distinct message: the times of its first and last record (RFC 3339, '' for unknown), and its record count."""
 
     text: str
     first: str
@@ -46,7 +46,7 @@ class DigestMessage(msgspec.Struct):
 
 
 class DigestGroup(msgspec.Struct):
-    """The records of one service, host and severity. messages: the first distinct ones by their text."""
+    """The records of one service, host and severity. messages: the first distinct messages by their text."""
 
     service: str
     host: str
@@ -56,20 +56,20 @@ class DigestGroup(msgspec.Struct):
 
     @property
     def more(self) -> int:
-        """Records whose message is not among those kept."""
-        return self.count - sum(told.count for told in self.messages.values())
+        """The number of records whose message is not kept."""
+        return self.count - sum(message.count for message in self.messages.values())
 
     def add(self, record: Record, at: str, room: int) -> int:
-        """Count a record, said at that time; keep its message if it is among the first distinct ones and has room.
+        """Count a record of time `at`, and keep its message if that is among the first distinct ones and there is room.
 
-        Returns the characters that are newly kept, `room` at most.
+        Returns how many more characters are kept now, at most `room`.
         """
         self.count += 1
         text = record.message[: min(MAX_TEXT, room)]
-        told = self.messages.get(text)
-        if told is not None:
-            told.count += 1
-            told.first, told.last = _earlier(told.first, at), max(told.last, at)
+        message = self.messages.get(text)
+        if message is not None:
+            message.count += 1
+            message.first, message.last = _earlier(message.first, at), max(message.last, at)
         elif len(self.messages) < MAX_MESSAGES and room:
             self.messages[text] = DigestMessage(text, at, at)
             return len(text)
@@ -77,11 +77,14 @@ class DigestGroup(msgspec.Struct):
 
 
 class Digest(msgspec.Struct):
-    """Records that are told of together.
+    """A summary of records that are mailed together.
 
-    opened: Unix time of the first batch.   first, last: times of all records (RFC 3339), '' for unknown.
-    rules: records by the rule that sent them.   other: records beyond MAX_GROUPS.
-    identity: a hash that is equal for equal batches, in whatever order they came.   room: characters that may be kept.
+    opened: when the first batch came (Unix time).
+    first, last: the earliest and latest time of the records (RFC 3339), '' for unknown.
+    rules: the number of records by the rule that sent them.
+    other: the number of records beyond MAX_GROUPS.
+    identity: a hash that is equal for equal batches, in whatever order they came.
+    room: how many more characters of messages may be kept.
     """
 
     opened: float
@@ -95,7 +98,7 @@ class Digest(msgspec.Struct):
     room: int = MAX_KEPT
 
     def add(self, identity: str, rule: str, records: Sequence[Record]) -> None:
-        """Take the records of one batch."""
+        """Add the records of one batch. identity: a name that the same batch always has."""
         digest = hashlib.blake2b(identity.encode(errors="surrogatepass"), digest_size=12).hexdigest()
         self.identity = f"{int(self.identity, 16) ^ int(digest, 16):x}"
         self.total += len(records)
@@ -110,11 +113,11 @@ class Digest(msgspec.Struct):
                 self.room -= group.add(record, at, self.room)
 
     def by_severity(self) -> list[DigestGroup]:
-        """The groups, the worst first, of equal ones the most frequent."""
+        """Return the groups by severity, the worst first, and within a severity by record count, the highest first."""
         return sorted(self.groups.values(), key=lambda group: (RANK.get(group.severity, _UNKNOWN), -group.count))
 
     def counts(self) -> Iterator[tuple[str, int]]:
-        """Records by what they are counted by in a summary."""
+        """Yield a label and a record count for each line of a summary."""
         for group in self.groups.values():
             yield f"{group.severity} {group.service}@{group.host}", group.count
         if self.other:
@@ -130,7 +133,7 @@ class Digest(msgspec.Struct):
 
 
 def _time(ts: str) -> str:
-    """The time as the record has it, '' where it is none of a year that every time zone can show."""
+    """Return the time of a record unchanged, or '' if it is invalid, or its year may be out of range in a time zone."""
     if not _TIME.fullmatch(ts):
         return ""
     try:

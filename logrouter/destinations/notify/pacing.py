@@ -1,6 +1,6 @@
-"""When mail goes out: a digest is open for a while, and above a number of mails per hour it is only counted. Pure.
+"""Decides when mail is sent: each digest stays open for a while, and digests above the hourly limit are only counted.
 
-In come records and the time, out go mails that are due; everything that must outlive the process is one small struct.
+Pure: time is a parameter, and everything that must outlive the process is in one small struct, `Memory`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,16 @@ from logrouter.wire.record import Record
 
 HOUR = 3600.0
 MAX_COUNTED = 500
-"""Kinds of records that a summary tells apart."""
+"""The most labels that a summary counts separately."""
 
 
 class Withheld(msgspec.Struct):
-    """What was not mailed because of the cap: since when (Unix time), how many mails it would have been, and what."""
+    """A summary of the digests that were not mailed because of the hourly limit.
+
+    since: when the first of them was due (Unix time).
+    mails: the number of digests.
+    counts: the number of records by label, as in `Digest.counts`.
+    """
 
     since: float
     mails: int = 0
@@ -27,11 +32,11 @@ class Withheld(msgspec.Struct):
 
     @property
     def total(self) -> int:
-        """Records."""
+        """The number of records."""
         return sum(self.counts.values())
 
     def add(self, digest: Digest) -> None:
-        """Count a digest that is not mailed."""
+        """Add a digest that is not mailed."""
         self.mails += 1
         for name, count in digest.counts():
             known = name if name in self.counts or len(self.counts) < MAX_COUNTED else "other"
@@ -39,7 +44,7 @@ class Withheld(msgspec.Struct):
 
 
 class Memory(msgspec.Struct):
-    """What a destination remembers. sent: when mails went out within the last hour (Unix times)."""
+    """The state of a destination. sent: when the mails of the last hour were sent (Unix times)."""
 
     sent: list[float] = msgspec.field(default_factory=list)
     open: Digest | None = None
@@ -47,7 +52,7 @@ class Memory(msgspec.Struct):
 
 
 def gathered(note: str) -> int | None:
-    """Records that a destination with this note has taken and not told of yet; None if the note cannot be read."""
+    """Return how many gathered records of a destination are not mailed yet, or None if its note cannot be read."""
     try:
         memory = msgspec.json.decode(note, type=Memory) if note else Memory()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -57,9 +62,9 @@ def gathered(note: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A mail that is to go out: a digest, what was withheld before it, or both.
+    """The content of a mail that is due: a digest, a summary of the digests withheld before it, or both.
 
-    until: where it is the last that the cap allows, when the next may go (Unix time).
+    until: if this mail reaches the hourly limit, when the next mail may be sent (Unix time), else None.
     """
 
     digest: Digest | None
@@ -68,7 +73,11 @@ class Due:
 
 
 class Pacing:
-    """The pace of one destination. wait: seconds that a digest is open.   per_hour: mails at most."""
+    """The pacing of one destination.
+
+    wait: the seconds for which a digest stays open.
+    per_hour: the most mails within an hour.
+    """
 
     def __init__(self, memory: Memory, wait: float, per_hour: int) -> None:
         self.memory = memory
@@ -76,15 +85,16 @@ class Pacing:
         self._per_hour = per_hour
 
     def add(self, identity: str, rule: str, records: Sequence[Record], now: float) -> None:
-        """Put records into the open digest."""
+        """Add records to the open digest, and open one if there is none."""
         if self.memory.open is None:
             self.memory.open = Digest(opened=now)
         self.memory.open.add(identity, rule, records)
 
     def take(self, now: float, *, at_once: bool) -> Due | None:
-        """The mail that is due now, if any."""
+        """Remove and return the mail that is due now, if any."""
         memory = self.memory
-        # A clock that was set back makes mails of the future: they count from now, which holds mail up for an hour.
+        # If the clock was set back, mails were sent in the future. They count from now, which delays mail by an hour
+        # at most.
         memory.sent = [min(sent, now) for sent in memory.sent if now - HOUR < sent]
         digest = memory.open
         if digest is not None and not (at_once or now >= digest.opened + self._wait or now < digest.opened):
@@ -103,7 +113,7 @@ class Pacing:
         return Due(digest, withheld, memory.sent[0] + HOUR if len(memory.sent) == self._per_hour else None)
 
     def due(self) -> float | None:
-        """When something will be due even if nothing more comes (Unix time)."""
+        """Return when a mail will be due if no more records come (Unix time), or None if never."""
         memory = self.memory
         times = []
         if memory.open is not None:

@@ -1,7 +1,7 @@
-"""Severity and time of lines, all at one look where they are of a form that very many programs write. Pure.
+"""Find severity and time of many lines at once, if the lines have one of the most common formats. Pure.
 
-In come lines, out go the columns of what they tell. `severity` and `time` know every form; they say the same of the few
-that are known here, which is what they are tested against, and have the last word on all others.
+`severity` and `time` know every format and handle all other lines. For the few formats that are known here, both ways
+give the same results, which the tests verify.
 """
 
 from __future__ import annotations
@@ -39,21 +39,24 @@ _BRACKETED = re.compile(  # [Sun Nov 22 12:00:00.123456 2026] [core:notice]
     re.ASCII | re.MULTILINE,
 )
 _BSD = re.compile(rf"({MONTH} [ \d]?\d \d\d:\d\d:\d\d) (?![UG\d])", re.ASCII)
-"""Nov 22 12:00:00 host program: what the message is worth, its words say."""
+"""Nov 22 12:00:00 host program. Only the time: the severity depends on the words of the message."""
 
 _BSD_HEAD = len("Nov 22 12:00:00 h")
 
 _EACH = 50
-"""Of so many lines one is looked at to know which forms there are: a file is of one form as a rule, or of long runs."""
+"""One line in so many is examined to find the formats that occur: most files have one format, or long runs of one."""
 
 Columns = tuple[Sequence[str], Sequence[Moment | None]]
-"""Each line's severity and time, "" and None where its form does not tell."""
+"""The severity and the time of each line, "" and None if its format does not state them."""
 
 Second = Callable[..., Moment | None]
 
 
 class BulkResult(NamedTuple):
-    """Columns: each line's severity, how that was found, its time in RFC 3339 and in ms since 1970."""
+    """Columns with an entry for each line.
+
+    severities: names.   found_by: STATED, GUESSED or DEFAULT.   times: RFC 3339 in UTC.   moments: ms since 1970.
+    """
 
     severities: Sequence[str]
     found_by: Sequence[str]
@@ -61,36 +64,36 @@ class BulkResult(NamedTuple):
     moments: Sequence[int]
 
 
-def glance(lines: Sequence[str], default: str, now: float, zone: tzinfo | None = None) -> BulkResult:
-    """What lines, without their newlines, tell.
+def parse_lines(lines: Sequence[str], default: str, now: float, zone: tzinfo | None = None) -> BulkResult:
+    """Return severity and time of each line. lines: without their newlines.
 
-    default: the severity of a line that states none.   now: when they were read, Unix time, which is the time of a line
-    without one.   zone: of times that name none; None is the local one.
+    default: the severity of a line that states none.   now: Unix time at which the lines were read; it is the time of a
+    line that states none.   zone: of times that name none; None is the local one.
     """
     day = int(now // DAY)
     unknown: Moment = (rfc3339(now), int(now * 1000))
     levels, moments = _by_forms(lines, day, zone)
     found_by = [STATED] * len(lines)
-    untold = [index for index, level in enumerate(levels) if not level]
-    for index, found in zip(untold, severities([lines[index] for index in untold], default), strict=True):
+    unknowns = [index for index, level in enumerate(levels) if not level]
+    for index, found in zip(unknowns, severities([lines[index] for index in unknowns], default), strict=True):
         levels[index], found_by[index] = found
     timed = [moment or time(line, day, zone) or unknown for moment, line in zip(moments, lines, strict=True)]
     return BulkResult(levels, found_by, *zip(*timed, strict=True))
 
 
 def _by_forms(lines: Sequence[str], day: int, zone: tzinfo | None) -> tuple[list[str], list[Moment | None]]:
-    """What the forms tell that there are. Each reads all runs of lines that may be of it as one."""
+    """Return what the formats state. Each format parses all runs of lines that may have it as one text."""
     levels: list[str] = [""] * len(lines)
     moments: list[Moment | None] = [None] * len(lines)
     begins = "".join([line[:1] or "\n" for line in lines])
     for form, run, read in _FORMS:
         runs = [found.span() for found in run.finditer(begins)]
         if runs and any(found.lastindex for found in map(form.match, lines[::_EACH]) if found):
-            told, timed = read(list(chain.from_iterable(lines[start:end] for start, end in runs)), day, zone)
+            stated, timed = read(list(chain.from_iterable(lines[start:end] for start, end in runs)), day, zone)
             begin = 0
             for start, end in runs:
                 those = slice(begin, begin := begin + end - start)
-                levels[start:end], moments[start:end] = told[those], timed[those]
+                levels[start:end], moments[start:end] = stated[those], timed[those]
     return levels, moments
 
 
@@ -99,7 +102,7 @@ def _numbered(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
 
 
 def _named(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
-    """Only the mild levels: whether a grave word is one is for what stands around it to say."""
+    """Return only mild levels: whether a grave word is a level depends on the text around it."""
     names, *groups = _groups(_NAMED, lines)
     levels, moments = _read(groups, MILD, iso_second, zone)
     telling = {name for name in set(names) if not _is_mute(name)}
@@ -111,7 +114,7 @@ def _named(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
 
 @lru_cache(maxsize=256)
 def _is_mute(name: str) -> bool:
-    """Whether a name holds neither a level nor a time."""
+    """Report whether a name contains neither a level nor a time."""
     return not WORD.search(name + " ") and not time_of_text(name, 0, None)
 
 
@@ -120,14 +123,15 @@ def _bracketed(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
 
 
 def _groups(form: re.Pattern[str], lines: Sequence[str]) -> list[tuple[str, ...]]:
-    """What each group of a form holds, line by line."""
+    """Return a column for each group of a format."""
     return list(zip(*form.findall("\n".join(lines)), strict=True))
 
 
 def _read(groups: Sequence[Sequence[str]], levels: Mapping[str, str], second: Second, *known: object) -> Columns:
-    """Columns of groups: a time to the second, its fraction, what stands behind it, a word for the level.
+    """Convert groups to columns.
 
-    known: what `second` takes besides the first and the third.
+    groups: a time to the second, its fraction, the text after it, and the word for the level.   known: arguments that
+    `second` takes besides the time and the text after it.
     """
     seconds, fractions, behind, words = groups
     moments = map(with_fraction, map(second, seconds, behind, *map(repeat, known)), fractions)
@@ -141,7 +145,10 @@ def _bsd(lines: Sequence[str], day: int, zone: tzinfo | None) -> Columns:
 
 @lru_cache(maxsize=4096)
 def _bsd_time(head: str, day: int, zone: tzinfo | None) -> Moment | None:
-    """Remembered with the first letter of the host, which tells that no year and no zone stand there."""
+    """Return the time at the beginning of a line, cached by second.
+
+    head: up to the first letter of the host, which shows that no year or zone follows the time.
+    """
     found = _BSD.match(head)
     return syslog_second(found[1], " ", day, zone) if found else None
 
@@ -152,4 +159,4 @@ _FORMS = (
     (_BRACKETED, re.compile(r"\[+"), _bracketed),
     (_BSD, re.compile("[ADFJMNOS]+"), _bsd),
 )
-"""Each with what finds runs of lines by the characters that they begin with."""
+"""Each format, a pattern that finds runs of its lines by their first characters, and its parser."""

@@ -1,7 +1,7 @@
-"""What a line states otherwise than by a word -> its severity. Pure.
+"""Find severities that a line does not state by a word. Pure.
 
-Some programs write a letter, a sign or a number for the level, at a fixed place behind the time. Access logs have no
-level at all: there the status of the response says how it went.
+Some programs write a letter, a sign or a number for the level, at a fixed place after the time. Access logs have no
+level: the status of the response takes its place.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from shippers.parse.severity.levels import LETTERS, NAMES, REDIS, SHORT, SSSD, V
 _TIMED = re.compile(
     # Redis: process, role, date, time, sign
     r"\[?\d++(?:\]|:[XCMS]) \d\d [A-Z][a-z]{2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d++)? ([.*#-])\s"
-    # else times and numbers, the first of them long enough for a time
+    # otherwise times and numbers, the first of them long enough for a time
     r"|(?=\[?[\d:.,/TZ+-]{5})(?>(?:[][\d:.,/TZ+-]++\s++)++)(?:"
     r"([A-Z]{3,9})(?=[]\s:|])"  # the level in capitals
     r"|([FEWIDV])\d?\s++[][\w-]"  # MongoDB, logcat
     r"|([FEWIDVA])/\w"  # logcat, brief
     r"|(Em|Al|Cr|Er|Wa|No|In|Db)\(\d{1,3}\)"  # ESX
-    r"|\w{1,32} ++\d++ ++\d++ ([FEWIDVA]) )",  # logcat with the names of users
+    r"|\w{1,32} ++\d++ ++\d++ ([FEWIDVA]) )",  # logcat with user names
     re.ASCII,
 )
 UPPER = {name.upper(): severity for name, severity in (SHORT | NAMES).items()}
 _SIGNS = (REDIS, UPPER, LETTERS, LETTERS, VMWARE, LETTERS)
-"""What each group of `_TIMED` has."""
+"""The table for each group of `_TIMED`."""
 
 _LETTERED = re.compile(
     r"([DIWEFCNVTAXd])(?: \[\d\d/|(?<=[DIWEF])(?:(?:\d{4}|\d{8}) \d\d:\d\d|, ?\[)"
@@ -44,14 +44,17 @@ _FAILED = {"4": "warning", "5": "error"}
 
 DIGITS = "0123456789"
 HEADED = frozenset((*DIGITS, *LETTERS, *"[(<"))
-"""How lines begin that `stated_at_head` knows."""
+"""First characters of the lines that `stated_at_head` knows."""
 
 DOTNET = {"trce: ": "debug", "dbug: ": "debug", "fail: ": "error"}
-"""How lines of .NET begin; its other levels are words."""
+"""Beginnings of .NET lines. Its other levels are words."""
 
 
 def stated_at_head(line: str, first: str) -> str | None:
-    """The severity that a line states by letter, sign or number, or in capitals behind its time."""
+    """Return the severity that a line states by a letter, sign or number, or by a word in capitals after its time.
+
+    first: the first character of the line, one of HEADED.
+    """
     if first in DIGITS or first == "[":
         found = _TIMED.match(line)
         return _SIGNS[found.lastindex - 1].get(found[found.lastindex]) if found and found.lastindex else None
@@ -66,9 +69,9 @@ def stated_at_head(line: str, first: str) -> str | None:
 
 
 def response(line: str, near: int) -> tuple[int, str | None] | None:
-    """(from where on words are no levels, severity of the answer) of a line of an access log; None for any other line.
+    """Return (index after which words are not levels, severity of the response); None unless this is an access log.
 
-    The severity is None where nothing failed.   near: characters within which the request begins.
+    The severity is None if nothing failed.   near: characters within which the request begins.
     """
     quote = line.find('] "', 0, near)
     found = _ACCESS.match(line, quote) if quote >= 0 else None

@@ -1,4 +1,4 @@
-"""The names and numbers that programs give their levels -> severities. Tables, no rules."""
+"""Tables from the names and numbers that programs give their levels to severities."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def _each(table: dict[str, str]) -> dict[str, str]:
 
 
 NAMES = _each(_NAMES)
-"""By names in small letters, whole words that people write too."""
+"""By lowercase name. These are whole words that people write too."""
 
 SHORT = _each(_SHORT)
-"""What logrus, zerolog, Serilog and .NET shorten them to: levels only where nothing but a level stands."""
+"""Short names of logrus, zerolog, Serilog and .NET. They are levels only in a place where nothing else can stand."""
 
 POSTGRES = {"log": "notice", "detail": None, "hint": None, "context": None, "statement": None, "query": None}
-"""Before a colon in capitals. What explains the message before it, or quotes it, has no level of its own."""
+"""In capitals before a colon. A line that explains or quotes the message before it has no level of its own."""
 
 LETTERS = {
     **dict.fromkeys("DTVd", "debug"),
     **dict(zip("XACEWNIF", (*SEVERITIES[:7], "crit"), strict=True)),
 }
-"""klog, glog, MongoDB, Android, CUPS, APT."""
+"""Of klog, glog, MongoDB, Android, CUPS and APT."""
 
 MYSQL = {"Note": "notice", "System": "notice"}
-"""In brackets, beside `Warning` and `ERROR`."""
+"""In brackets, besides `Warning` and `ERROR`."""
 
 VMWARE = dict(zip(("Em", "Al", "Cr", "Er", "Wa", "No", "In", "Db"), SEVERITIES, strict=True))
 REDIS = {".": "debug", "-": "info", "*": "notice", "#": "warning"}
@@ -54,10 +54,10 @@ NUMBERS = (
     | dict(zip(range(10, 70, 10), ("debug", "debug", "info", "warning", "error", "crit"), strict=True))
     | dict(zip((100, 200, 250, 300, 400, 500, 550, 600), reversed(SEVERITIES), strict=True))
 )
-"""0 to 7 as syslog numbers them, the tens as bunyan and pino do, the hundreds as Monolog does."""
+"""0 to 7 as in syslog, tens as in bunyan and pino, hundreds as in Monolog."""
 
 NEXTCLOUD = ("debug", "info", "warning", "error", "crit")
-"""By number."""
+"""Indexed by number."""
 
 SSSD = {
     0x0010: "crit",

@@ -1,4 +1,4 @@
-"""A line that is a JSON object -> the severity in its fields. Pure."""
+"""Find the severity in the fields of a line that is a JSON object. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from shippers.parse.colours import uncoloured
+from shippers.parse.colours import strip_colours
 from shippers.parse.severity.levels import LETTERS, NAMES, NEXTCLOUD, NUMBERS, SHORT
 
 
 class _LevelFields(msgspec.Struct):
-    """Where JSON loggers put the level."""
+    """The fields in which JSON loggers put the level."""
 
     level: Any = None
     severity: Any = None
@@ -36,8 +36,8 @@ class _LevelFields(msgspec.Struct):
 _fields = msgspec.json.Decoder(_LevelFields)
 
 
-def object_of(line: str) -> _LevelFields | None:
-    """The fields that may say a level; None for what only looks like JSON."""
+def level_fields(line: str) -> _LevelFields | None:
+    """Return the fields that may state a level; None if the line only looks like JSON."""
     try:
         return _fields.decode(line)
     except (msgspec.DecodeError, RecursionError):
@@ -45,7 +45,7 @@ def object_of(line: str) -> _LevelFields | None:
 
 
 def stated_in_fields(fields: _LevelFields) -> str | None:
-    """The severity that the fields of an object state."""
+    """Return the severity that the fields state; None if they state none."""
     if fields.nextcloud is not None and type(fields.level) is int and 0 <= fields.level < len(NEXTCLOUD):
         return NEXTCLOUD[fields.level]
     if isinstance(fields.mongodb, str) and isinstance(fields.t, dict):
@@ -62,15 +62,15 @@ def stated_in_fields(fields: _LevelFields) -> str | None:
 
 
 def _level(value: Any) -> str | None:
-    """The severity of one value: a name or a number, also as text."""
+    """Return the severity of one value: a name, or a number, which may be text."""
     if isinstance(value, str):
-        name = uncoloured(value).strip().lower()
+        name = strip_colours(value).strip().lower()
         return NAMES.get(name) or SHORT.get(name) or _level_of_odd(name)
     return NUMBERS.get(value) if type(value) is int else None
 
 
 def _level_of_odd(name: str) -> str | None:
-    """The severity of a number as text, or of what Go's slog writes for a level between two: `info+2`."""
+    """Return the severity of a number as text, or of a level between two as Go's slog writes it: `info+2`."""
     if name.isdecimal() and len(name) <= 3:
         return NUMBERS.get(int(name))
     base, _, _ = name.replace("-", "+").partition("+")

@@ -1,7 +1,7 @@
-"""Many lines -> the severity of each, with a look only at those that may say something. Pure.
+"""Find the severities of many lines, and skip those that cannot state one. Pure.
 
-RE2 goes through a text once however many words it looks for, and so passes over a line that says nothing in a tenth of
-the time in which `severity` finds that out.
+RE2 searches a text once for any number of words, so it skips a line that states nothing in a tenth of the time that
+`severity` takes for it.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ _SIEVE = re2.compile(
     ).encode(),
     _bytewise(),
 )
-"""Finds a place in each line that says something, and in few others."""
+"""Matches in each line that has a severity, and in few others."""
 
 _MOST_AT_ONCE = 64
 
 
 def severities(lines: Sequence[str], default: str) -> list[tuple[str, str]]:
-    """`severity` of each of many lines without their newlines.
+    """Return `severity` of each line. lines: without their newlines.
 
-    The more lines say something, the more are looked at before the next is searched for.
+    The more lines in a row may have a severity, the more are parsed before the next search.
     """
     found = [(default, DEFAULT)] * len(lines)
-    text = "\n".join(lines).encode("latin-1", "replace")  # a byte a character: positions are the same in both
+    text = "\n".join(lines).encode("latin-1", "replace")  # one byte for each character, so positions are the same
     index = begin = 0
     at_once = 1
-    while index < len(lines) and (telling := _SIEVE.search(text, begin)):
-        passed = text.count(b"\n", begin, telling.start())
+    while index < len(lines) and (match := _SIEVE.search(text, begin)):
+        passed = text.count(b"\n", begin, match.start())
         at_once = 1 if passed >= at_once else min(2 * at_once, _MOST_AT_ONCE)
         index += passed
         some = lines[index : index + at_once]
         found[index : index + len(some)] = [severity(line, default) for line in some]
-        begin = text.rfind(b"\n", 0, telling.start()) + 1 + sum(map(len, some)) + len(some)
+        begin = text.rfind(b"\n", 0, match.start()) + 1 + sum(map(len, some)) + len(some)
         index += len(some)
     return found

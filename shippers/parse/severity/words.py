@@ -1,4 +1,4 @@
-"""A word in a line -> whether it is a level where it stands: stated, guessed or none. Pure."""
+"""Decide whether a word in a line is a level: stated, guessed or none. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ WORD = re.compile(
     rf"(?:{'|'.join(word[3:] for word in _ALL if len(word) > 3)}|(?<={'|'.join(_OF_THREE)}))"
     r"[1-8]?(?![\w=\\(-]|\.\w)"
 )
-"""Finds levels as words of their own, and a few words that are none: a search for three sets of letters, and for the
-rest only then, is three times as fast as one for alternatives."""
+"""Finds levels as separate words, and a few other words. Searching for three sets of letters, and for the rest only
+after them, is three times as fast as searching for alternatives."""
 
 _KNOWN = frozenset((*NAMES, *SHORT, *POSTGRES))
 BRACKETED = {form: level for name, level in NAMES.items() for form in (name, name.upper(), name.title())} | MYSQL
@@ -30,7 +30,7 @@ MILD = {name.upper(): level for name, level in NAMES.items() if level in _MILD_S
 _GRAVE = frozenset(("panic", "fatal", "critical", "error", "warning"))
 
 _BEFORE = 40
-"""Characters before a word that tell what it is."""
+"""Characters before a word that are examined."""
 
 _NEGATED = re.compile(
     r"(?:^|[^\w.])(no|not|non|without|neither|zero|never|0) "
@@ -43,12 +43,12 @@ _NOTHING = re.compile(
     r'|["\'] ?[:=]',
     re.IGNORECASE,
 )
-"""What follows a word that counts nothing, or is a key."""
+"""The text after a word that counts zero, or that is a key."""
 
 _COMPOUND = re.compile(
     r" (?:logs?|handlers?|handling|pages?|reporting|correction|detection|counts?|counters?|rates?|levels?)\b"
 )
-"""What follows a word in small letters that says what something is for."""
+"""The text after a lowercase word that is part of a compound, such as `error log`."""
 
 _FIELD = re.compile(
     r"(?:^|[\s,{(.;|])[\"']?(?:level|lvl|severity|log[._]?level|levelname)[\"']?[=:] ?[\"']?$", re.IGNORECASE
@@ -57,7 +57,7 @@ _FACILITY = re.compile(rf"(?:^|[\s<])(?:{'|'.join(FACILITIES)}) *[.:]$")
 _OPEN = re.compile(
     r"(?:^|[^\w\s]|\d|\d(?:Z|UTC| UTC| GMT| ?[AP]M)|\bPHP|\bPHP (?:Fatal|Parse|\w+ fatal))\s*$", re.ASCII
 )
-"""What a level before a colon follows: no word of a sentence."""
+"""The text before a level that a colon follows: not a word of a sentence."""
 
 _LETTERS = frozenset(ascii_letters + "_")
 _PUNCTUATION = frozenset(punctuation)
@@ -65,15 +65,15 @@ _PUNCTUATION = frozenset(punctuation)
 _TIMED = re.compile(
     r":(?<!\D:)\d\d(?:[.,]\d{1,9})?(?:Z|UTC| ?[AP]M|[+-]\d\d:?\d\d)?\]?\s+(?:\[?[\dA-F]{4,16} )?$", re.ASCII
 )
-"""What ends with a clock. A pattern that begins with a character is searched for by that, several times as fast."""
+"""A clock at the end. Because the pattern begins with a literal, the search is several times as fast."""
 
 _BETWEEN = frozenset((("- ", " -"), ("| ", " |")))
 
 
 def standing(line: str, word: str, begin: int, end: int) -> tuple[str | None, str | None]:
-    """Whether the word at [begin, end) is a level (stated, guessed or None), and its severity.
+    """Return (how, severity) of the word at [begin, end). how: STATED, GUESSED, or None if it is not a level.
 
-    Stated without a severity is what continues a message: it has none of its own.
+    A word that continues a message is stated without a severity, because it has none of its own.
     """
     previous = line[begin - 1 : begin]
     if word in MILD and previous in (" ", "[", "|"):
@@ -111,37 +111,37 @@ def _standing_of_name(line: str, word: str, before: str, end: int) -> str | None
 
 
 def _is_negated(line: str, word: str, before: str, end: int) -> bool:
-    """Whether a line says that there is nothing of what a grave word names."""
+    """Report whether a line says that there is none of what a grave word names."""
     negation = _negation(before)
-    if negation and negation[1] == "0" and word.isupper():  # a level behind the number of a thread, or a count
+    if negation and negation[1] == "0" and word.isupper():  # a level after a thread number, or a count
         return line[end : end + 1] in ("", ",", ".", ";", ")")
     return negation is not None or _NOTHING.match(line, end) is not None
 
 
 def _negation(before: str) -> re.Match[str] | None:
-    """`_NEGATED` in what stands before a word; not searched for behind a sign, which ends none of its words."""
+    """Search for `_NEGATED` before a word. Skip the search after punctuation, which ends none of its words."""
     return None if before[-2:-1] in _PUNCTUATION else _NEGATED.search(before)
 
 
 def _is_open(before: str) -> bool:
-    """Whether `_OPEN` is at the end; most often no letter is, which tells that without a search."""
+    """Report whether the text ends with `_OPEN`. Mostly it does not end with a letter, which needs no search."""
     return before.rstrip()[-1:] not in _LETTERS or _OPEN.search(before) is not None
 
 
 def _is_level_glued(line: str, before: str, end: int) -> bool:
-    """Whether a word in capitals is a level although it touches something."""
+    """Report whether a word in capitals is a level although it touches another character."""
     last = before[-1:]
     if last and last in "\"'":
         return line.startswith(last, end) and not before.endswith(('="', "='"))
-    if last == "=":  # an Erlang report; else a field of another name
+    if last == "=":  # an Erlang report; otherwise a field of another name
         return before == "="
-    if line.startswith("/", end):  # the process of Celery
+    if line.startswith("/", end):  # Celery: the process follows
         return before.endswith(": ")
-    return line.startswith(":", end)  # the channel of Monolog, the number of a PostgreSQL line
+    return line.startswith(":", end)  # after the channel of Monolog or the line number of PostgreSQL
 
 
 def _is_set_off(line: str, before: str, end: int) -> bool:
-    """Whether a word in small letters stands apart, as only a level does."""
+    """Report whether a lowercase word stands apart, as only a level does."""
     if before.endswith(("[", "<", "|")) or line.startswith(("]", ">", "|"), end):
         return True
     if line.startswith(":", end):
@@ -150,7 +150,7 @@ def _is_set_off(line: str, before: str, end: int) -> bool:
 
 
 def _standing_of_others(line: str, word: str, before: str, end: int) -> tuple[str | None, str | None]:
-    """The same of words that are levels only in few places."""
+    """Return (how, severity) of a word that is a level only in few places."""
     name = word.lower()
     level = SHORT.get(name)
     if level is None:

@@ -1,1 +1,1 @@
-"""Timestamps in lines and headers, as UTC. Pure."""
+"""Find the times in lines and headers, and convert them to UTC. Pure, except for the local time zone."""

@@ -1,4 +1,4 @@
-"""Moments: the year that a timestamp leaves out, and seconds that many lines share. Pure."""
+"""Convert parts of a timestamp to moments: guess a missing year, and cache seconds that many lines share. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 DAY = 86_400
-"""Seconds, also those from the reading time within which a record is filed by its line's own time."""
+"""Seconds. A record is filed under its line's own time if that is no further from the time of reading."""
 
 Moment = tuple[str, int]
 """RFC 3339 in UTC, and the same in milliseconds since 1970."""
@@ -21,11 +21,11 @@ MONTH_NUMBERS = {month: f"{number:02}" for number, month in enumerate(MONTHS, 1)
 MILLISECONDS = {
     f"{number:0{digits}}": number * 10 ** (3 - digits) for digits in (1, 2, 3) for number in range(10**digits)
 }
-"""By the first three digits of a fraction of a second, or as many as it has."""
+"""By the first three digits of a fraction of a second, or by fewer if it has fewer."""
 
 
 def in_closest_year(month_day: str, day: int, in_year: Callable[[int], datetime]) -> datetime:
-    """The moment in the year that puts it closest to `day`.
+    """Return the moment in the year that puts it closest to `day`.
 
     month_day: `MM-DD`.   day: days since 1970.   in_year: returns the moment in a given year.
     """
@@ -37,9 +37,9 @@ def in_closest_year(month_day: str, day: int, in_year: Callable[[int], datetime]
 
 
 def to_second(read: Callable[..., datetime]) -> Callable[..., Moment | None]:
-    """Decorate `read` to return its time as a Moment to the second, and to remember it: many lines share a second.
+    """Decorate `read` to return its time as a Moment to the second, and to cache it, because many lines share a second.
 
-    A time that does not exist, such as one in a 13th month, is None.
+    For a time that does not exist, such as one in a 13th month, the decorated function returns None.
     """
 
     @functools.lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
-"""The text of a time -> UTC. Pure, save for the local time zone.
+"""Find a time near the beginning of a text, in any format that programs write. Pure, except for the local time zone.
 
-In comes text with a time near its beginning in any of the forms that programs write; out goes RFC 3339 in UTC, and the
-same in milliseconds. A form without a year means the closest one, a form without a zone the one given.
+The result is RFC 3339 in UTC, and the same in milliseconds. A time without a year is in the closest year, and a time
+without a zone is in the given zone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SYSLOG = re.compile(
     r"( (?:(?:UTC|GMT)\b ?)?(?:\d{4}\b)?)?",
     re.ASCII,
 )
-"""Also asctime's, as Apache has it, with the year behind it."""
+"""Also asctime, as Apache writes it, with the year at the end."""
 
 _MONTH_FIRST = re.compile(
     rf"(?P<month>{MONTH}) (?P<day>[ \d]?\d) (?P<year>\d{{4}}) (?P<clock>\d\d:\d\d:\d\d){_FRACTION}{_ZONE}", re.ASCII
@@ -41,7 +41,7 @@ _DIGITS = re.compile(
     r"(?P<month>\d\d)-?(?P<day>\d\d) (?P<clock>[ \d]\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?",
     re.ASCII,
 )
-"""klog and glog behind their letter, MySQL 5.5 and older, logcat."""
+"""klog and glog after their letter, MySQL 5.5 and older, logcat."""
 
 _EPOCH = re.compile(r"(\d{10})\.(\d{3,9})\s|\[(\d{10})\] ", re.ASCII)
 """Squid; Nagios and Unbound."""
@@ -49,11 +49,11 @@ _EPOCH = re.compile(r"(\d{10})\.(\d{3,9})\s|\[(\d{10})\] ", re.ASCII)
 _AUDIT = re.compile(r"(?:node=\S{1,40} )?(?:type=\S{1,40} )?msg=audit\((\d{10})\.(\d{1,9}):", re.ASCII)
 
 _LONGEST = len("22 Nov 2026 13")
-"""Characters that a time has at most before its first `:`, which is much faster to find than the time."""
+"""Characters of a time before its first `:`. Finding the `:` first is much faster than searching for the time."""
 
 
 def time_of_text(text: str, day: int, zone: tzinfo | None) -> Moment | None:
-    """The time that stands near the beginning of a text.
+    """Return the time near the beginning of a text; None if there is none.
 
     day: of reading, in days since 1970.   zone: of a time that names none; None is the local one.
     """
@@ -78,7 +78,7 @@ def time_of_text(text: str, day: int, zone: tzinfo | None) -> Moment | None:
 
 
 def _search(text: str, colon: int, day: int, zone: tzinfo | None) -> Moment | None:
-    """The time behind, or around, the first `:` of a clock."""
+    """Search for a time around or after the first `:` of a clock."""
     begin = colon - _LONGEST if colon > _LONGEST else 0
     if found := _ISO.search(text, begin, NEAR):
         second, fraction, offset = found.groups()
@@ -105,7 +105,7 @@ def _calendar(found: re.Match[str], day: int, zone: tzinfo | None) -> Moment | N
 
 
 def _epoch(text: str) -> Moment | None:
-    """Seconds since 1970 at the beginning of a line."""
+    """Return the Unix time at the beginning of a line."""
     if text[10:11] == "." or text[11:12] == "]":
         found = _EPOCH.match(text)
     else:
@@ -115,13 +115,13 @@ def _epoch(text: str) -> Moment | None:
 
 @to_second
 def iso_second(text: str, offset: str | None, zone: tzinfo | None) -> datetime:
-    """Of a date with a year and a clock."""
+    """Return the moment of a date with a year, and a clock."""
     return _in_zone(text.replace("/", "-"), offset, zone)
 
 
 @to_second
 def syslog_second(text: str, rest: str | None, day: int, zone: tzinfo | None) -> datetime:
-    """Of a month, a day and a clock; rest: what stands behind, a year perhaps."""
+    """Return the moment of a month, a day and a clock. rest: the text after it, which may name UTC and a year."""
     month, date, clock = text.split()
     behind = rest.split() if rest else []
     year = behind.pop() if behind and behind[-1].isdecimal() else ""
@@ -145,14 +145,14 @@ def _epoch_second(text: str) -> datetime:
 
 
 def _closest(text: str, offset: str | None, day: int, zone: tzinfo | None) -> datetime:
-    """The time, if it begins with a `-` instead of a year that of the year in which it is closest to `day`."""
+    """Return the time. If it begins with `-` instead of a year, it is in the year that puts it closest to `day`."""
     if not text.startswith("-"):
         return _in_zone(text, offset, zone)
     return in_closest_year(text[1:6], day, lambda year: _in_zone(f"{year:04}{text}", offset, zone))
 
 
 def _in_zone(text: str, offset: str | None, zone: tzinfo | None) -> datetime:
-    """A time in the zone that it names, else in `zone`."""
+    """Return a time in the zone that it names, or in `zone` if it names none."""
     if not offset:
         return datetime.fromisoformat(text).replace(tzinfo=zone)
     named = offset.strip()

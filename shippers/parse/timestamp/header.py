@@ -1,7 +1,7 @@
-"""The time in a syslog header, in any of the forms that devices write -> when that was. Pure, save for the local zone.
+"""Parse the time in a syslog header, in any format that devices write. Pure, except for the local time zone.
 
-A time without a year is in the year that puts it closest to when it was received, one without a zone is local. Of zone
-words those below are known; any other counts as none. A second, day or month that there is not makes no time at all.
+A time without a year is in the year that puts it closest to the time of reception. A time without a zone is local. Only
+the zone names below are known, and any other counts as none. A time that does not exist, such as second 61, is none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BY_HOURS = (
     *((-9.0, "AKST"), (-10.0, "HST")),
 )
 _HOURS = {word: hours for hours, words in _BY_HOURS for word in words.split()}
-"""East of UTC. Where a word stands for several (BST, CST, IST), the one that most devices mean by it."""
+"""Hours east of UTC. If a name stands for several zones (BST, CST, IST), this is the one that most devices mean."""
 
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )"
 YEAR = r"(?:19|20)\d\d"
@@ -43,7 +43,7 @@ STAMP = (
     rf"(?:{_WEEKDAY}?(?:{YEAR} )?{_DATE} {_CLOCK}(?:{_FRACTION})?(?: {YEAR}\b)?(?: {ZONE})?(?: {YEAR}\b)?"
     rf"|\d{{4}}[-/]\d\d[-/]\d\d[Tt ]{_CLOCK}(?:{_FRACTION})?(?:z| ?{ZONE})?)"
 )
-"""A time as it stands in a header: bounded, and without groups."""
+"""A time in a header. The pattern is bounded in length and has no groups."""
 
 _EPOCH = re.compile(r"\d{10}", re.ASCII)
 _BEHIND_SECOND = re.compile(r"(?:(?<=:\d\d)|(?<=^\d{10}))[.,](\d{1,12})", re.ASCII)
@@ -58,7 +58,7 @@ _READ = re.compile(
 
 
 def moment(text: str, received: float, zone: tzinfo | None = None) -> Moment | None:
-    """When `text`, a STAMP or a Unix time, was; None where it is no time that there is.
+    """Return the moment of `text`, a STAMP or a Unix time; None if no such time exists.
 
     received: Unix time.   zone: of times that name none; None is the local one.
     """
@@ -69,7 +69,7 @@ def moment(text: str, received: float, zone: tzinfo | None = None) -> Moment | N
 
 @to_second
 def _second(text: str, day: int, zone: tzinfo | None) -> datetime:
-    """Raises ValueError or OverflowError where there is no such time."""
+    """Return the time to the second. Raises ValueError or OverflowError if no such time exists."""
     if _EPOCH.fullmatch(text):
         return datetime.fromtimestamp(int(text), UTC)
     found = _READ.fullmatch(text)

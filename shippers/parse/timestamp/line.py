@@ -1,7 +1,7 @@
-"""Lines of text -> the time of what each tells, RFC 3339 in UTC. Pure, save for the local time zone.
+"""Find the time that each line states, as RFC 3339 in UTC. Pure, except for the local time zone.
 
-It knows the forms of `clock`, and the time fields of JSON loggers, as text or as a number. A time without a zone is
-local. Any other line has the time at which it was read.
+The formats are those of `clock`, and the time fields of JSON loggers, as text or as a number. A time without a zone is
+local. A line without a time gets the time at which it was read.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from shippers.parse.timestamp.calendar import DAY, Moment
 from shippers.parse.timestamp.clock import time_of_text
 
 _EPOCH_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
-"""A number below the first of each pair counts seconds by the second: s, ms, us and ns until the year 5138."""
+"""(limit, units per second): a number below the limit has this unit. Valid for s, ms, us and ns until the year 5138."""
 
 
 class _TimeFields(msgspec.Struct):
-    """Where JSON loggers put the time."""
+    """The fields in which JSON loggers put the time."""
 
     time: Any = None
     ts: Any = None
@@ -38,10 +38,10 @@ _fields = msgspec.json.Decoder(_TimeFields)
 
 
 def times(lines: Sequence[str], now: float, zone: tzinfo | None = None) -> list[Moment]:
-    """The time of each line.
+    """Return the time of each line.
 
-    now: when they were read, Unix time; it dates the lines without a time.   zone: of times that name none; None is
-    the local one.
+    now: Unix time at which the lines were read, which is the time of a line that states none.   zone: of times that
+    name none; None is the local one.
     """
     unknown = (rfc3339(now), int(now * 1000))
     day = int(now // DAY)
@@ -49,7 +49,7 @@ def times(lines: Sequence[str], now: float, zone: tzinfo | None = None) -> list[
 
 
 def time(line: str, day: int, zone: tzinfo | None) -> Moment | None:
-    """The time of a line, None where it tells none.
+    """Return the time of a line; None if it states none.
 
     day: of reading, in days since 1970.   zone: of a time that names none; None is the local one.
     """
@@ -60,7 +60,7 @@ def _from_json(line: str, day: int, zone: tzinfo | None) -> Moment | None:
     try:
         fields = _fields.decode(line)
     except (msgspec.DecodeError, RecursionError):
-        return time_of_text(line, day, zone)  # it only looks like JSON
+        return time_of_text(line, day, zone)  # the line only looks like JSON
     mongodb = fields.t.get("$date") if isinstance(fields.t, dict) else None
     for value in (
         *(fields.time, fields.ts, fields.timestamp, fields.at_timestamp, fields.datetime),
@@ -73,7 +73,7 @@ def _from_json(line: str, day: int, zone: tzinfo | None) -> Moment | None:
 
 
 def _from_value(value: Any, day: int, zone: tzinfo | None) -> Moment | None:
-    """The time that a field says, as text or as a number; None for neither."""
+    """Return the time of a field, given as text or as a number; None if it is neither."""
     if isinstance(value, str):
         moment = time_of_text(value, day, zone)
         return moment if moment or not (value.isdecimal() and 10 <= len(value) < 20) else _from_number(int(value))

@@ -1,1 +1,1 @@
-"""Syslog over UDP, TCP, TLS and unix sockets."""
+"""Receives syslog over UDP, TCP, TLS and unix sockets."""

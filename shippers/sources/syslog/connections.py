@@ -1,7 +1,6 @@
-"""Connections of clients, plain or by TLS: bytes are read when they are asked for, and not before.
+"""Connections of clients, plain or over TLS. Bytes are read only when they are asked for.
 
-In comes a socket that was accepted, out go the bytes that it brings. Who has to leave is told so, and what it sends
-until it has understood is still read.
+A client that has to leave is notified (TLS close_notify, TCP FIN). What it sends until it has noticed is still read.
 """
 
 from __future__ import annotations
@@ -19,15 +18,18 @@ from logrouter.observability.events import TLS_READ, TLS_UNREAD
 from shippers.sources.syslog.sockets import readable
 
 READ = 64 << 10
-"""Bytes read at a time."""
+"""Bytes per read."""
 
 _HANDSHAKE_SECONDS = 10.0
 _LEAVE_SECONDS = 2.0
-"""For a client that is told to leave, until it has stopped sending."""
+"""Seconds for which a client that has to leave must be quiet before its connection is closed."""
 
 
 class Certificates:
-    """A server's certificate: files that are looked at again whenever they have changed. Raises ValueError at first."""
+    """The certificate of a server. Its files are read again when they have changed.
+
+    Raises ValueError if the first read fails. A later failure is only logged.
+    """
 
     def __init__(self, certificate: str, key: str, client_ca: str) -> None:
         self._paths = (certificate, key, client_ca)
@@ -36,7 +38,7 @@ class Certificates:
         self._failing = Condition(TLS_UNREAD, TLS_READ)
 
     def context(self) -> ssl.SSLContext:
-        """For a handshake that begins now; files that do not go together are left for those that did."""
+        """Return the context for a handshake that begins now. If changed files are invalid, keep the one before."""
         seen = self._look()
         if seen != self._seen:
             self._seen = seen
@@ -51,14 +53,18 @@ class Certificates:
     def _look(self) -> list[tuple[int, int, int]]:
         found = []
         for path in filter(None, self._paths):
-            with contextlib.suppress(OSError):  # one that is missing just now has changed
+            with contextlib.suppress(OSError):  # a file that is missing makes the list differ, so it counts as changed
                 status = Path(path).stat()
                 found.append((status.st_ino, status.st_mtime_ns, status.st_size))
         return found
 
 
 class ClientConnection:
-    """One client. idle: seconds without a byte after which it is told to leave."""
+    """One client. client: its socket, non-blocking.   idle: seconds without a byte after which it has to leave.
+
+    quiet_since: when the last read began, by time.monotonic().   waits: whether the read waits for the client.
+    left: why the client has to leave; '' while it may stay.
+    """
 
     def __init__(self, client: socket.socket, peer: str, idle: float) -> None:
         self._client = client
@@ -73,7 +79,7 @@ class ClientConnection:
         self._left_at = 0.0
 
     async def begin_tls(self, context: ssl.SSLContext) -> None:
-        """Raises OSError (of which ssl.SSLError and TimeoutError are) where the client does not do its part."""
+        """Perform the handshake. Raises OSError (ssl.SSLError and TimeoutError included) if the client fails it."""
         self._session = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         async with asyncio.timeout(_HANDSHAKE_SECONDS):
             while True:
@@ -81,25 +87,25 @@ class ClientConnection:
                     self._session.do_handshake()
                     break
                 except ssl.SSLWantReadError:
-                    await self._answer()
+                    await self._send_output()
                     content = await self._receive()
                     if not content:
-                        raise ConnectionResetError("ended in the handshake") from None
+                        raise ConnectionResetError("the connection ended during the handshake") from None
                     self._incoming.write(content)
                 except ssl.SSLError:
-                    self._say()  # which is why it is refused
+                    self._send_last_output()  # the alert with the reason
                     raise
-            await self._answer()
+            await self._send_output()
 
     async def receive(self) -> bytes:
-        """What came, b"" at the end; raises OSError where the connection is lost."""
+        """Return the next bytes, b"" at the end. Raises OSError if the connection is lost."""
         if self._session is None:
             return await self._receive()
         while True:
             content, is_over = self._decrypted()
-            if is_over:  # all that came before is safe by now, and this tells the client so
-                self._say_goodbye()
-            await self._answer()
+            if is_over:  # all earlier bytes are synced by now, and the answer confirms that to the client
+                self._close_tls()
+            await self._send_output()
             if content or is_over:
                 return content
             received = await self._receive()
@@ -108,17 +114,20 @@ class ClientConnection:
             self._incoming.write(received)
 
     def leave(self, why: str) -> None:
-        """Tell the client that nothing more is taken, and take what it sends before it hears of it."""
+        """Notify the client that it has to leave. `receive` still returns what it sends until it has noticed.
+
+        why: a label of `logrouter_ended_clients_total`.
+        """
         if self.left:
             return
         self.left, self._left_at = why, time.monotonic()
-        with contextlib.suppress(OSError):  # it has gone by itself
-            self._say_goodbye()
+        with contextlib.suppress(OSError):  # the client has closed the connection itself
+            self._close_tls()
             self._client.shutdown(socket.SHUT_WR)
         self._ready.set()
 
     async def _receive(self) -> bytes:
-        """Bytes as they come over the wire; who has to leave is listened to until it is quiet."""
+        """Return bytes from the wire, b"" at the end. A client that has to leave is read until it is quiet."""
         self.quiet_since = time.monotonic()
         while True:
             try:
@@ -137,7 +146,7 @@ class ClientConnection:
                 self.leave("idle")
 
     def _decrypted(self) -> tuple[bytes, bool]:
-        """What has come whole of what was written, and whether that is all."""
+        """Return the bytes of complete TLS records, and whether the client has ended its stream."""
         assert self._session is not None
         pieces = []
         try:
@@ -150,19 +159,19 @@ class ClientConnection:
                 raise
         return b"".join(pieces), not pieces
 
-    async def _answer(self) -> None:
-        """Send what TLS has to say by itself; a client that does not take it is not waited for any longer than that."""
-        if answer := self._outgoing.read():
+    async def _send_output(self) -> None:
+        """Send the output of TLS itself. Raises TimeoutError if the client does not accept it in 10 seconds."""
+        if output := self._outgoing.read():
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
-                await asyncio.get_running_loop().sock_sendall(self._client, answer)
+                await asyncio.get_running_loop().sock_sendall(self._client, output)
 
-    def _say_goodbye(self) -> None:
+    def _close_tls(self) -> None:
         if self._session is not None:
-            with contextlib.suppress(ssl.SSLError):  # it has not answered, as is to be expected
+            with contextlib.suppress(ssl.SSLError):  # the client has not answered yet, as expected
                 self._session.unwrap()
-            self._say()
+            self._send_last_output()
 
-    def _say(self) -> None:
-        """The same for a last word, which may be lost."""
+    def _send_last_output(self) -> None:
+        """Send the output of TLS itself without waiting. It may be lost."""
         with contextlib.suppress(OSError):
             self._client.send(self._outgoing.read())

@@ -1,8 +1,8 @@
-"""Sockets -> a spool of envelopes, one for each syslog message received.
+"""Listens for syslog and puts each message, in an envelope, into a spool.
 
-An address that is taken or not permitted is said once and tried again. From a stream nothing further is read before
-what was read of it is safe in the spool; datagrams are read while there is room, and what the kernel has to drop then
-is counted.
+An address that is taken or not permitted is logged once and tried again. Nothing more is read from a stream before what
+was read of it is synced in the spool. Datagrams are read unless too much waits for the disk. Those that the kernel
+drops then are counted, and so are those that are discarded because the spool is nearly full.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from shippers.parse.framing import Frame
 from shippers.sources.syslog.connections import Certificates
 from shippers.sources.syslog.sockets import kernel_drops, open_inet, open_unix, readable
 from shippers.sources.syslog.streams import Clients, Streams, peer, sealed
-from shippers.spool.load_shedding import Shedding
+from shippers.spool.load_shedding import LoadShedding
 from shippers.spool.spool import Spool
 
 _DATAGRAM = 256 << 10
-"""Bytes: larger than Linux lets any be by default."""
+"""Bytes per read of a datagram. Linux allows no larger ones by default."""
 
 _BATCH = 512
-"""Datagrams read in one turn of the loop."""
+"""Datagrams that are read in one turn of the event loop, at most."""
 
 _BACKOFF = Backoff(0.2, 15.0)
 _DROPS_EVERY = 1.0
 
 
 async def listen(settings: Syslog, spool: Spool) -> None:
-    """Take messages until cancelled. Raises ValueError where the certificate cannot be used."""
+    """Receive messages until cancelled. Raises ValueError if the certificate cannot be used."""
     stream, datagram = socket.SOCK_STREAM, socket.SOCK_DGRAM
-    shedding = Shedding(spool, settings.max_spool)
+    shedding = LoadShedding(spool, settings.max_spool)
     clients = Clients(settings.max_clients, settings.idle_timeout)
     certificates = Certificates(settings.certificate, settings.key, settings.client_ca) if settings.tls else None
     served = partial(Streams, spool=spool, shedding=shedding, clients=clients, limit=settings.max_line)
@@ -61,7 +61,7 @@ async def listen(settings: Syslog, spool: Spool) -> None:
 
 
 def shown(address: Address) -> str:
-    """host:port, or [host]:port."""
+    """Return `host:port`, or `[host]:port` for IPv6."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -69,7 +69,7 @@ def shown(address: Address) -> str:
 async def _keep(
     address: str, open_socket: Callable[[], socket.socket], take: Callable[[socket.socket], Awaitable[None]]
 ) -> None:
-    """Listen on one address, and again whenever that fails."""
+    """Listen on one address, with a retry after each failure."""
     failing = Condition(LISTEN_FAILED, LISTEN_BEGUN)
     failures = 0
     while True:
@@ -86,20 +86,20 @@ async def _keep(
 
 async def _datagrams(
     spool: Spool,
-    shedding: Shedding,
+    shedding: LoadShedding,
     limit: int,
     opened: socket.socket,
     *,
     counted_as: str = "",
     local: bool = False,
 ) -> None:
-    """Take datagrams; `counted_as` is the address whose drops the kernel counts."""
+    """Receive datagrams. counted_as: the address under which kernel drops are counted; '' if they are not."""
     dropped, due = 0, time.monotonic() + _DROPS_EVERY
     while True:
         await readable(opened, _DROPS_EVERY)
         if messages := shedding.kept(_waiting(opened)):
             now = time.time()
-            frames = ((_cut(content, limit), sender) for content, sender in messages)
+            frames = ((_frame(content, limit), sender) for content, sender in messages)
             safe = spool.put(b"".join(sealed(frame, now, sender, local=local) for frame, sender in frames))
             if spool.is_full:
                 await safe
@@ -113,7 +113,7 @@ async def _datagrams(
 
 
 def _waiting(opened: socket.socket) -> list[tuple[bytes, str]]:
-    """The datagrams that are there now, each with its sender, so many at most."""
+    """Return up to 512 datagrams that are available now, each with its sender. Empty ones are ignored."""
     messages = []
     for _ in range(_BATCH):
         try:
@@ -125,7 +125,7 @@ def _waiting(opened: socket.socket) -> list[tuple[bytes, str]]:
     return messages
 
 
-def _cut(content: bytes, limit: int) -> Frame:
+def _frame(content: bytes, limit: int) -> Frame:
     if len(content) <= limit:
         return Frame(content)
     return Frame(content[:limit], Truncated.of(content))

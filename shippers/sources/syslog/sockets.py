@@ -1,6 +1,6 @@
-"""Where syslog is listened for: sockets that are bound, ready and non-blocking, and waiting for them.
+"""Opens the sockets for syslog, bound and non-blocking, and waits for them.
 
-In come addresses and paths, out go sockets, or OSError where one is taken or not permitted.
+Opening raises OSError if an address or path is taken or not permitted.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from pathlib import Path
 from shippers.input import Address
 
 _RECEIVE_BUFFER = 16 << 20
-"""Bytes that the kernel is to hold for us: what comes between two turns of a busy loop."""
+"""Bytes that the kernel buffers for a datagram socket: what arrives between two turns of a busy event loop."""
 
 _SO_RCVBUFFORCE = 33
-"""Linux: beyond the limit that rmem_max sets, for root; Python has no name for it."""
+"""Linux: sets a buffer beyond rmem_max, for root only. Python has no name for it."""
 
 
 def open_inet(kind: socket.SocketKind, address: Address) -> socket.socket:
-    """A datagram or listening stream socket on host and port; without host, on every address of either family."""
+    """Open a datagram or listening stream socket. An empty host means all addresses, IPv4 and IPv6."""
     host, port = address
     is_both = not host and socket.has_dualstack_ipv6()
     host = "::" if is_both else host
-    family, _, _, _, place = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)[0]
+    family, _, _, _, sockaddr = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)[0]
     opened = socket.socket(family, kind)
     try:
         if is_both:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if kind == socket.SOCK_STREAM:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return _ready(opened, place)
+        return _ready(opened, sockaddr)
     except OSError:
         opened.close()
         raise
 
 
 def open_unix(kind: socket.SocketKind, path: str) -> socket.socket:
-    """A socket at `path` that every program may write to; a socket file that nobody listens at is replaced.
+    """Open a socket at `path` that every program may write to. A socket file without a listener is replaced.
 
-    Its directory is made if it is not there, open to every program as well.
+    If the directory is missing, it is created with access for every program.
     """
     _make_directory(Path(path).parent)
     _remove_stale(kind, path)
@@ -58,9 +58,9 @@ def open_unix(kind: socket.SocketKind, path: str) -> socket.socket:
 
 
 async def readable(opened: socket.socket, seconds: float, ended: asyncio.Event | None = None) -> None:
-    """Return when there is something to read, after so many seconds, or when `ended` is set.
+    """Wait until there is something to read, `seconds` have passed, or `ended` is set.
 
-    Nothing is read here, so that nothing that was read can be lost to a wait that is given up.
+    Nothing is read here, so a wait that is cancelled cannot lose anything.
     """
     loop = asyncio.get_running_loop()
     ready = ended or asyncio.Event()
@@ -74,7 +74,7 @@ async def readable(opened: socket.socket, seconds: float, ended: asyncio.Event |
 
 
 def kernel_drops(opened: socket.socket) -> int:
-    """Datagrams that the kernel has dropped on a UDP socket since it was opened: its buffer was full."""
+    """Return how many datagrams the kernel has dropped since a UDP socket was opened, because its buffer was full."""
     table = "/proc/net/udp6" if opened.family == socket.AF_INET6 else "/proc/net/udp"
     inode = str(os.fstat(opened.fileno()).st_ino)
     with contextlib.suppress(OSError):  # not Linux, or no /proc: the count stays 0
@@ -85,8 +85,8 @@ def kernel_drops(opened: socket.socket) -> int:
     return 0
 
 
-def _ready(opened: socket.socket, place: object) -> socket.socket:
-    opened.bind(place)  # type: ignore[arg-type]  # as getaddrinfo gives it, or a path
+def _ready(opened: socket.socket, address: object) -> socket.socket:
+    opened.bind(address)  # type: ignore[arg-type]  # from getaddrinfo, or a path
     if opened.type == socket.SOCK_STREAM:
         opened.listen(128)
     else:
@@ -106,7 +106,7 @@ def _make_directory(directory: Path) -> None:
 def _remove_stale(kind: socket.SocketKind, path: str) -> None:
     try:
         if not stat.S_ISSOCK(Path(path).lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, "there is a file that is no socket")
+            raise FileExistsError(errno.EEXIST, "a file that is not a socket exists there")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, kind) as probe:
@@ -115,4 +115,4 @@ def _remove_stale(kind: socket.SocketKind, path: str) -> None:
         except ConnectionRefusedError:
             Path(path).unlink(missing_ok=True)
             return
-    raise OSError(errno.EADDRINUSE, "another process listens there")
+    raise OSError(errno.EADDRINUSE, "another process is listening there")

@@ -1,7 +1,7 @@
-"""Connections -> a spool: nothing further is read from one before what was read of it is safe.
+"""Serves stream connections: copies their messages to a spool.
 
-In comes a socket that listens, out go the messages of all who connect to it, within limits: connections at a time, time
-without a byte, and bytes of messages that have not ended, all connections together.
+Nothing more is read from a connection before what was read of it is synced in the spool. The number of connections, the
+time without a byte on each, and the bytes of incomplete messages on all together are limited.
 """
 
 from __future__ import annotations
@@ -26,28 +26,32 @@ from shippers.parse.framing import Frame, Frames
 from shippers.sources.syslog.connections import Certificates, ClientConnection
 from shippers.sources.syslog.sockets import readable
 from shippers.spool.envelope import seal
-from shippers.spool.load_shedding import Shedding
+from shippers.spool.load_shedding import LoadShedding
 from shippers.spool.spool import Spool
 
-UNENDED = 128 << 20
-"""Bytes of messages that have not ended, of all connections of an input together."""
+MAX_INCOMPLETE = 128 << 20
+"""Bytes of incomplete messages, of all connections of an input together."""
 
 _QUIET_SECONDS = 1.0
-"""Who has been quiet for less does not make room for another."""
+"""A client that has been quiet for less is not disconnected to make room for another."""
 
 _ENDED = {
-    "idle": "nothing came for as long as `idle_timeout` says",
-    "unended": "all clients together hold too much of messages that have not ended",
+    "idle": "it sent nothing for `idle_timeout`",
+    "unended": "all clients together hold too many bytes of incomplete messages",
 }
 _LOOK_SECONDS = 0.1
 _PAUSE = 0.2
-_SAY_EVERY = 60.0
-_FOR_EVER = 1e6
+_LOG_EVERY = 60.0
+_NO_TIMEOUT = 1e6
 
 
 @dataclass(slots=True, eq=False)
 class Clients:
-    """The connections of one input, by whichever address. idle: seconds."""
+    """The connections of one input, on all its addresses.
+
+    most: connections at a time.   idle: seconds without a byte after which a client has to leave.
+    unended: bytes of incomplete messages, all connections together.
+    """
 
     most: int
     idle: float
@@ -56,11 +60,14 @@ class Clients:
     _crowded: Condition = field(default_factory=lambda: Condition(CLIENTS_FULL, CLIENTS_ROOMY))
 
     def has_too_much(self, held: int) -> bool:
-        """Whether one that holds so much of a message that has not ended is to go, since all hold too much."""
-        return self.unended > UNENDED and held > UNENDED // self.most
+        """Report whether a connection that holds this many bytes of an incomplete message has to be closed.
+
+        It has to if all connections together hold too much and it holds more than its share.
+        """
+        return self.unended > MAX_INCOMPLETE and held > MAX_INCOMPLETE // self.most
 
     async def room(self) -> None:
-        """Return when there may be one more: at the limit, that which was quiet longest is told to leave."""
+        """Wait until there is room for another connection. At the limit, the one that is quiet longest has to leave."""
         while True:
             staying = [each for each in self.connections if not each.left]
             if len(staying) < self.most and len(self.connections) < 2 * self.most:
@@ -77,31 +84,35 @@ class Clients:
 
 @dataclass(slots=True, eq=False)
 class Streams:
-    """What listens on one address. limit: bytes of a message.   ends: the bytes that end one without a count."""
+    """The stream connections of one address.
+
+    limit: bytes of a message.   ends: each of these bytes ends a message that has no count.   local: a unix socket.
+    certificates: for TLS; None for plain connections.
+    """
 
     address: str
     spool: Spool
-    shedding: Shedding
+    shedding: LoadShedding
     clients: Clients
     limit: int
     ends: bytes = b"\n"
     local: bool = False
     certificates: Certificates | None = None
     _failed: int = 0
-    _say_at: float = 0.0
+    _log_at: float = 0.0
 
     async def take(self, opened: socket.socket) -> None:
-        """Take connections until cancelled."""
+        """Accept and serve connections until cancelled. opened: the listening socket."""
         failing = Condition(LISTEN_FAILED, LISTEN_BEGUN)
         async with asyncio.TaskGroup() as tasks:
             while True:
-                await readable(opened, _FOR_EVER)
+                await readable(opened, _NO_TIMEOUT)
                 await self.clients.room()
                 try:
                     client, sender = accept(opened)
                 except BlockingIOError:
                     continue
-                except OSError as error:  # too many open files, say: those that are connected go on
+                except OSError as error:  # too many open files, for example; existing connections go on
                     failing.begin(address=self.address, reason=error.strerror or error)
                     await asyncio.sleep(_PAUSE)
                     continue
@@ -138,7 +149,7 @@ class Streams:
                 else:
                     await asyncio.sleep(0)
         except OSError:
-            pass  # a connection that was reset has ended: what came of it is kept
+            pass  # the connection was reset; what it sent before is kept
         finally:
             self.clients.unended -= held
             if rest := frames.end():
@@ -150,8 +161,8 @@ class Streams:
         except OSError as error:
             self._failed += 1
             ENDED_CLIENTS.labels("tls").inc()
-            if time.monotonic() >= self._say_at:  # anyone can fail as often as they like
-                self._say_at = time.monotonic() + _SAY_EVERY
+            if time.monotonic() >= self._log_at:  # anyone can cause any number of failures
+                self._log_at = time.monotonic() + _LOG_EVERY
                 reason = f"{connection.peer or 'this machine'}: {error or 'took too long'}"
                 TLS_FAILED.happened(count=self._failed, address=self.address, reason=reason)
                 self._failed = 0
@@ -164,26 +175,29 @@ class Streams:
 
 
 def sealed(frame: Frame, now: float, peer: str, *, local: bool = False) -> bytes:
-    """The line of a message in a spool."""
+    """Return the line of a message for the spool. Count the message if it was truncated."""
     if frame.truncated:
         CUT.inc()
     return seal(frame.content, now, peer, frame.truncated, local=local)
 
 
 def accept(opened: socket.socket) -> tuple[socket.socket, object]:
-    """A connection that waits, ready and non-blocking; one whose other end is gone is noticed in some minutes."""
+    """Accept a connection, non-blocking, and return it with its sender.
+
+    TCP keepalive detects a peer that vanished after 4 minutes (120 s of silence, then 4 probes every 30 s).
+    """
     client, sender = opened.accept()
     client.setblocking(False)
     if client.family != socket.AF_UNIX:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4)):
-            if hasattr(socket, name):  # not everywhere
+            if hasattr(socket, name):  # not all systems have all of them
                 client.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return client, sender
 
 
 def peer(sender: object) -> str:
-    """Where a message came from; '' for this machine."""
+    """Return the address that a message came from; '' for this machine."""
     if not isinstance(sender, tuple):
         return ""  # a unix socket
     host = str(sender[0]).removeprefix("::ffff:")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from logrouter.cli.demo.scenes import LOGS, TICK, Line, happenings
+from logrouter.cli.demo.scenes import LOGS, TICK, Line, lines_at
 from logrouter.cli.demo.writer import Writer, demo_inputs
 from logrouter.wire.routing_key import SEVERITIES
 from shippers.parse.severity.severity import severity
@@ -19,7 +19,7 @@ MINUTE = round(60 / TICK)
 
 def story(seed: int, ticks: int) -> list[list[Line]]:
     random = Random(seed)
-    return [list(happenings(random, BEGIN + timedelta(seconds=tick * TICK), tick * TICK)) for tick in range(ticks)]
+    return [list(lines_at(random, BEGIN + timedelta(seconds=tick * TICK), tick * TICK)) for tick in range(ticks)]
 
 
 def test_the_same_seed_tells_the_same_story() -> None:

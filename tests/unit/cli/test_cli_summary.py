@@ -25,16 +25,16 @@ BUSY = Snapshot(
 
 def test_the_rows_of_a_wide_terminal_say_everything() -> None:
     assert dict(summary.rows(BUSY, PLACES, 80)) == {
-        "lines in": "12,346 · 33/s · 7 came again, dropped",
+        "lines in": "12,346 · 33/s · 7 duplicates discarded",
         "from": "web 12,000 · mail 300 · auth 41 · db 5",
         "to": "archive 12,345 · discard 1",
-        "waiting": "1.2 MiB not safe yet · 210 lines in hand",
+        "pending": "1.2 MiB unconfirmed · 210 lines in flight",
         "mail": "3 sent · in /var/lib/logrouter/mail",
         "archive": "/var/lib/logrouter/archive",
         "listen": "logrouter tail '#'",
     }
     assert summary.title(BUSY, 80).startswith("── logrouter up 3 min 12 s ───")
-    assert summary.title(BUSY, 80).endswith("── Ctrl-C ends it ──")
+    assert summary.title(BUSY, 80).endswith("── Ctrl-C to stop ──")
 
 
 def test_a_narrow_terminal_gets_what_matters_most() -> None:
@@ -42,7 +42,7 @@ def test_a_narrow_terminal_gets_what_matters_most() -> None:
         "lines in": "12,346 · 33/s",
         "from": "web 12,000 · +3 more",
         "to": "archive 12,345 · discard 1",
-        "waiting": "1.2 MiB not safe yet",
+        "pending": "1.2 MiB unconfirmed",
         "mail": "3 sent · …r/lib/logrouter/mail",
         "archive": "/var/lib/logrouter/archive",
         "listen": "logrouter tail '#'",
@@ -64,18 +64,19 @@ def test_nothing_is_wider_than_the_terminal(
 def test_a_quiet_start_has_no_mail_and_no_rows_that_jump() -> None:
     quiet, busy = Snapshot(), BUSY
     places = Places("/a", "logrouter tail '#'")
-    assert dict(summary.rows(quiet, places, 80))["waiting"] == "nothing waits"
+    assert dict(summary.rows(quiet, places, 80))["pending"] == "nothing pending"
     assert len(summary.rows(quiet, places, 80)) == len(summary.rows(busy, places, 80)) == 6
 
 
 def test_a_sentence_for_the_log() -> None:
     assert summary.sentence(BUSY, PLACES) == (
         "12,346 lines in 3 min 12 s (web 12,000, mail 300, auth 41, db 5); to archive 12,345, discard 1; "
-        "3 mails in /var/lib/logrouter/mail; 7 came again, dropped; 33/s; 1.2 MiB not safe yet; 210 lines in hand"
+        "3 mails in /var/lib/logrouter/mail; 7 duplicates discarded; 33/s; 1.2 MiB unconfirmed; 210 lines in flight"
     )
     many = Snapshot(10.0, {f"s{number}": number + 1 for number in range(9)})
     assert (
-        summary.sentence(many, PLACES) == "45 lines in 10 s (s8 9, s7 8, s6 7, s5 6, s4 5, 4 more); 0/s; nothing waits"
+        summary.sentence(many, PLACES)
+        == "45 lines in 10 s (s8 9, s7 8, s6 7, s5 6, s4 5, 4 more); 0/s; nothing pending"
     )
     assert summary.closing(Snapshot(1.0, {"web": 1}, {"archive": 1}), PLACES) == (
         "1 line in 1 s (web 1); to archive 1; archives are under /var/lib/logrouter/archive"

@@ -62,7 +62,7 @@ def test_no_room_for_a_file_is_said_with_a_remedy(
     else:
         monkeypatch.setattr(tempfile, "TemporaryFile", _refuse)
     opened = Opened()
-    with pytest.raises(LogrouterError, match=r"cannot be merged in /\S+: No ") as caught:
+    with pytest.raises(LogrouterError, match=r"cannot merge so many files in /\S+: No ") as caught:
         list(in_order([opened.source(number, [0, 1]) for number in range(5)], 4))
     assert "TMPDIR" in caught.value.remedy
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared import SHARED, needs_shared
 
-from shippers.parse.severity.bulk import glance
+from shippers.parse.severity.bulk import parse_lines
 from shippers.parse.severity.levels import MYSQL, NAMES, POSTGRES, SHORT
 from shippers.parse.severity.prefilter import severities
 from shippers.parse.severity.severity import severity
@@ -101,7 +101,7 @@ _LINE = st.lists(_FRAGMENTS | _TEXT, max_size=8).map("".join)
 @example(["----- INFO start", "[x] y"])
 @example([""])
 def test_at_a_glance_is_as_with_all_forms(lines: list[str]) -> None:
-    assert list(zip(*glance(lines, "info", NOW), strict=True)) == [both(line) for line in lines]
+    assert list(zip(*parse_lines(lines, "info", NOW), strict=True)) == [both(line) for line in lines]
 
 
 _WORDED = st.sampled_from(
@@ -145,10 +145,10 @@ def test_real_lines_at_a_glance() -> None:
     lines = [line.decode(errors="replace").rstrip("\r\n") for line in pool()]
     for number in range(0, len(lines), 50):
         some = lines[number : number + 50]
-        assert list(zip(*glance(some, "info", NOW), strict=True)) == [both(line) for line in some]
+        assert list(zip(*parse_lines(some, "info", NOW), strict=True)) == [both(line) for line in some]
 
 
 @needs_shared
 def test_shared_cases_at_a_glance() -> None:
     lines = [case["line"].partition("\n")[0] for case in json.loads(CASES.read_text())]
-    assert list(zip(*glance(lines, "info", NOW), strict=True)) == [both(line) for line in lines]
+    assert list(zip(*parse_lines(lines, "info", NOW), strict=True)) == [both(line) for line in lines]

@@ -12,8 +12,8 @@ from logrouter.config.shippers import Shippers, load_inputs
 from logrouter.config.text_settings import RedactModel
 from shippers.arguments import from_files
 from shippers.input import Syslog
-from shippers.services import NONE_KNOWN
-from shippers.settings import argument_models, from_models, redaction
+from shippers.services import NO_SERVICES
+from shippers.settings import from_models, models_from_arguments, redaction
 
 SHIPPED = Path(__file__).parents[3] / "shippers"
 
@@ -79,14 +79,14 @@ def test_every_mistake_has_its_place(tmp_path: Path) -> None:
         load_inputs([path])
     said = str(error.value)
     for mistake in (
-        "1:54: this should be a valid list",
-        "3:6: both `files` and `syslog`",
-        "4:20: 'localhost' is no address",
-        "5:38: `sctp` is no key here",
-        "6:20: '127.0.0.1:70000' is no address",
+        "1:54: this must be a list",
+        "3:6: an input cannot have both `files` and `syslog`",
+        "4:20: 'localhost' is not an address",
+        "5:38: `sctp` is not a valid key here",
+        "6:20: '127.0.0.1:70000' is not an address",
         "7:21: 'x.sock' is not an absolute path",
-        "7:30: `sevice` is no key here\n    did you mean `service`?",
-        "8:14: `syslog` names no address",
+        "7:30: `sevice` is not a valid key here\n    did you mean `service`?",
+        "8:14: `syslog` has no address",
     ):
         assert f"{path}:{mistake}" in said
     assert "did you mean `warning`?" in said
@@ -97,9 +97,10 @@ def test_a_program_twice_shows_both_places(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("services: {web: [nginx]}")
     with pytest.raises(ConfigError) as error:
         load_inputs([tmp_path])
-    assert f"{tmp_path}/b.yaml:1:18: program `nginx` is here twice\n    the first is at {tmp_path}/a.yaml:1:28" in str(
-        error.value
-    )
+    assert (
+        f"{tmp_path}/b.yaml:1:18: program `nginx` is listed twice\n"
+        f"    remove one of them; the first is at {tmp_path}/a.yaml:1:28"
+    ) in str(error.value)
 
 
 def test_syslog_by_tls(tmp_path: Path) -> None:
@@ -121,18 +122,21 @@ def test_syslog_by_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("tls: ':6514'", "`tls` without a certificate\n    add `certificate: /PATH` and `key: /PATH`"),
-        ("tcp: ':601', certificate: {0}/certificate.pem", "a certificate without `tls`"),
+        ("tls: ':6514'", "`tls` needs a certificate\n    add `certificate: /PATH` and `key: /PATH`"),
+        ("tcp: ':601', certificate: {0}/certificate.pem", "a certificate is set, but no `tls` address"),
         ("tls: ':6514', certificate: c.pem", "'c.pem' is not an absolute path"),
-        ("tls: ':6514', certificate: {0}/none", "{0}/none cannot be read: No such file or directory\n    name a PEM"),
-        ("tls: ':6514', certificate: {0}/key.pem, key: {0}/key.pem", "{0}/key.pem holds no certificate"),
-        ("tls: ':6514', certificate: {0}/certificate.pem", "{0}/certificate.pem holds no private key"),
-        ("tls: ':6514', certificate: {0}/certificate.pem, key: {0}/other/key.pem", "/other/key.pem do not go together"),
-        ("tls: ':6514', certificate: {0}/broken.pem, key: {0}/key.pem", "{0}/broken.pem holds no certificate that can"),
-        ("tls: ':6514', certificate: {0}/certificate.pem, key: {0}/locked.pem", "is protected by a passphrase"),
+        ("tls: ':6514', certificate: {0}/none", "cannot read {0}/none: No such file or directory\n    name a PEM"),
+        ("tls: ':6514', certificate: {0}/key.pem, key: {0}/key.pem", "{0}/key.pem contains no certificate"),
+        ("tls: ':6514', certificate: {0}/certificate.pem", "{0}/certificate.pem contains no private key"),
+        (
+            "tls: ':6514', certificate: {0}/certificate.pem, key: {0}/other/key.pem",
+            "/other/key.pem does not belong to",
+        ),
+        ("tls: ':6514', certificate: {0}/broken.pem, key: {0}/key.pem", "{0}/broken.pem contains no valid certificate"),
+        ("tls: ':6514', certificate: {0}/certificate.pem, key: {0}/locked.pem", "locked.pem has a passphrase"),
         (
             "tls: ':6514', certificate: {0}/certificate.pem, key: {0}/key.pem, client_ca: {0}/broken.pem",
-            "{0}/broken.pem holds no certificate that can be read",
+            "{0}/broken.pem contains no valid certificate",
         ),
     ],
 )
@@ -155,5 +159,5 @@ def test_files_of_the_command_line_are_what_a_configuration_would_make_of_them()
     files = [("web", "/var/log/*.log"), ("old", "logs/*.gz")]
     redact = [RedactModel(preset="card"), RedactModel(pattern="pin=(.*)")]
     for models in ([], redact):
-        configured = from_models(Shippers([*argument_models(files, models)]))
-        assert [replace(each, services=NONE_KNOWN) for each in configured] == from_files(files, redaction(models))
+        configured = from_models(Shippers([*models_from_arguments(files, models)]))
+        assert [replace(each, services=NO_SERVICES) for each in configured] == from_files(files, redaction(models))

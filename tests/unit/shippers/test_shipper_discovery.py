@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shippers.files.discovery import Directories, discover
-from shippers.files.standing import Standing
+from shippers.files.standing import LogFiles
 from shippers.input import Input
 
 
@@ -135,7 +135,7 @@ def test_a_directory_is_listed_again_when_it_has_changed(tmp_path: Path) -> None
 def test_what_was_compressed_is_of_the_log_that_another_compressed_file_names(tmp_path: Path) -> None:
     for name in ("app-20261127.gz", "app.log.1.gz"):
         write(tmp_path / name)
-    standing = Standing({})
+    standing = LogFiles({})
     standing.note(discover([Input("app", (f"{tmp_path}/*",), "h", exclude=())]))
     assert standing.log_of(f"{tmp_path}/app-20261127.gz") == f"{tmp_path}/app.log"
     assert len(standing.of(f"{tmp_path}/app.log")) == 2

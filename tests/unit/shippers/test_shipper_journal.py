@@ -245,11 +245,11 @@ def test_what_can_be_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("{journal: {unit: x}}", r":1:12: `unit` is no key here\n    did you mean `units`\?"),
-        ("{journal: {first_read: 0}}", r":1:24: 0 is no number of entries\n    write one, such as 1000, or all"),
+        ("{journal: {unit: x}}", r":1:12: `unit` is not a valid key here\n    did you mean `units`\?"),
+        ("{journal: {first_read: 0}}", r":1:24: 0 is not a number of entries\n    write one such as 1000, or all"),
         ("{journal: {directory: x}}", r":1:23: 'x' is not an absolute path"),
-        ("{journal: true, files: [/x]}", r":1:17: both `files` and `journal`"),
-        ("{journal: maybe}", r":1:11: 'maybe' says nothing of a journal\n    write true, or"),
+        ("{journal: true, files: [/x]}", r":1:17: an input cannot have both `files` and `journal`"),
+        ("{journal: maybe}", r":1:11: 'maybe' is not a setting of `journal`\n    write true, or"),
         ("inputs: [{journal: true}, {journal: {units: []}}]", r": two inputs follow the same units of a journal"),
     ],
 )

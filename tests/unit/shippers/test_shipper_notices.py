@@ -34,8 +34,8 @@ def test_what_is_missing_is_one_line_and_what_comes_later_one_each(caplog: pytes
     notices.scanned(scan(matched={"/var/log/there.log"}))
     assert said(caplog) == [
         (
-            "input.empty: not on this machine: /var/log/0.log, /var/log/1.log, /var/log/2.log, /var/log/3.log, "
-            "... (9 patterns)"
+            "input.empty: no file matches /var/log/0.log, /var/log/1.log, /var/log/2.log, /var/log/3.log, "
+            "... (9 patterns) yet"
         )
     ]
     notices.scanned(scan(matched={"/var/log/there.log"}))
@@ -43,8 +43,8 @@ def test_what_is_missing_is_one_line_and_what_comes_later_one_each(caplog: pytes
     for _ in range(2):
         notices.scanned(scan(matched={NINE[4], NINE[5]}))
     assert said(caplog) == [
-        "input.matched: a file matches /var/log/4.log now",
-        "input.matched: a file matches /var/log/5.log now",
+        "input.matched: a file now matches /var/log/4.log",
+        "input.matched: a file now matches /var/log/5.log",
     ]
 
 
@@ -65,11 +65,11 @@ def test_what_cannot_be_read_is_grouped_by_reason(
     assert notices.unreadable == ["/c.log"]
     notices.scanned(scan(denied))
     assert sorted(said(caplog)) == [
-        "file.unreadable: cannot be read (input/output error): /c.log; trying again",
         (
-            f"file.unreadable: cannot be read (permission denied): /b.log, {readable}; "
+            f"file.unreadable: cannot read /b.log, {readable} (permission denied); "
             "run as root, or add this user to group adm"
         ),
+        "file.unreadable: cannot read /c.log (input/output error); trying again",
     ]
     assert notices.unreadable == sorted([*denied, "/c.log"])
     notices.failed("/c.log", "Input/output error")
@@ -82,4 +82,4 @@ def test_what_cannot_be_read_is_grouped_by_reason(
 def test_root_is_not_told_to_be_root(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     Notices([]).scanned(scan({"/b.log": "Permission denied"}))
-    assert said(caplog) == ["file.unreadable: cannot be read (permission denied): /b.log; trying again"]
+    assert said(caplog) == ["file.unreadable: cannot read /b.log (permission denied); trying again"]
