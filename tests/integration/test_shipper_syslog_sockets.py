@@ -316,7 +316,7 @@ async def test_what_clients_hold_of_messages_without_an_end_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Case 29: whoever holds more than a share is ended once all hold too much; what came is a record."""
-    monkeypatch.setattr(streams_module, "UNENDED", 200_000)
+    monkeypatch.setattr(streams_module, "MAX_INCOMPLETE", 200_000)
     broker, address = FaultyBroker(), tcp()
     loop = asyncio.get_running_loop()
     async with listening(tmp_path, broker, tcp=(address,), max_clients=4):
